@@ -1,0 +1,33 @@
+# What a person types. Everything runs in .venv, which the first target that needs it makes.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: help setup demo test quick lint torture clean
+
+help:            ## show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup: $(VENV)/.ready  ## make .venv with the pinned versions
+
+$(VENV)/.ready: pyproject.toml constraints.txt tools/setup.sh
+	@sh tools/setup.sh $(VENV)
+
+demo: setup      ## a real experiment: its controller is killed, taken over, finished
+	@$(BIN)/python examples/demo.py
+
+test: setup lint  ## all ordinary tests, as CI runs them
+	@$(PYTEST) -q -n 2 -m "not torture"
+
+quick: setup     ## the inner loop
+	@$(PYTEST) -q -n 2 -m "not slow and not torture"
+
+lint: setup      ## ruff, mypy, and the layers
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+torture: setup   ## the long proofs
+	@$(PYTEST) -q -n 2 -m torture --timeout 3600
+	@$(BIN)/python tools/kill_demo.py --moments 200
+
+clean:           ## remove what the targets made
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,113 @@
+"""The frame: one append, whole or absent. The layout is in the docstring of the package."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+MARKER: Final = b"CMT\x01"
+ALIGNMENT: Final = 8
+
+_HEAD: Final = struct.Struct("<4sIQIII")  # marker, payload length, first seq, events, payload CRC, zero
+_CRC: Final = struct.Struct("<I")
+_HEADER: Final = struct.Struct("<4sIQIIII")  # the same and the CRC of the above
+HEADER_LENGTH: Final = _HEADER.size
+
+
+class Commit(NamedTuple):
+    """One intact frame: the events of one append.
+
+    Attributes:
+        payload: The encoded events, with the padding behind them taken off.
+        first: The seq of the first event.
+        number: How many events there are.
+        start: Where in the segment the frame begins.
+        end: Where it ends.
+    """
+
+    payload: memoryview
+    first: int
+    number: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Why a walk over frames came to its end.
+
+    Attributes:
+        byte: Where in the segment.
+        seq: The seq that the next event has.
+        reason: What is wrong with the frame there; empty if there is none.
+        tearable: Whether a write that was cut short can leave this.
+    """
+
+    byte: int
+    seq: int
+    reason: str = ""
+    tearable: bool = True
+
+
+def frame(payload: bytes, *, first: int, count: int, salt: int) -> bytes:
+    """The bytes of one frame, ready to be written at a multiple of eight."""
+    padded = payload + bytes(-len(payload) % ALIGNMENT)
+    head = _HEAD.pack(MARKER, len(payload), first, count, crc32(padded), 0)
+    return b"".join((head, _CRC.pack(crc32(head, salt)), padded))
+
+
+def walk(data: bytes, *, salt: int, seq: int, origin: int) -> Generator[Commit, None, Stop]:
+    """Yield the intact frames one after the other, and return what stopped it.
+
+    Args:
+        data: Bytes of a segment, from the boundary of a frame on.
+        salt: The salt of the segment.
+        seq: The seq that the first event must have.
+        origin: Where in the segment `data` begins.
+    """
+    view = memoryview(data)
+    size = len(data)
+    start = 0
+    while start < size:
+        body = start + HEADER_LENGTH
+        if body > size:
+            return Stop(origin + start, seq, "a frame header is cut off")
+        marker, length, first, count, checksum, zero, header_checksum = _HEADER.unpack_from(data, start)
+        if crc32(view[start : body - _CRC.size], salt) != header_checksum:
+            return Stop(origin + start, seq, "the checksum of a frame header does not match")
+        if marker != MARKER or zero or not count:
+            return Stop(origin + start, seq, f"a frame of an unknown kind, {marker!r}", tearable=False)
+        if first != seq:
+            reason = f"a frame begins with event {first} instead of {seq}"
+            return Stop(origin + start, seq, reason, tearable=False)
+        end = body + length + -length % ALIGNMENT
+        if end > size:
+            return Stop(origin + start, seq, f"a payload of {length} bytes is cut off")
+        if crc32(view[body:end]) != checksum:
+            return Stop(origin + start, seq, "the checksum of a payload does not match")
+        yield Commit(view[body : body + length], first, count, origin + start, origin + end)
+        start = end
+        seq += count
+    return Stop(origin + size, seq)
+
+
+def next_header(data: bytes, *, salt: int, seq: int, start: int) -> int | None:
+    """Where the next intact frame header stands that begins with event `seq` or a later one; None if none does.
+
+    Args:
+        data: Bytes of a segment, from the boundary of a frame on.
+        salt: The salt of the segment.
+        seq: Headers of earlier events do not count: a payload may quote the log itself.
+        start: Where in `data` to begin.
+    """
+    while (start := data.find(MARKER, start)) >= 0 and start + HEADER_LENGTH <= len(data):
+        head, (checksum,) = data[start : start + _HEAD.size], _CRC.unpack_from(data, start + _HEAD.size)
+        if start % ALIGNMENT == 0 and crc32(head, salt) == checksum and _HEAD.unpack(head)[2] >= seq:
+            return start
+        start += 1
+    return None

@@ -1,0 +1,164 @@
+"""The log as its readers see it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # has no annotations
+
+from eventlog import _reader
+from eventlog._disk import RealDirectory
+from eventlog.errors import NoLog
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from eventlog._disk import Directory
+    from eventlog._events import Event
+    from eventlog._reader import Span
+    from eventlog._segments import Key
+    from eventlog.errors import TornTail
+
+DIRECTORY = "log"
+"""The directory inside a run's own that holds its log."""
+
+
+def open_log(run_dir: str | os.PathLike[str]) -> Log:
+    """Open the log of a run for reading; it may be being written meanwhile.
+
+    Raises:
+        NoLog: The directory is not that of a run.
+    """
+    return Log(open_directory(run_dir))
+
+
+def open_directory(run_dir: str | os.PathLike[str]) -> Directory:
+    """Open the directory that holds the log of a run.
+
+    Raises:
+        NoLog: The directory is not that of a run.
+    """
+    path = Path(run_dir) / DIRECTORY
+    try:
+        return RealDirectory(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NoLog(f"{run_dir} is not a run directory: it has no {DIRECTORY}/", path=path) from error
+
+
+class Log:
+    """A log that is open for reading. Iterating yields its events in order.
+
+    It is a context manager; closing it ends what iterates over it.
+    """
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self.read()
+
+    def close(self) -> None:
+        """Give up the directory."""
+        self._directory.close()
+
+    @property
+    def torn(self) -> TornTail | None:
+        """What a crash cut short at the end of the log; None if it ends well or is being written.
+
+        Raises:
+            Corrupt: The last segment is damaged.
+        """
+        view = _reader.look(self._directory)
+        if view.live or not view.spans:
+            return view.unfinished
+        return view.unfinished or _reader.check(self._directory, view.spans[-1]).torn
+
+    def read(self, after: int = 0) -> Iterator[Event]:
+        """Yield the events behind seq `after`, up to the present end.
+
+        Raises:
+            Corrupt: The log is damaged; everything before the damage has been yielded.
+            WrongVersion: The log is in a later format.
+        """
+        return Cursor(self._directory, after).drain()
+
+    def follow(self, timeout: float | None = None, *, after: int = 0) -> Iterator[Event]:
+        """Yield the events behind seq `after`, and go on as more are written.
+
+        Args:
+            timeout: End when for so many seconds nothing new has come; None for never.
+            after: Begin behind this seq.
+
+        Raises:
+            Corrupt: The log is damaged; everything before the damage has been yielded.
+            WrongVersion: The log is in a later format.
+        """
+        cursor = Cursor(self._directory, after)
+        with INotify() as inotify:
+            inotify.add_watch(self._directory.path, flags.MODIFY | flags.CREATE | flags.CLOSE_WRITE)
+            deadline = _deadline(timeout)
+            while True:
+                for event in cursor.drain():
+                    yield event
+                    deadline = _deadline(timeout)
+                if not _wait(inotify, deadline):
+                    return
+
+
+def _deadline(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
+
+
+def _wait(inotify: INotify, deadline: float | None) -> bool:
+    """Sleep until something happens in the directory; False if it does not before the deadline."""
+    if deadline is None:
+        return bool(inotify.read())
+    left = deadline - time.monotonic()
+    return left > 0 and bool(inotify.read(timeout=left * 1000))
+
+
+class Cursor:
+    """A place in the log, which moves on as events are read."""
+
+    def __init__(self, directory: Directory, after: int) -> None:
+        self._directory = directory
+        self._after = after
+        self._key: Key | None = None
+        self._start = 0
+        self._seq = 0
+
+    def drain(self) -> Iterator[Event]:
+        """Yield the events from here to the present end of the log."""
+        for span in self._ahead():
+            if span.segment.key != self._key:
+                self._enter(span)
+            yield from self._events(span)
+
+    def _ahead(self) -> list[Span]:
+        spans = _reader.look(self._directory).spans
+        if self._key is not None:
+            return [span for span in spans if span.segment.key >= self._key]
+        passed = sum(span.segment.key.base <= self._after + 1 for span in spans)
+        return spans[max(0, passed - 1) :]
+
+    def _enter(self, span: Span) -> None:
+        self._key = span.segment.key
+        self._start = span.segment.header_length
+        self._seq = span.segment.key.base
+
+    def _events(self, span: Span) -> Iterator[Event]:
+        for commit in _reader.commits(self._directory, span, start=self._start, seq=self._seq):
+            following = commit.first + commit.number
+            if following > self._after + 1:
+                events = _reader.events(self._directory, span, commit)
+                yield from events[max(0, self._after + 1 - commit.first) :]
+            self._start, self._seq = commit.end, following

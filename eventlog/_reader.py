@@ -1,0 +1,258 @@
+"""Reading: which bytes count, what is torn and what is damaged.
+
+**What counts.** While a writer lives, the log ends where its note says that it is synced. Once it is gone
+everything intact counts, and is synced before it is shown, since the writer may have died before it could.
+
+**Torn or damaged.** A frame is written only after the one before it was synced. So a crash can spoil only
+what follows the last sync: one frame, at the end of the last segment. Where a frame is no good, and
+
+- the note says that the place was synced, or
+- a later segment was begun, which names how far this one is good, or
+- an intact header of a later frame stands behind it, or
+- the frame is intact but not the one that belongs there,
+
+acknowledged events are damaged: Corrupt. Otherwise it is a torn tail: left out, and said.
+
+Where this stops holding: if the very last acknowledged frame is damaged, and the note is lost or older
+(it is not synced; a loss of power can leave it half a minute behind), nothing tells that from a write that was
+cut short. The same goes for a log that is cut exactly between two frames.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from eventlog import _durable, _frame, _segments
+from eventlog._events import MAX_PAYLOAD, Event, decode
+from eventlog._segments import Segment
+from eventlog.errors import Corrupt, TornTail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from eventlog._disk import Directory
+    from eventlog._frame import Commit, Stop
+    from eventlog._segments import Key, Tail
+
+LOCK: Final = "lock"
+SEGMENT_SIZE: Final = 32 << 20
+"""A segment that has reached this many bytes gets no more frames."""
+
+_LARGEST: Final = SEGMENT_SIZE + MAX_PAYLOAD + 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The part of one segment that belongs to the log.
+
+    Attributes:
+        segment: Which segment.
+        synced: How many of its bytes are known to have been synced.
+        stop: How many of its bytes to read; None for all.
+        next_base: The seq that the next segment begins with; None for the last.
+    """
+
+    segment: Segment
+    synced: int
+    stop: int | None
+    next_base: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The log as it stands at one moment.
+
+    Attributes:
+        spans: Its parts, in order.
+        dropped: Segments whose creation was cut short.
+        unfinished: The last of these, if no segment was begun after it.
+        live: Whether it ends at the writer's note because a writer is at work.
+    """
+
+    spans: list[Span]
+    dropped: list[TornTail]
+    unfinished: TornTail | None
+    live: bool
+
+
+def look(directory: Directory, *, writing: bool = False) -> View:
+    """See which segments there are, and how much of each counts.
+
+    Args:
+        directory: The directory of the log.
+        writing: Whether the caller holds the lock, so that nobody else can be at work.
+
+    Raises:
+        Corrupt: A segment is missing or its header is damaged.
+        WrongVersion: A segment is in a later format.
+    """
+    synced, keys = _note_and_keys(directory)
+    live = not writing and directory.locked(LOCK)
+    if live and synced:
+        keys = [key for key in keys if key <= synced.key]
+    headers = [_segments.read_header(directory, key) for key in keys]
+    segments = [header for header in headers if isinstance(header, Segment)]
+    _segments.check_order(directory, segments)
+    spans = _spans(segments, synced, live=live)
+    if synced:
+        _check_reached(directory, spans, synced)
+    if spans and not live:
+        _settle(directory, spans[-1])
+    dropped = [header for header in headers if isinstance(header, TornTail)]
+    unfinished = dropped[-1] if dropped and headers[-1] is dropped[-1] else None
+    return View(spans, dropped, unfinished, live)
+
+
+def _note_and_keys(directory: Directory) -> tuple[Tail | None, list[Key]]:
+    """The writer's note, then the segments: the segment that the note names is among them.
+
+    A writer leaves a note before it makes a segment. So if there is still no note after the listing, no segment
+    of a living writer is on the list. The lock is looked at later still: if it is free, all on the list are final.
+    """
+    while True:
+        synced = _durable.read(directory)
+        keys = _segments.keys(directory.names())
+        if synced is not None or _durable.read(directory) is None:
+            return synced, keys
+
+
+def _spans(segments: list[Segment], synced: Tail | None, *, live: bool) -> list[Span]:
+    spans = []
+    for segment, following in pairwise(segments):
+        length = following.before.length
+        spans.append(Span(segment, length, length, following.key.base))
+    for segment in segments[-1:]:
+        reached = synced.length if synced and synced.key == segment.key else segment.header_length
+        spans.append(Span(segment, reached, reached if live and synced else None, None))
+    return spans
+
+
+def _check_reached(directory: Directory, spans: list[Span], synced: Tail) -> None:
+    known = {span.segment.key: span.segment.salt for span in spans}
+    if synced.key != _segments.NOTHING.key and known.get(synced.key) != synced.salt:
+        raise Corrupt.at(
+            directory.path / synced.key.name,
+            0,
+            f"this segment was synced, says {_durable.NAME}, and is not here; if this is a copy that was made while "
+            f"the log was being written, make it anew, or remove {_durable.NAME} from it to read what is there",
+            first_seq=synced.key.base,
+        )
+
+
+def _settle(directory: Directory, span: Span) -> None:
+    name = span.segment.key.name
+    if directory.size(name) > span.synced:
+        directory.settle(name)
+
+
+class Ending(NamedTuple):
+    """Where the part of a segment ends that belongs to the log.
+
+    Attributes:
+        length: The byte behind its last frame.
+        seq: The seq that comes next.
+        torn: What follows there and was never acknowledged.
+    """
+
+    length: int
+    seq: int
+    torn: TornTail | None
+
+
+def commits(directory: Directory, span: Span, *, start: int, seq: int) -> Generator[Commit, None, Ending]:
+    """Yield the frames of a span, and return how it ends.
+
+    Args:
+        directory: The directory of the log.
+        span: Which part of it.
+        start: Where in the segment to begin: the boundary of a frame.
+        seq: The seq that the frame there must have.
+
+    Raises:
+        Corrupt: Acknowledged events are damaged.
+    """
+    data = _load(directory, span, start)
+    stop = yield from _frame.walk(data, salt=span.segment.salt, seq=seq, origin=start)
+    if stop.reason:
+        return _judge_flaw(directory, span, stop, data[stop.byte - start :])
+    if stop.byte < span.synced:
+        raise _corrupt(directory, span, stop, f"it ends here, and {span.synced} bytes of it were synced")
+    if span.next_base is None:
+        return Ending(stop.byte, stop.seq, None)
+    if span.next_base != stop.seq:
+        raise _corrupt(directory, span, stop, f"the next segment begins with event {span.next_base}")
+    return _judge_rest(directory, span, stop)
+
+
+def check(directory: Directory, span: Span, visit: Callable[[Commit], None] | None = None) -> Ending:
+    """Check all frames of a span, and show each to `visit`.
+
+    Raises:
+        Corrupt: Acknowledged events are damaged.
+    """
+    frames = commits(directory, span, start=span.segment.header_length, seq=span.segment.key.base)
+    while True:
+        try:
+            commit = next(frames)
+        except StopIteration as end:
+            ending: Ending = end.value
+            return ending
+        if visit:
+            visit(commit)
+
+
+def events(directory: Directory, span: Span, commit: Commit) -> list[Event]:
+    """The events of a frame.
+
+    Raises:
+        Corrupt: Its checksum is right, and yet it does not hold what it says.
+    """
+    key = span.segment.key
+    try:
+        return decode(commit.payload, first=commit.first, count=commit.number, epoch=key.epoch)
+    except ValueError as error:
+        path = directory.path / key.name
+        raise Corrupt.at(path, commit.start, str(error), first_seq=commit.first) from error
+
+
+def _load(directory: Directory, span: Span, start: int) -> bytes:
+    name = span.segment.key.name
+    try:
+        if span.stop is None and directory.size(name) > _LARGEST:
+            raise Corrupt.at(directory.path / name, _LARGEST, "no segment is larger than this")
+        return directory.read(name, start, (span.stop or _LARGEST) - start)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        raise Corrupt.at(directory.path / name, start, "the disk cannot read it") from error
+
+
+def _judge_flaw(directory: Directory, span: Span, stop: Stop, rest: bytes) -> Ending:
+    later = _frame.next_header(rest, salt=span.segment.salt, seq=stop.seq, start=1)
+    follows = later is not None or span.next_base is not None
+    if stop.byte < span.synced or follows or not stop.tearable:
+        raise _corrupt(directory, span, stop, stop.reason, intact_after=follows)
+    path = directory.path / span.segment.key.name
+    return Ending(stop.byte, stop.seq, TornTail.at(path, stop.byte, len(rest)))
+
+
+def _judge_rest(directory: Directory, span: Span, stop: Stop) -> Ending:
+    """See what lies behind the end that the next segment names: at most a torn tail that recovery left there."""
+    name = span.segment.key.name
+    rest = directory.read(name, stop.byte, _LARGEST)
+    if not rest:
+        return Ending(stop.byte, stop.seq, None)
+    salt = span.segment.salt
+    whole = next(_frame.walk(rest, salt=salt, seq=stop.seq, origin=0), None)
+    if whole or _frame.next_header(rest, salt=salt, seq=stop.seq, start=1) is not None:
+        raise _corrupt(directory, span, stop, "events were added here after another writer took over")
+    return Ending(stop.byte, stop.seq, TornTail.at(directory.path / name, stop.byte, len(rest)))
+
+
+def _corrupt(directory: Directory, span: Span, stop: Stop, reason: str, *, intact_after: bool | None = None) -> Corrupt:
+    path = directory.path / span.segment.key.name
+    follows = span.next_base is not None if intact_after is None else intact_after
+    return Corrupt.at(path, stop.byte, reason, first_seq=stop.seq, intact_after=follows)

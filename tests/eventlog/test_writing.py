@@ -1,0 +1,153 @@
+"""Writing: who may, what is on the disk when `append` returns, and what follows a failure."""
+
+import errno
+import os
+import re
+from pathlib import Path
+
+import pytest
+from damage import segments, write
+
+import eventlog
+from eventlog import FileStore, Locked, WriteFailed, _reader
+from eventlog.testing import event
+
+
+def seqs(run: Path) -> list[int]:
+    return [found.seq for found in FileStore(run).read()]
+
+
+def fail(*args):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.fixture
+def small_segments(monkeypatch: pytest.MonkeyPatch):
+    """Segments are full after one frame."""
+    monkeypatch.setattr(_reader, "SEGMENT_SIZE", 100)
+
+
+def test_the_lock_says_who_holds_it(tmp_path: Path):
+    with FileStore(tmp_path).open_writer("controller of exp-1"):
+        with pytest.raises(Locked) as refusal:
+            FileStore(tmp_path).open_writer("another")
+        assert refusal.value.holder["holder"] == "controller of exp-1"
+        assert refusal.value.holder["pid"] == os.getpid()
+        assert set(refusal.value.holder) == {"holder", "pid", "host", "since"}
+        assert f"pid {os.getpid()}" in str(refusal.value)
+
+
+def test_a_lock_file_that_says_nothing_still_locks(tmp_path: Path):
+    with FileStore(tmp_path).open_writer("test"):
+        (tmp_path / "log" / "lock").write_bytes(b"")
+        with pytest.raises(Locked, match="an unknown process"):
+            FileStore(tmp_path).open_writer("another")
+
+
+def test_one_append_is_one_write_and_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    calls = []
+    with FileStore(tmp_path).open_writer("test") as writer:
+        for name in ("write", "fdatasync", "fsync", "pwrite"):
+            real = getattr(os, name)
+            monkeypatch.setattr(os, name, lambda *a, real=real, name=name: (calls.append(name), real(*a))[1])
+        writer.append([event(seq) for seq in range(1, 1001)])
+    assert calls == ["write", "fdatasync", "pwrite"]
+
+
+def test_short_writes_are_completed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    real = os.write
+    with FileStore(tmp_path).open_writer("test") as writer, monkeypatch.context() as slow:
+        slow.setattr(os, "write", lambda fd, data: real(fd, data[:7]))
+        writer.append([event(1), event(2)])
+    assert seqs(tmp_path) == [1, 2]
+
+
+@pytest.mark.parametrize("call", ["write", "fdatasync", "pwrite"])
+def test_a_failure_is_final(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str):
+    writer = FileStore(tmp_path).open_writer("test")
+    writer.append([event(1)])
+    with monkeypatch.context() as broken:
+        broken.setattr(os, call, fail)
+        with pytest.raises(WriteFailed, match="Input/output error") as first:
+            writer.append([event(2)])
+    assert isinstance(first.value.__cause__, OSError)
+    with pytest.raises(WriteFailed, match="Input/output error") as later:
+        writer.append([event(2)])
+    assert later.value.__cause__ is first.value.__cause__
+    assert writer.last_seq == 1
+    assert seqs(tmp_path) == [1]
+    writer.close()
+    assert seqs(tmp_path) in ([1], [1, 2])
+    write(tmp_path, 1)
+
+
+def test_an_interrupt_in_the_middle_of_an_append_is_final_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    writer = FileStore(tmp_path).open_writer("test")
+
+    def interrupt(fd):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            writer.append([event(1)])
+    with pytest.raises(WriteFailed, match="KeyboardInterrupt"):
+        writer.append([event(1)])
+    writer.close()
+
+
+def test_a_failure_to_open_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(WriteFailed, match="cannot be opened for writing"):
+            FileStore(tmp_path).open_writer("test")
+    write(tmp_path, 1)
+    assert seqs(tmp_path) == [1]
+
+
+def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(WriteFailed, match="cannot be made"):
+        FileStore(tmp_path / "file" / "run").open_writer("test")
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_a_full_segment_is_followed_by_a_new_one_of_the_same_epoch(tmp_path: Path):
+    write(tmp_path, 2, 3, 1)
+    assert [path.name for path in segments(tmp_path)] == [f"{1:08d}-{base:016d}.log" for base in (1, 3, 6)]
+    assert seqs(tmp_path) == [1, 2, 3, 4, 5, 6]
+    write(tmp_path, 1)
+    report = eventlog.verify(tmp_path)
+    assert (report.ok, report.events, report.segments) == (True, 7, 4)
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_a_writer_that_was_taken_over_is_refused_when_it_needs_a_new_segment(tmp_path: Path):
+    stale = FileStore(tmp_path).open_writer("stale")
+    stale.append([event(1)])
+    (tmp_path / "log" / "lock").unlink()
+    with FileStore(tmp_path).open_writer("the new one"):
+        for _ in range(2):
+            with pytest.raises(Locked, match=re.escape("taken over, as 00000002-0000000000000002.log shows")):
+                stale.append([event(2)])
+    stale.close()
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_a_writer_whose_lock_file_was_removed_is_refused_when_it_needs_a_new_segment(tmp_path: Path):
+    with FileStore(tmp_path).open_writer("test") as writer:
+        writer.append([event(1)])
+        (tmp_path / "log" / "lock").unlink()
+        with pytest.raises(Locked, match="its lock file was replaced"):
+            writer.append([event(2)])
+
+
+def test_what_a_stale_writer_added_after_a_takeover_is_found(tmp_path: Path):
+    stale = FileStore(tmp_path).open_writer("stale")
+    stale.append([event(1)])
+    (tmp_path / "log" / "lock").unlink()
+    write(tmp_path, 1)
+    stale.append([event(2)])
+    stale.close()
+    report = eventlog.verify(tmp_path)
+    assert report.corrupt.reason == "events were added here after another writer took over"

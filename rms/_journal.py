@@ -1,0 +1,104 @@
+"""A run's journal on a host, as one launcher hears it: which attempts have begun and ended."""
+
+import re
+import threading
+from collections.abc import Callable
+
+from engine.rm.outcomes import Ended, Gone, NeverBegan
+from engine.rm.transport import Following, Transport
+
+__all__ = ["Journal", "OnEnd", "parse_end"]
+
+OnEnd = Callable[[Ended | Gone], None]
+
+# A line that is none of these is what a full disk has left of one; the end of the process tells the same, later.
+_LINE = re.compile(r"(?:start (?P<started>\S+) .*|end (?P<ended>\S+) (?P<end>[0-9]+|void|fenced [0-9]+))")
+
+
+def parse_end(text: str) -> Ended | NeverBegan:
+    """Reads how an attempt ended, as the exit mark and the journal have it."""
+    return Ended(int(text)) if text.isdecimal() else NeverBegan()
+
+
+class Journal:
+    """Follows the journal from its beginning, once somebody wants to know, and tells each who asked, once.
+
+    From the beginning, so that nothing is missed that happened while no controller was there.
+    """
+
+    def __init__(self, transport: Transport, path: str) -> None:
+        self._transport = transport
+        self._path = path
+        self._lock = threading.Lock()
+        self._following: Following | None = None
+        self._line = b""  # the beginning of a line whose end is still to come
+        self._ends: dict[str, Ended | Gone] = {}
+        self._subscribers: dict[str, list[OnEnd]] = {}
+        self._waiters: dict[str, list[threading.Event]] = {}
+
+    def subscribe(self, token: str, on_end: OnEnd) -> bool:
+        """Has `on_end` called at the end of the attempt; at once, and returns False, if that is known already."""
+        self._listen()
+        with self._lock:
+            end = self._ends.get(token)
+            if end is None:
+                self._subscribers.setdefault(token, []).append(on_end)
+                return True
+        on_end(end)
+        return False
+
+    def unsubscribe(self, token: str, on_end: OnEnd) -> None:
+        """Takes a subscription back, if it has not been served."""
+        with self._lock:
+            subscribers = self._subscribers.get(token, [])
+            if on_end in subscribers:
+                subscribers.remove(on_end)
+
+    def awaited(self, token: str) -> bool:
+        """Whether somebody still waits for the end of the attempt."""
+        with self._lock:
+            return bool(self._subscribers.get(token))
+
+    def expect(self, token: str) -> threading.Event:
+        """An event that is set by the next line about the attempt."""
+        self._listen()
+        event = threading.Event()
+        with self._lock:
+            self._waiters.setdefault(token, []).append(event)
+        return event
+
+    def settle(self, token: str, end: Ended | NeverBegan | Gone) -> None:
+        """Takes note of the end of an attempt, and tells those who wait for it."""
+        told = Gone("it never began, and never will") if isinstance(end, NeverBegan) else end
+        with self._lock:
+            told = self._ends.setdefault(token, told)
+            subscribers = self._subscribers.pop(token, [])
+        for on_end in subscribers:
+            on_end(told)
+
+    def close(self) -> None:
+        """Follows and tells no more."""
+        with self._lock:
+            self._subscribers.clear()
+            following, self._following = self._following, None
+        if following:
+            following.close()
+
+    def _listen(self) -> None:
+        with self._lock:
+            if self._following is None:
+                self._following = self._transport.follow(self._path, 0, self._hear)
+
+    def _hear(self, data: bytes) -> None:
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            if match := _LINE.fullmatch(line.decode(errors="replace")):
+                self._wake(match["started"] or match["ended"])
+                if match["ended"]:
+                    self.settle(match["ended"], parse_end(match["end"]))
+
+    def _wake(self, token: str) -> None:
+        with self._lock:
+            waiters = self._waiters.pop(token, [])
+        for event in waiters:
+            event.set()

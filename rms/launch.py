@@ -1,0 +1,384 @@
+"""Processes that outlive the controller: started at most once, found again, and ended for certain.
+
+`launch.sh`, next to this file, does the work on the host; docs/launch.md has the protocol and why it is safe.
+"""
+
+import hashlib
+import re
+import shlex
+import signal
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib import resources
+from pathlib import PurePosixPath
+from queue import Empty, SimpleQueue
+from typing import Self
+
+import structlog
+
+from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
+from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
+from rms._journal import Journal, OnEnd, parse_end
+
+__all__ = ["Fenced", "Launcher", "Started"]
+
+_log = structlog.get_logger(__name__)
+
+_SCRIPT = resources.files("rms").joinpath("launch.sh").read_text("utf-8")
+_FENCED = 75  # the exit status with which the script says so
+_ANSWER_TIMEOUT = 60.0  # seconds; a call does little, so a host that needs longer is in trouble
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_RESERVED = {"epochs", "journal"}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Fenced(Exception):
+    """A later controller has been on this host: this one may start and touch nothing there any more.
+
+    Attributes:
+        host: The host.
+        mine: The epoch of the controller that was refused.
+        theirs: The highest epoch that the host has seen.
+    """
+
+    def __init__(self, host: str, mine: int, theirs: int) -> None:
+        super().__init__(host, mine, theirs)
+        self.host = host
+        self.mine = mine
+        self.theirs = theirs
+
+    def __str__(self) -> str:
+        return (
+            f"{self.host}: the controller of epoch {self.mine} was refused, since one of epoch {self.theirs} "
+            "has taken over: only the latest may act"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command that has begun, as a stranger would find it again.
+
+    Attributes:
+        pid: The process, which leads a session and a process group of its own.
+        start_time: Field 22 of its /proc/PID/stat, in ticks since the host's boot: with the pid, who it is.
+        boot_id: The boot of the host that both are of.
+    """
+
+    pid: int
+    start_time: str
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Process:
+    pid: int
+    start_time: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What the marks of an attempt said, and which of its two processes lived."""
+
+    claimed: bool
+    rebooted: bool
+    started: Started | None
+    end: str
+    supervisor: _Process | None  # if it lives
+    command: _Process | None  # if it lives
+    reply: str  # what a start that went wrong had to say
+
+    @classmethod
+    def parse(cls, output: bytes) -> Self:
+        lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
+        facts = {name: text for name, _, text in lines}
+        claim, started = facts["claim"].split(), facts["started"].split()
+        return cls(
+            claimed=bool(claim),
+            rebooted=bool(claim) and claim[3] != facts["boot"],
+            started=Started(int(started[0]), started[1], claim[3]) if started and claim else None,
+            end=facts["end"],
+            supervisor=_Process(int(claim[1]), claim[2]) if facts["supervisor"] else None,
+            command=_Process(int(started[0]), started[1]) if facts["command"] else None,
+            reply=facts.get("reply", ""),
+        )
+
+    @property
+    def alive(self) -> _Process | None:
+        """The process whose end is the next news."""
+        return self.supervisor or self.command
+
+    @property
+    def undecided(self) -> bool:
+        return self.supervisor is not None and self.started is None and not self.end
+
+    def outcome(self) -> Outcome:
+        if self.end:
+            return parse_end(self.end)
+        if self.rebooted:
+            return Gone("host rebooted while it was there, and no exit status was recorded before")
+        if self.alive:
+            return Alive()
+        if self.started:
+            return Gone("it has ended, but its supervisor was killed before it, so the exit status is lost")
+        return NeverBegan()
+
+
+class Launcher:
+    """Starts commands on one host for one controller, and finds those of its predecessors.
+
+    An attempt is named by its token, which was never used for another one. Whatever happens, the command of an attempt
+    runs at most once. Every call first publishes the controller's epoch on the host and is refused if a later
+    one is there. All methods may be called from any thread, but not from a callback of the transport.
+
+    Raises, from every method that reaches the host:
+        Fenced: A later controller has been there.
+        CommandFailed: The host refused: its message says why.
+        TransportLost: Nobody answered. Ask again, or `probe`, when the host is back.
+        ValueError: A token, name or signal that cannot be; nothing was done.
+    """
+
+    def __init__(self, transport: Transport, base: str, epoch: int) -> None:
+        """Nothing is done on the host yet.
+
+        Args:
+            transport: The host. It stays the caller's, who closes it after the launcher.
+            base: The directory of the run on the host: absolute, on a disk that outlives a reboot. It
+                is made if need be, for its owner only; one that is there must be a run's.
+            epoch: Which controller of the run this is, from 1 on; a later controller has a higher one.
+        """
+        path = PurePosixPath(base)
+        if not path.is_absolute() or ".." in path.parts or len(path.parts) < 2:
+            raise ValueError(f"base {base!r}: must be an absolute path, without '..', of a directory of the run's own")
+        if not 0 < epoch < 10**8:
+            raise ValueError(f"epoch {epoch}: must be from 1 to 99999999")
+        self._transport = transport
+        self._base = str(path)
+        self._epoch = epoch
+        self._where = (self._base, f"{epoch:08d}")
+        self._opening = threading.Lock()
+        self._script = ""  # where the host has it, once it has
+        self._journal = Journal(transport, f"{self._base}/journal")
+        self._supervisors: dict[str, _Process] = {}  # of attempts started here and not yet watched
+
+    def start(
+        self, token: str, command: str, *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+    ) -> Started:
+        """Starts a command, unless this attempt has been started before; returns when it has begun.
+
+        It runs as `sh FILE`, in a session and group of its own, in the directory `path(token, ".")`, where its output
+        goes to the files stdout and stderr. It has the umask and the environment of the host's user.
+
+        Args:
+            token: The attempt.
+            command: Shell text, as the user typed it.
+            env: Added to the environment. Shows in no process's arguments, and in no file once the command runs.
+            stdin: Its standard input; None is /dev/null.
+
+        Returns:
+            Who it is. It may have ended by now.
+
+        Raises:
+            Fenced: Also if a later controller came while this was under way: it did not begin.
+            CommandFailed: It did not begin, and under this token it never will.
+        """
+        _check_token(token)
+        exports = _exports(env or {})
+        text = _text("command", command if command.endswith("\n") else command + "\n")
+        counts = (str(exports.count(b"\n")), str(text.count(b"\n")), "nothing" if stdin is None else "input")
+        report = self._report("start", token, *counts, stdin=exports + text + (stdin or b""))
+        if report.undecided:
+            report = self._await_decision(token)
+        if report.started is None or (report.end and not report.end.isdecimal()):
+            raise self._not_started(token, report)
+        if report.supervisor:
+            self._supervisors[token] = report.supervisor
+        return report.started
+
+    def probe(self, token: str) -> Outcome:
+        """Says what became of an attempt.
+
+        The answer is final unless it is `Alive`: an attempt that nobody has claimed is void from then on, so that a
+        start which is still on its way to the host cannot make `NeverBegan` wrong. To try again takes a new token.
+        """
+        return self._report("probe", token).outcome()
+
+    def watch(self, token: str, on_end: OnEnd) -> None:
+        """Calls `on_end` exactly once, when the attempt has ended, also if it had before.
+
+        An attempt that never began, and never will, is `Gone`.
+
+        Args:
+            token: The attempt.
+            on_end: Called from any thread, this one included. It must return soon, and call no method of this class
+                or of the transport that reaches the host.
+        """
+        self._open()
+        if not self._journal.subscribe(_check_token(token), on_end):
+            return
+        try:
+            supervisor = self._supervisors.pop(token, None)
+            if supervisor:
+                self._attend(token, supervisor)
+            else:
+                self._look_after(token)
+        except BaseException:
+            self._journal.unsubscribe(token, on_end)
+            raise
+
+    def signal(self, token: str, name: str = "TERM") -> bool:
+        """Sends a signal to the process group of the command.
+
+        Args:
+            token: The attempt.
+            name: The signal, such as "INT".
+
+        Returns:
+            False if the command is gone, or has not begun; nobody else was signalled.
+        """
+        if f"SIG{name}" not in signal.Signals.__members__:
+            raise ValueError(f"signal {name!r}: must be a name without SIG, such as TERM, INT or KILL")
+        return b"sent" in self._call("signal", _check_token(token), name)
+
+    def stop(self, token: str, grace: float = 10.0) -> Ended | Gone:
+        """Ends an attempt: TERM to its process group, and KILL to what is left of the group after the grace.
+
+        Blocks until the whole group is gone and the end is recorded. An attempt that has not begun will not.
+
+        Args:
+            token: The attempt.
+            grace: Seconds from TERM to KILL.
+        """
+        ends: SimpleQueue[Ended | Gone] = SimpleQueue()
+        self.watch(token, ends.put)
+        if ends.empty():
+            self._call("stop", token, "TERM")
+        try:
+            return ends.get(timeout=grace)
+        except Empty:
+            self._call("stop", token, "KILL")
+            return ends.get()
+
+    def path(self, token: str, name: str) -> str:
+        """Where a file of the command's working directory is, such as its `stdout`."""
+        parts = PurePosixPath(name)
+        if not name or parts.is_absolute() or ".." in parts.parts:
+            raise ValueError(f"name {name!r}: must be a relative path that stays in the command's directory")
+        return str(PurePosixPath(self._base, _check_token(token), "run", parts))
+
+    def remove(self) -> None:
+        """Removes the directory of the run, with all that is in it.
+
+        Raises:
+            CommandFailed: Something of it runs, or it is not this user's own.
+        """
+        self._call("remove")
+        self.close()
+        self._script = ""
+
+    def close(self) -> None:
+        """Tells nothing from now on. What runs goes on."""
+        self._journal.close()
+
+    # --- Calls to the host.
+
+    def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> _Report:
+        return _Report.parse(self._call(verb, _check_token(token), *args, stdin=stdin))
+
+    def _call(self, verb: str, *args: str, stdin: bytes = b"") -> bytes:
+        self._open()
+        done = self._transport.run(
+            'exec sh "$@"', self._script, verb, *self._where, *args, stdin=stdin, timeout=_ANSWER_TIMEOUT
+        )
+        return self._checked(verb, done)
+
+    def _open(self) -> None:
+        with self._opening:
+            if not self._script:
+                done = self._transport.run(_SCRIPT, "open", *self._where, timeout=_ANSWER_TIMEOUT)
+                self._checked("open", done)
+                digest = hashlib.sha256(_SCRIPT.encode()).hexdigest()[:12]
+                script = f"{self._base}/.launch-{digest}.sh"  # a name of its own for each version: it never changes
+                self._transport.write(script, _SCRIPT.encode())
+                self._script = script
+
+    def _checked(self, verb: str, done: Completed) -> bytes:
+        if done.code == _FENCED and done.stdout.startswith(b"fenced "):
+            raise Fenced(self._transport.host, self._epoch, int(done.stdout.split()[1]))
+        if done.code:
+            raise CommandFailed(self._transport.host, f"launch {verb}", done.code, done.stderr.decode(errors="replace"))
+        return done.stdout
+
+    # --- Attending to attempts.
+
+    def _look_after(self, token: str) -> None:
+        """Finds out how an attempt is, and settles it or attends to the process whose end is the next news."""
+        report = self._report("probe", token)
+        outcome = report.outcome()
+        if isinstance(outcome, Alive) and report.alive:
+            self._attend(token, report.alive)
+        elif not isinstance(outcome, Alive):
+            self._journal.settle(token, outcome)
+
+    def _attend(self, token: str, process: _Process) -> None:
+        self._transport.on_exit(process.pid, process.start_time, partial(self._process_gone, token, process))
+
+    def _process_gone(self, token: str, process: _Process) -> None:
+        # As a rule the journal has told the end by now. If not, a supervisor was killed: ask, but not on this thread.
+        if self._journal.awaited(token):
+            threading.Thread(target=self._ask_again, args=(token, process), name="launch-ask", daemon=True).start()
+
+    def _ask_again(self, token: str, process: _Process) -> None:
+        try:
+            self._look_after(token)
+        except TransportLost as lost:
+            _log.warning("host lost, the state is unknown", host=lost.host, why=lost.why, token=token)
+            with suppress(TransportLost):  # closed; otherwise it is told again when the host is back
+                self._attend(token, process)
+        except (CommandFailed, Fenced) as error:
+            self._journal.settle(token, Gone(f"its end cannot be read: {error}"))
+
+    def _await_decision(self, token: str) -> _Report:
+        """Waits while another call is starting the attempt."""
+        while True:
+            news = self._journal.expect(token)  # before the question: what comes after the answer is not missed
+            report = self._report("probe", token)
+            if not report.undecided or report.supervisor is None:
+                return report
+            self._transport.on_exit(report.supervisor.pid, report.supervisor.start_time, news.set)
+            if not news.wait(_ANSWER_TIMEOUT):
+                why = f"attempt {token} has been claimed for {_ANSWER_TIMEOUT} s and has not begun"
+                raise TransportLost(self._transport.host, why)
+
+    def _not_started(self, token: str, report: _Report) -> Exception:
+        host = self._transport.host
+        if report.end.startswith("fenced "):
+            return Fenced(host, self._epoch, int(report.end.split()[1]))
+        said = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else report.reply.encode()
+        why = (said or b"").decode(errors="replace") or "it was made void before it began: use a new token"
+        return CommandFailed(host, f"start of {token}", 1, why)
+
+
+def _check_token(token: str) -> str:
+    if not _TOKEN.fullmatch(token) or token in _RESERVED:
+        raise ValueError(
+            f"token {token!r}: must be 1 to 100 letters, digits, '.', '_' or '-', begin with a letter or digit, "
+            f"and be none of {', '.join(sorted(_RESERVED))}"
+        )
+    return token
+
+
+def _exports(env: Mapping[str, str]) -> bytes:
+    """The environment as shell text: the one place where something is quoted for a shell."""
+    for name in env:
+        if not _VARIABLE.fullmatch(name):
+            raise ValueError(f"environment variable {name!r}: a name has letters, digits and '_', and no digit first")
+    return b"".join(_text(name, f"export {name}={shlex.quote(value)}\n") for name, value in env.items())
+
+
+def _text(what: str, text: str) -> bytes:
+    if "\0" in text:
+        raise ValueError(f"{what}: has a NUL character in it, which no shell can be given")
+    return text.encode("utf-8", "surrogateescape")

@@ -1,0 +1,286 @@
+# Starts commands that outlive whoever asked for them, and tells how they fare. docs/launch.md says why it is safe.
+#
+#     sh launch.sh VERB BASE EPOCH [TOKEN [ARGUMENT...]]
+#
+# For any POSIX shell on Linux, with readlink, setsid and the usual file utilities.
+#
+# What must be remembered is a mark: a symbolic link, whose target is its content. One system call puts it in
+# place with its content and fails if it is there, so marks are complete, first come first served, and final.
+# Every content has a blank in it, so no mark ever points at something that exists.
+#
+# "step:" comments name the moments at which the tests kill or pause the process.
+
+set -u
+verb=$1 base=$2 epoch=$3 token=${4:-}
+at=$base/$token
+read -r boot </proc/sys/kernel/random/boot_id
+
+fail() {
+	echo "$1" >&2
+	exit 1
+}
+
+mark() { # CONTENT NAME
+	ln -s "$1" "$at/$2" 2>/dev/null
+}
+
+# Sets what is known about a process: its group, its start time, the signals that it ignores. False if it has ended,
+# which a zombie has. Without a fork: a host may have many processes to look at.
+look() { # PID
+	stat=
+	while IFS= read -r line; do stat="$stat $line"; done 2>/dev/null <"/proc/$1/stat"
+	case $stat in *') '*) ;; *) return 1 ;; esac
+	set -- ${stat##*) } # the name of the program may hold anything, so fields count from its end: this is field 3
+	group=$3 start=${20} ignored=${31}
+	case $1 in Z | X) return 1 ;; esac
+}
+
+# Is this very process there? A number alone may long be another's.
+alive() { # PID START BOOT
+	[ "$3" = "$boot" ] && look "$1" && [ "$2" = "$start" ]
+}
+
+latest_epoch() { # they have leading zeros: the last name is the highest number
+	for latest in "$base"/epochs/*; do :; done
+	latest=${latest##*/}
+}
+
+# Publishes the controller's epoch, and only then looks whether a later controller has been here.
+enter() {
+	[ -d "$base/epochs/$epoch" ] || mkdir "$base/epochs/$epoch" 2>/dev/null || [ -d "$base/epochs/$epoch" ] ||
+		fail "$base is not, or no longer, the directory of a run: epoch $epoch cannot be published there"
+	# step: published
+	latest_epoch
+	[ "$latest" = "$epoch" ] && return
+	echo "fenced $latest"
+	exit 75
+}
+
+journal() { # one short line, one write, to the end of the file: lines of several processes do not mix
+	echo "$1" >>"$base/journal"
+}
+
+# Whoever puts the mark in place tells the journal, so the end is told once.
+record() { # END
+	mark "end $1" exit && journal "end $token $1"
+}
+
+claim() {
+	look $$
+	ln -s "$epoch $$ $start $boot" "$at/claim"
+}
+
+private() {
+	set -- $(ls -ldn "$base")
+	case $1 in
+	drwx--[-S]--- | drwx--[-S]---.) ;;
+	*) fail "$base has type and mode $1: it must be a directory that only its owner may enter (0700)" ;;
+	esac
+	[ "$3" = "$(id -u)" ] || fail "$base belongs to user $3: it must belong to user $(id -u)"
+}
+
+do_open() {
+	(umask 077 && mkdir -p "$base") || exit
+	private
+	[ -d "$base/epochs" ] || [ -z "$(ls -A "$base")" ] ||
+		fail "$base has files in it that are not of a run: give a run a directory of its own"
+	mkdir -p "$base/epochs" && : >>"$base/journal" || exit
+	enter
+}
+
+# --- Starting: this script runs three times over. `start` goes when the command has begun. `supervise` stays until it
+# has recorded how the command ended. `command` becomes the command.
+
+# Reads N lines and puts them into FILE. `read` takes no byte more than the line, so what follows is left to others.
+store() { # FILE N
+	text= left=$2
+	while [ "$left" -gt 0 ]; do
+		IFS= read -r line || fail "standard input ended early"
+		text="$text$line
+" left=$((left - 1))
+	done
+	cat >"$1" <<END
+${text%?}
+END
+}
+
+# Standard input: the environment as shell text, the command, and the command's own standard input.
+do_start() { # LINES OF ENVIRONMENT, LINES OF COMMAND, "input" OR "nothing"
+	if [ ! -L "$at/claim" ]; then
+		spec=$at/spec.$$ # each `start` its own: another one with this token may be at the same point
+		mkdir -p "$at/run" "$spec" && store "$spec/env" "$1" && store "$spec/command" "$2" || exit
+		[ "$3" = nothing ] || cat >"$spec/stdin" || exit
+		# step: stored
+		# The first setsid leads a session, so the second one must fork, and does not wait: as good as a
+		# background command, but without INT and QUIT ignored for good, as a shell does to those.
+		# The pipe wakes this process when the command has begun, or when nobody is left who could begin it.
+		setsid setsid sh "$0" supervise "$base" "$epoch" "$token" "$spec" </dev/null 2>&1 | {
+			read -r reply
+			echo "reply $reply"
+		}
+	fi
+	settle
+}
+
+# A command that was told to stop has ended when its whole group has: what a shell that died first has left behind may
+# still be saving its results, and `stop` may still have to kill it. Nobody tells of the end of processes that are not
+# our children, so this must ask; by and by less often.
+await_group() {
+	set -- $(readlink "$at/started")
+	leader=$1
+	set -- 0.02 0.05 0.1 0.2 0.5 1
+	while group_lives "$leader"; do
+		sleep "$1" 2>/dev/null || sleep 1
+		[ $# = 1 ] || shift
+	done
+}
+
+group_lives() { # NUMBER
+	kill -s 0 -- "-$1" 2>/dev/null || return 1
+	for process in /proc/[0-9]*; do # for kill a zombie counts, and some hosts have nobody who reaps them
+		look "${process##*/}" && [ "$group" = "$1" ] && return
+	done
+	return 1
+}
+
+do_supervise() { # SPEC
+	cd /
+	# Caught, not ignored: the status is to be recorded whatever comes, and the command gets the defaults back.
+	trap : HUP INT QUIT TERM PIPE
+	# step: supervising
+	claim || exit
+	# step: claimed
+	latest_epoch # read after the claim: either this sees a later controller, or that one sees the claim
+	if [ "$latest" != "$epoch" ]; then
+		record "fenced $latest"
+		exit
+	fi
+	# step: entitled
+	setsid sh "$0" command "$base" "$epoch" "$token" "$1" # a session and a group of its own, with its own pid as number
+	code=$?
+	exec >/dev/null 2>&1
+	# step: returned
+	[ "$code" -le 384 ] || code=$((code - 256)) # yash: 384 + signal
+	[ "$code" -le 256 ] || code=$((code - 128)) # ksh: 256 + signal; 128 + signal in all others
+	if [ -L "$at/started" ]; then
+		[ ! -L "$at/stop" ] || await_group
+		record "$code"
+	else
+		record void
+	fi
+	# step: recorded
+}
+
+do_command() { # SPEC
+	cd "$at/run" && exec 2>>stderr # what goes wrong from here on is for the user to read
+	exec 4<"$1/env" || exit
+	rm -f "$1/env" # it may hold secrets
+	look $$
+	# step: beginning
+	mark "$$ $start" started || exit
+	# step: started
+	if [ -L "$at/void" ]; then # read after the mark: either this sees the void, or the one who voids sees the mark
+		record void
+		exit
+	fi
+	# step: permitted
+	journal "start $token $$ $start $boot"
+	trap : PIPE # `start` may have been killed: that is no reason for the command to die
+	echo began 2>/dev/null
+	exec >>stdout </dev/null
+	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
+	set -- "$(command -v sh)" "$1/command"
+	if [ "$ignored" != 0 ] && env --default-signal true 2>/dev/null; then
+		set -- "$(command -v env)" --default-signal "$@"
+	fi
+	. /proc/self/fd/4 # last, since it may change PATH
+	exec "$@" 4<&-
+}
+
+# --- What became of it.
+
+# Sets what the marks say. Of each process it is asked whether it lives before that is read which it would write last: a
+# mark that is missing then is missing for good, if the process was gone.
+report() {
+	set -- $(readlink "$at/claim")
+	claim=$* claim_boot=${4:-} supervisor=
+	[ $# -lt 4 ] || ! alive "$2" "$3" "$4" || supervisor=alive
+	set -- $(readlink "$at/started")
+	started=$* command=
+	[ $# -lt 2 ] || ! alive "$1" "$2" "$claim_boot" || command=alive
+	end=$(readlink "$at/exit")
+	end=${end#end }
+}
+
+# From here on the attempt will not begin, unless it has: whoever is about to begin it marks that first, and then looks
+# for the void.
+void() {
+	mark "void $epoch" void || [ -L "$at/void" ] || fail "$at: cannot be marked as void"
+	# step: voided
+	[ -L "$at/started" ] || record void
+}
+
+# Reports. An attempt that was claimed, and that nobody has begun or is alive to begin, is made void first.
+settle() {
+	report
+	if [ -n "$claim" ] && [ -z "$supervisor$started$end" ] && [ "$claim_boot" = "$boot" ]; then
+		void
+		report
+	fi
+	echo "boot $boot"
+	echo "claim $claim"
+	echo "started $started"
+	echo "end $end"
+	echo "supervisor $supervisor"
+	echo "command $command"
+}
+
+# An attempt that nobody has claimed is claimed now and void: no start that is still on its way can make the answer wrong.
+take_unclaimed() {
+	mkdir -p "$at" || exit
+	[ -L "$at/claim" ] || ! claim 2>/dev/null || record void
+}
+
+do_probe() {
+	take_unclaimed
+	settle
+}
+
+# --- Stopping. The command leads its group, so the group's number is its own, and nobody else's while it lives.
+
+do_signal() { # SIGNAL
+	report
+	[ -z "$command" ] || ! kill -s "$1" -- "-${started% *}" || echo sent
+}
+
+do_stop() { # SIGNAL
+	take_unclaimed
+	mark "stop $epoch" stop
+	[ -L "$at/started" ] || void
+	report
+	if [ -n "$command" ] || leaderless; then kill -s "$1" -- "-${started% *}" 2>/dev/null; fi
+	settle
+}
+
+# Is the supervisor waiting for the rest of the group, and has nobody taken the number?
+leaderless() {
+	[ -n "$supervisor" ] && [ -n "$started" ] && [ -z "$end" ] && ! look "${started% *}"
+}
+
+do_remove() {
+	private
+	running=
+	for at in "$base"/*/; do
+		[ -L "$at/claim" ] && report && [ -n "$supervisor$command" ] && running="$running ${at#"$base"}"
+	done
+	[ -z "$running" ] || fail "$base is not removed, since something of it runs:$running; stop it first"
+	rm -rf "$base"
+}
+
+shift 3
+[ $# = 0 ] || shift
+case $verb in
+supervise | command | open) ;;
+*) enter ;;
+esac
+"do_$verb" "$@"

@@ -1,0 +1,331 @@
+"""This machine as a host: the transport without a network.
+
+Everything that happens later is told by one thread per transport, which sleeps in the kernel until inotify says that a
+file has grown or a pidfd says that a process is gone. It starts when it is first needed.
+"""
+
+import os
+import secrets
+import select
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import structlog
+from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # the package ships no types
+
+from engine.rm.transport import CommandFailed, Completed, TransportLost
+
+__all__ = ["LocalTransport"]
+
+_log = structlog.get_logger(__name__)
+
+# A shell is given this as its program, and finds the script itself on its standard input, before the script's own
+# input: so no script, which may hold a secret, shows among the arguments of a process. `read` takes no byte too many.
+_READ_SCRIPT = """\
+lines=$1 script=; shift
+while [ "$lines" -gt 0 ]; do
+    IFS= read -r line || exit
+    script="$script$line
+" lines=$((lines - 1))
+done
+eval "$script"
+"""
+
+_HOST = "localhost"
+_PIECE = 1 << 18  # bytes handed to a follower at once
+
+
+class LocalTransport:
+    """A `Transport` to this machine, as this user."""
+
+    host = _HOST
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watcher: _Watcher | None = None
+        self._closed = False
+
+    def run(self, script: str, *args: str, stdin: bytes = b"", timeout: float | None = None) -> Completed:
+        """See `Transport.run`. The script runs in `/`, with the environment of this process."""
+        self._check_open()
+        text = os.fsencode(script) + b"\n"
+        process = subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
+            ["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args],  # noqa: S607 - the host's own sh
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd="/",
+            start_new_session=True,  # neither a terminal's Ctrl-C nor what we do to our group reaches it
+        )
+        with process:
+            try:
+                stdout, stderr = process.communicate(text + stdin, timeout)
+            except BaseException as error:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise TransportLost(self.host, f"a script was not done after {timeout} s") from None
+                raise
+        return Completed(process.returncode, stdout, stderr)
+
+    def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """See `Transport.read`."""
+        self._check_open()
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - paths of a host are plain text
+                file.seek(offset)
+                return file.read(-1 if size is None else size)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed("read", path, error) from error
+
+    def size(self, path: str) -> int | None:
+        """See `Transport.size`."""
+        self._check_open()
+        try:
+            return Path(path).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._failed("size", path, error) from error
+
+    def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
+        """See `Transport.write`."""
+        self._check_open()
+        target = Path(path)
+        draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+        try:
+            _write_new(draft, data, mode)
+            draft.replace(target)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise self._failed("write", path, error) from error
+
+    def follow(self, path: str, offset: int, on_data: Callable[[bytes], None]) -> "_Following":
+        """See `Transport.follow`."""
+        try:
+            return self._watch().follow(path, offset, on_data)
+        except OSError as error:
+            raise self._failed("follow", path, error) from error
+
+    def on_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
+        """See `Transport.on_exit`."""
+        self._watch().on_exit(pid, start_time, callback)
+
+    def close(self) -> None:
+        """See `Transport.close`."""
+        with self._lock:
+            self._closed = True
+            watcher, self._watcher = self._watcher, None
+        if watcher is not None:
+            watcher.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise _closed()
+
+    def _watch(self) -> "_Watcher":
+        with self._lock:
+            self._check_open()
+            if self._watcher is None:
+                self._watcher = _Watcher()
+            return self._watcher
+
+    def _failed(self, verb: str, path: str, error: OSError) -> CommandFailed:
+        return CommandFailed(self.host, f"{verb} {path}", error.errno or 1, error.strerror or str(error))
+
+
+def _closed() -> TransportLost:
+    return TransportLost(_HOST, "this transport is closed, open a new one")
+
+
+def _write_new(path: Path, data: bytes, mode: int) -> None:
+    with open(path, "xb", opener=lambda name, how: os.open(name, how, 0o600)) as file:
+        file.write(data)
+        os.fchmod(file.fileno(), mode)  # whatever the umask says
+
+
+def _start_time(pid: int) -> str | None:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The name of the program, field 2, may hold blanks and parentheses: the fields after it are counted from its end.
+    return stat.rpartition(b") ")[2].split()[19].decode()
+
+
+class _Watcher:
+    """One thread that tells of everything that is watched.
+
+    Any thread adds what is to be watched, under the lock; only the watcher's own reads, tells, and closes files.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._closing = False
+        self._exits: dict[int, Callable[[], None]] = {}  # by pidfd
+        self._followed: dict[int, list[_Following]] = {}  # by inotify's number of the file
+        self._jobs: deque[Callable[[], None]] = deque()
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._inotify = INotify(nonblocking=True)
+        self._epoll = select.epoll()
+        self._epoll.register(self._bell, select.EPOLLIN)
+        self._epoll.register(self._inotify.fileno(), select.EPOLLIN)
+        self._thread = threading.Thread(target=self._work, name="local-transport", daemon=True)
+        self._thread.start()
+
+    def follow(self, path: str, offset: int, on_data: Callable[[bytes], None]) -> "_Following":
+        """See `Transport.follow`; raises OSError."""
+        following = _Following(self, os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset, on_data)
+        try:
+            with self._open():
+                watch = self._inotify.add_watch(f"/proc/self/fd/{following.fd}", flags.MODIFY)
+                self._followed.setdefault(watch, []).append(following)
+        except BaseException:
+            os.close(following.fd)
+            raise
+        self.submit(following.pump)
+        return following
+
+    def on_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
+        """See `Transport.on_exit`."""
+        pidfd = _open_process(pid, start_time)
+        if pidfd is None:
+            self.submit(callback)
+            return
+        try:
+            with self._open():
+                self._epoll.register(pidfd, select.EPOLLIN)
+                self._exits[pidfd] = callback
+        except BaseException:
+            os.close(pidfd)
+            raise
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Has the watcher's thread do `job`, after what was submitted before."""
+        with self._open():
+            self._jobs.append(job)
+            os.eventfd_write(self._bell, 1)
+
+    def drop(self, following: "_Following") -> None:
+        """Follows it no more; its file is closed by the watcher's thread, which may be reading it."""
+        with suppress(TransportLost):  # closed: then it is dropped already
+            self.submit(lambda: self._drop(following))
+
+    def close(self) -> None:
+        """Ends the thread; if this is the thread, it ends after the callback that it is in."""
+        with suppress(TransportLost), self._open():
+            self._closing = True
+            os.eventfd_write(self._bell, 1)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        with self._lock:
+            if self._closing:
+                raise _closed()
+            yield
+
+    def _work(self) -> None:
+        while not self._closing:
+            for fd, _ in self._epoll.poll():
+                self._serve(fd)
+        self._let_go()
+
+    def _serve(self, fd: int) -> None:
+        if fd == self._bell:
+            os.eventfd_read(self._bell)
+            while self._jobs:
+                self._tell(self._jobs.popleft())
+        elif fd == self._inotify.fileno():
+            for following in self._grown():
+                self._tell(following.pump)
+        else:
+            self._tell(self._take_exit(fd))
+
+    def _tell(self, job: Callable[[], None]) -> None:
+        if self._closing:
+            return
+        try:
+            job()
+        except Exception:  # noqa: BLE001 - one bad callback must not silence the others
+            _log.exception("a callback raised", callback=repr(job))
+
+    def _grown(self) -> list["_Following"]:
+        events = self._inotify.read(timeout=0)
+        with self._lock:
+            watches = {event.wd for event in events}
+            if -1 in watches:  # the kernel's queue was full and events are lost: look at every file
+                watches = set(self._followed)
+            return [following for watch in watches for following in self._followed.get(watch, ())]
+
+    def _take_exit(self, pidfd: int) -> Callable[[], None]:
+        with self._lock:
+            callback = self._exits.pop(pidfd)
+            self._epoll.unregister(pidfd)
+        os.close(pidfd)
+        return callback
+
+    def _drop(self, following: "_Following") -> None:
+        with self._lock:
+            for watch, followings in list(self._followed.items()):
+                if following in followings:
+                    followings.remove(following)
+                    os.close(following.fd)
+                if not followings:
+                    del self._followed[watch]
+                    with suppress(OSError):  # the file is no more, and inotify has forgotten it by itself
+                        self._inotify.rm_watch(watch)
+
+    def _let_go(self) -> None:
+        with self._lock:
+            followed = [following.fd for followings in self._followed.values() for following in followings]
+            for fd in [*self._exits, *followed, self._bell]:
+                os.close(fd)
+            self._inotify.close()
+            self._epoll.close()
+
+
+def _open_process(pid: int, start_time: str) -> int | None:
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return None
+    if _start_time(pid) == start_time:  # asked after the pidfd was opened: so the pidfd is of this very process
+        return pidfd
+    os.close(pidfd)
+    return None
+
+
+class _Following:
+    """One file that is followed."""
+
+    def __init__(self, watcher: _Watcher, fd: int, offset: int, on_data: Callable[[bytes], None]) -> None:
+        self.fd = fd
+        self._watcher = watcher
+        self._offset = offset
+        self._on_data = on_data
+        self._closed = False
+
+    def close(self) -> None:
+        """See `Following.close`."""
+        if not self._closed:
+            self._closed = True
+            self._watcher.drop(self)
+
+    def pump(self) -> None:
+        """Hands on what the file holds by now. Runs on the watcher's thread."""
+        end = os.fstat(self.fd).st_size if not self._closed else 0
+        while self._offset < end and not self._closed:  # up to here: a busy writer must not keep the others waiting
+            data = os.pread(self.fd, min(_PIECE, end - self._offset), self._offset)
+            if not data:
+                return
+            self._offset += len(data)
+            self._on_data(data)

@@ -1,1 +1,125 @@
+"""netreel's engine: describe a network experiment, run it, and have it recorded as it runs.
 
+    from engine import ExperimentController, ResourceAction, ResourceState
+
+    with ExperimentController("hello") as ec:
+        host = ec.register_resource("linux::Node", hostname="localhost")
+        hello = ec.register_resource("linux::Application", command="echo hello", connectedTo=host)
+        ec.deploy()
+        ec.wait_finished(hello)
+        print(ec.trace(hello, "stdout"))
+
+Importing this starts no thread and loads no resource type, no pykka and no paramiko: each name is fetched from its
+module when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.controller import ExperimentController
+    from engine.core.errors import (
+        BadAttribute,
+        BadCondition,
+        BadConnection,
+        BadState,
+        Closed,
+        EngineBug,
+        ExperimentAborted,
+        ExperimentError,
+        ResourceFailed,
+        ScriptDiverged,
+        UnknownGuid,
+        UnknownResourceType,
+        UsageError,
+        WaitTimeout,
+    )
+    from engine.core.states import ResourceAction, ResourceState
+    from engine.failure import ECState, FailureLevel, FailureManager
+    from engine.rm.attributes import attr
+    from engine.rm.base import Intent, ResourceManager
+    from engine.rm.links import link
+    from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
+    from engine.rm.registry import ResourceFactory
+    from engine.rm.traces import Trace, TraceAttr
+    from engine.rm.transport import CommandFailed, TransportLost
+    from engine.tasks import Task, TaskStatus
+
+_HOMES = {
+    "engine.controller": ["ExperimentController"],
+    "engine.core.errors": [
+        "BadAttribute",
+        "BadCondition",
+        "BadConnection",
+        "BadState",
+        "Closed",
+        "EngineBug",
+        "ExperimentAborted",
+        "ExperimentError",
+        "ResourceFailed",
+        "ScriptDiverged",
+        "UnknownGuid",
+        "UnknownResourceType",
+        "UsageError",
+        "WaitTimeout",
+    ],
+    "engine.core.states": ["ResourceAction", "ResourceState"],
+    "engine.failure": ["ECState", "FailureLevel", "FailureManager"],
+    "engine.rm.attributes": ["attr"],
+    "engine.rm.base": ["Intent", "ResourceManager"],
+    "engine.rm.links": ["link"],
+    "engine.rm.outcomes": ["Alive", "Ended", "Gone", "NeverBegan"],
+    "engine.rm.registry": ["ResourceFactory"],
+    "engine.rm.traces": ["Trace", "TraceAttr"],
+    "engine.rm.transport": ["CommandFailed", "TransportLost"],
+    "engine.tasks": ["Task", "TaskStatus"],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Alive",
+    "BadAttribute",
+    "BadCondition",
+    "BadConnection",
+    "BadState",
+    "Closed",
+    "CommandFailed",
+    "ECState",
+    "Ended",
+    "EngineBug",
+    "ExperimentAborted",
+    "ExperimentController",
+    "ExperimentError",
+    "FailureLevel",
+    "FailureManager",
+    "Gone",
+    "Intent",
+    "NeverBegan",
+    "ResourceAction",
+    "ResourceFactory",
+    "ResourceFailed",
+    "ResourceManager",
+    "ResourceState",
+    "ScriptDiverged",
+    "Task",
+    "TaskStatus",
+    "Trace",
+    "TraceAttr",
+    "TransportLost",
+    "UnknownGuid",
+    "UnknownResourceType",
+    "UsageError",
+    "WaitTimeout",
+    "attr",
+    "link",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'engine' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,1 @@
-
+"""Linux hosts and what runs on them."""

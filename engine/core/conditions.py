@@ -1,0 +1,41 @@
+"""When is a condition met?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.core.states import Step
+    from engine.core.world import Condition, Resource
+
+
+def due_at(condition: Condition) -> int | None:
+    """From when on a condition holds, in ns since 1970; None while it still waits for a resource.
+
+    The delay counts from the moment at which the last of those that it waits for got there.
+    """
+    return None if condition.met_at is None else condition.met_at + condition.delay
+
+
+def gates(resource: Resource, step: Step) -> list[Condition]:
+    """The conditions that stand before a step of a resource. Several of them must all hold."""
+    return resource.gates.get(step, [])
+
+
+def broken(conditions: list[Condition]) -> Condition | None:
+    """The first of these that can never be met."""
+    return next((condition for condition in conditions if condition.broken_by), None)
+
+
+def latest(conditions: list[Condition]) -> tuple[int, int] | None:
+    """When the last of these holds, in ns since 1970, and the event by which it does; None if one is still open.
+
+    Without conditions that is (0, 0): at once, and because of nothing.
+    """
+    last = (0, 0)
+    for condition in conditions:
+        due = due_at(condition)
+        if due is None:
+            return None
+        last = max(last, (due, condition.met_by))
+    return last

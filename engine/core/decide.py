@@ -1,0 +1,310 @@
+"""Is this request allowed, and which events does it come to?
+
+Every function looks at the world, refuses with a reason or returns events, and changes nothing. So a refused request
+leaves nothing behind. What needs the code of a resource type, such as the check of an attribute's value, has been done
+before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.core import events, topology
+from engine.core.errors import (
+    BadAttribute,
+    BadCondition,
+    BadConnection,
+    BadState,
+    ExperimentAborted,
+    ResourceFailed,
+    UnknownGuid,
+)
+from engine.core.states import FINAL, GATE, TRANSITIONS, ResourceAction, ResourceState, Step
+from engine.core.world import EXPERIMENT, Resource, World, links_to, type_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from engine.core.world import Link, TypeInfo
+
+
+def find(world: World, guid: int) -> Resource:
+    """The resource of that number.
+
+    Raises:
+        UnknownGuid: there is none.
+    """
+    resource = world.resources.get(guid)
+    if resource is None:
+        raise UnknownGuid(f"there is no resource #{guid}; {_numbers(world)}")
+    return resource
+
+
+def _numbers(world: World) -> str:
+    known = sorted(world.resources)
+    if not known:
+        return "none has been registered"
+    shown = ", ".join(f"#{guid}" for guid in known[:10])
+    return f"registered are {shown}" + (f" and {len(known) - 10} more" if len(known) > 10 else "")
+
+
+def describe(resource: Resource) -> str:
+    """How a message names a resource."""
+    return f"#{resource.guid} {resource.rtype}"
+
+
+# --- the description --------------------------------------------------------------------------------------------
+
+
+def register(
+    world: World,
+    declared: events.TypeDeclared,
+    guid: int | None,
+    attributes: dict[str, Any],
+    *,
+    connect_to: Sequence[int] = (),
+    auto_deploy: bool = False,
+) -> list[events.Event]:
+    """A new resource, connected to others and deployed at once if so wished. Its type is declared with the first one.
+
+    Raises:
+        BadState: the number is taken or is no positive whole number.
+        UnknownGuid, BadConnection: one of the others is not there, or is not taken.
+        BadAttribute, ExperimentAborted: it cannot be deployed.
+    """
+    number = _free_number(world, guid)
+    types = {**world.types, declared.rtype: type_info(declared)} if declared.rtype not in world.types else world.types
+    new = Resource(number, declared.rtype, attributes, critical=True)
+    others = [find(world, other) for other in dict.fromkeys(connect_to)]
+    for other in others:
+        _check_connection(world, types, new, other)
+        new.connections.append(other.guid)
+    if auto_deploy:
+        check_not_aborted(world)
+        _check_complete(world, types, new)
+    made: list[events.Event] = [] if declared.rtype in world.types else [declared]
+    made.append(events.ResourceRegistered(number, declared.rtype, attributes))
+    made.extend(events.ResourceConnected(number, other.guid) for other in others)
+    if auto_deploy:
+        made.append(events.GroupDeployed(EXPERIMENT, len(world.groups) + 1, [number], wait_all_ready=True))
+    return made
+
+
+def _free_number(world: World, guid: int | None) -> int:
+    number = world.last_guid + 1 if guid is None else guid
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise BadState(f"a guid is a whole number from 1 on, not {guid!r}")
+    if number in world.resources:
+        raise BadState(f"guid {number} is taken by {describe(world.resources[number])}; leave it out to get a free one")
+    return number
+
+
+def connect(world: World, guid: int, other: int) -> list[events.Event]:
+    """A connection, for both sides together. Twice is once.
+
+    Raises:
+        UnknownGuid: one of them is not there.
+        BadConnection: it is one and the same, or one of the types does not take it.
+    """
+    one, two = find(world, guid), find(world, other)
+    if two.guid in one.connections:
+        return []
+    _check_connection(world, world.types, one, two)
+    return [events.ResourceConnected(guid, other)]
+
+
+def _check_connection(world: World, types: Mapping[str, TypeInfo], one: Resource, two: Resource) -> None:
+    if one is two:
+        raise BadConnection(f"{describe(one)} cannot be connected to itself")
+    for mine, other in ((one, two), (two, one)):
+        if mine.state in FINAL:
+            raise BadConnection(f"{describe(mine)} is {mine.state.name} and takes no more connections")
+        for link in links_to(types, mine, other):
+            _check_room(world, mine, other, link)
+    _check_accepted(types, one, two)
+
+
+def _check_accepted(types: Mapping[str, TypeInfo], one: Resource, two: Resource) -> None:
+    """A type that declares no link accepts anything; otherwise one side must have declared the other."""
+    linked = [resource for resource in (one, two) if types[resource.rtype].links]
+    if not linked or links_to(types, one, two) or links_to(types, two, one):
+        return
+    takes = "; ".join(
+        f"{resource.rtype} takes {', '.join(link.rtype for link in types[resource.rtype].links)}" for resource in linked
+    )
+    raise BadConnection(f"{describe(one)} and {describe(two)} cannot be connected: {takes}")
+
+
+def _check_room(world: World, mine: Resource, other: Resource, link: Link) -> None:
+    there = _linked(world, mine, link)
+    if link.max is not None and len(there) >= link.max:
+        raise BadConnection(
+            f"{describe(mine)} takes {link.max} {link.rtype} at the most as its {link.name!r}, and has "
+            f"{', '.join(f'#{guid}' for guid in there)}; {describe(other)} is one too many"
+        )
+
+
+def _linked(world: World, mine: Resource, link: Link) -> list[int]:
+    return [guid for guid in mine.connections if link.rtype in world.types[world.resources[guid].rtype].lineage]
+
+
+def set_attribute(resource: Resource, name: str, value: Any, when: str) -> events.AttributeSet:
+    """A value for an attribute that has been checked. `when` is what the type says of the attribute.
+
+    Raises:
+        BadState: it is too late, or its type says never.
+    """
+    if when == "never":
+        raise BadState(f"{name} of {describe(resource)} is told by the resource itself and cannot be set")
+    if resource.state in FINAL:
+        raise BadState(f"{describe(resource)} is {resource.state.name}: {name} cannot be set any more")
+    if when == "design" and resource.state is not ResourceState.NEW:
+        raise BadState(f"{name} of {describe(resource)} can be set while it is NEW; it is {resource.state.name}")
+    return events.AttributeSet(resource.guid, name, value)
+
+
+def add_condition(
+    world: World,
+    guids: Sequence[int],
+    action: ResourceAction,
+    on: Sequence[int],
+    state: ResourceState,
+    delay: int,
+) -> list[events.Event]:
+    """`action` on each of `guids` only `delay` ns after all of `on` have reached `state`.
+
+    Raises:
+        UnknownGuid: one of them is not there.
+        BadCondition: one waits for itself, or for nobody.
+    """
+    waiting, awaited = list(dict.fromkeys(guids)), list(dict.fromkeys(on))
+    for guid in (*waiting, *awaited):
+        find(world, guid)
+    if not waiting or not awaited:
+        raise BadCondition("a condition needs one resource at least on each side")
+    both = set(waiting) & set(awaited)
+    if both and not (action is ResourceAction.STOP and state is ResourceState.STARTED):
+        raise BadCondition(
+            f"{action.name} of #{min(both)} would wait for #{min(both)} itself to be {state.name}: it can never hold"
+        )
+    return [events.ConditionRegistered(EXPERIMENT, waiting, GATE[action], awaited, state, delay)]
+
+
+# --- what the user asks for -------------------------------------------------------------------------------------
+
+
+def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait_all_ready: bool) -> list[events.Event]:
+    """Deploy and start a group. The last event tells its number.
+
+    Raises:
+        UnknownGuid, BadState: one is not there, or is deployed already.
+        BadAttribute: one has no value for an attribute that needs one.
+        BadConnection: one is not connected to what its type needs.
+        BadCondition: the conditions can never hold; the message spells the cycle out.
+        ExperimentAborted: nothing is deployed any more.
+    """
+    check_not_aborted(world)
+    wanted = _deployable(world, guids)
+    if group is not None and group not in world.groups:
+        known = ", ".join(map(str, world.groups)) or "none"
+        raise BadState(f"there is no group {group}; groups so far: {known}")
+    for resource in wanted:
+        _check_complete(world, world.types, resource)
+    chosen = [resource.guid for resource in wanted]
+    topology.check_can_hold(world, chosen, wait_all_ready=wait_all_ready)
+    number = len(world.groups) + 1 if group is None else group
+    return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready)]
+
+
+def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
+    if guids is None:
+        return [
+            resource
+            for resource in world.resources.values()
+            if resource.state is ResourceState.NEW and resource.group is None
+        ]
+    wanted = [find(world, guid) for guid in dict.fromkeys(guids)]
+    for resource in wanted:
+        if resource.group is not None:
+            raise BadState(f"{describe(resource)} is deployed already, in group {resource.group}")
+        if ResourceState.STARTED in resource.times or resource.state in FINAL:
+            raise BadState(f"{describe(resource)} is {resource.state.name} and cannot be deployed")
+    return wanted
+
+
+def _check_complete(world: World, types: Mapping[str, TypeInfo], resource: Resource) -> None:
+    """Refuse a resource that lacks a value or a connection."""
+    for name in types[resource.rtype].required:
+        if name not in resource.attributes:
+            raise BadAttribute(f"{describe(resource)} has no {name}: set({resource.guid}, {name!r}, …) first")
+    for link in types[resource.rtype].links:
+        have = len(_linked(world, resource, link))
+        if have < link.min:
+            raise BadConnection(
+                f"{describe(resource)} is connected to {have} {link.rtype}; its {link.name!r} needs {link.min}: "
+                f"call register_connection({resource.guid}, …) first"
+            )
+
+
+def request_step(world: World, guid: int, step: Step) -> list[events.Event]:
+    """One step now, whatever the conditions.
+
+    Raises:
+        UnknownGuid, BadState: it is not there, or its state does not allow the step.
+        ExperimentAborted: nothing is deployed or started any more.
+    """
+    resource = find(world, guid)
+    if step is not Step.STOP:
+        check_not_aborted(world)
+    if resource.releasing:
+        raise BadState(f"{describe(resource)} is being released")
+    if resource.attempt is not None:
+        raise BadState(f"{describe(resource)} is busy with {resource.attempt.step}")
+    if step not in TRANSITIONS[resource.state]:
+        raise BadState(f"{describe(resource)} is {resource.state.name}: it cannot {step}; {_allowed(resource)}")
+    return [events.StepRequested(guid, step)]
+
+
+def _allowed(resource: Resource) -> str:
+    steps = [str(step) for step in TRANSITIONS[resource.state] if isinstance(step, Step)]
+    return f"what it can do now: {', '.join(steps)}" if steps else "nothing can be done with it any more"
+
+
+def release(world: World, guids: Sequence[int] | None) -> list[events.Event]:
+    """Undo these, or all. Those that are being released already are left alone.
+
+    Raises:
+        UnknownGuid: one is not there.
+    """
+    wanted = world.resources.values() if guids is None else [find(world, guid) for guid in dict.fromkeys(guids)]
+    chosen = [
+        resource.guid for resource in wanted if not resource.releasing and resource.state is not ResourceState.RELEASED
+    ]
+    return [events.ReleaseRequested(EXPERIMENT, chosen)] if chosen else []
+
+
+def check_not_aborted(world: World) -> None:
+    """Refuse what is not done any more after a critical failure.
+
+    Raises:
+        ExperimentAborted: with all the critical failures.
+    """
+    if world.aborted:
+        raise ExperimentAborted(failures(world, world.aborted_by))
+
+
+def failures(world: World, guids: Iterable[int]) -> list[ResourceFailed]:
+    """What is known of why these failed."""
+    return [failure(world.resources[guid]) for guid in guids]
+
+
+def failure(resource: Resource) -> ResourceFailed:
+    """What is known of why it failed."""
+    story = resource.error or {"message": "nothing is known of why"}
+    return ResourceFailed(resource.guid, resource.rtype, story.get("step"), story)
+
+
+def failure_of(resource: Resource, step: Step) -> ResourceFailed | None:
+    """Why this step failed, if it did."""
+    failed = resource.error is not None and resource.error.get("step") == step
+    return failure(resource) if failed else None

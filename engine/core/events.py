@@ -1,0 +1,349 @@
+"""Every event of an experiment: the vocabulary of the log.
+
+An event is a fact, in the past tense. Its kind is a word of ours, never the name of a class, so a class may be
+renamed and old logs still load. Its fields are its data in the log, except `guid`, which stands beside it (0 is the
+experiment itself). To add a kind, see CONTRIBUTING.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    NamedTuple,
+    TypeVar,
+    dataclass_transform,
+    get_type_hints,
+)
+
+from engine.core.states import ResourceState, Step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Event:
+    """What all events have."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+    version: ClassVar[int]
+    guid: int
+
+
+class Entry(NamedTuple):
+    """An event with its place in the log.
+
+    Attributes:
+        seq: 1, 2, 3, ...
+        time: nanoseconds since 1970, UTC.
+        cause: the seq of the event that led to it, 0 for the user.
+        epoch: which controller wrote it: 1 is the first, 2 took over from it, and so on.
+        event: what happened.
+    """
+
+    seq: int
+    time: int
+    cause: int
+    epoch: int
+    event: Event
+
+
+KINDS: Final[dict[str, type[Event]]] = {}
+"""Every kind that can be written, by its word."""
+
+UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+"""How the data of an old version becomes that of the next: (kind, version) -> function. Never removed."""
+
+_E = TypeVar("_E", bound=Event)
+
+
+@dataclass_transform(frozen_default=True)
+def _event(kind: str, version: int = 1) -> Callable[[type[_E]], type[_E]]:
+    """Make a frozen data class of it and enter it in `KINDS`."""
+
+    def enter(cls: type[_E]) -> type[_E]:
+        cls = dataclass(frozen=True, slots=True)(cls)
+        cls.kind = kind
+        cls.version = version
+        KINDS[kind] = cls
+        return cls
+
+    return enter
+
+
+# --- the controller ---------------------------------------------------------------------------------------------
+
+
+@_event("controller.opened")
+class ControllerOpened(Event):
+    """A controller took charge. The first event of every epoch; `holder` says who: host, pid, versions."""
+
+    guid: int
+    exp_id: str
+    run_id: str
+    holder: dict[str, Any]
+
+
+@_event("run.closed")
+class RunClosed(Event):
+    """The controller was shut down; everything is released and nothing follows."""
+
+    guid: int
+
+
+@_event("experiment.aborted")
+class ExperimentAborted(Event):
+    """The failure policy decided to abort: nothing further is deployed or started. `by` is what failed."""
+
+    guid: int
+    by: int
+
+
+# --- the description --------------------------------------------------------------------------------------------
+
+
+@_event("type.declared")
+class TypeDeclared(Event):
+    """What the engine knows of a resource type, written when it is first used: logs are read without the types.
+
+    `lineage` are the names of the type and of those that it extends, `hooks` the steps that need its code, `links`
+    what it says about connections, `attributes` the default of each, `required` those that have none.
+    """
+
+    guid: int
+    rtype: str
+    lineage: list[str]
+    hooks: list[str]
+    links: list[dict[str, Any]]
+    attributes: dict[str, Any]
+    required: list[str]
+    traces: list[str]
+
+
+@_event("resource.registered")
+class ResourceRegistered(Event):
+    """A resource was described. `attributes` are those that were given a value."""
+
+    guid: int
+    rtype: str
+    attributes: dict[str, Any]
+
+
+@_event("resource.connected")
+class ResourceConnected(Event):
+    """Two resources were connected. Connections have no direction."""
+
+    guid: int
+    other: int
+
+
+@_event("attribute.set")
+class AttributeSet(Event):
+    """An attribute got a value."""
+
+    guid: int
+    name: str
+    value: Any
+
+
+@_event("condition.registered")
+class ConditionRegistered(Event):
+    """`step` of each of `guids` comes only `delay` ns after all of `on` have reached `state`."""
+
+    guid: int
+    guids: list[int]
+    step: Step
+    on: list[int]
+    state: ResourceState
+    delay: int
+
+
+# --- what the user asks for -------------------------------------------------------------------------------------
+
+
+@_event("group.deployed")
+class GroupDeployed(Event):
+    """These are to be deployed and started. `wait_all_ready`: none is started before all are READY."""
+
+    guid: int
+    group: int
+    guids: list[int]
+    wait_all_ready: bool
+
+
+@_event("step.requested")
+class StepRequested(Event):
+    """The user asks for one step now, whatever the conditions."""
+
+    guid: int
+    step: Step
+
+
+@_event("release.requested")
+class ReleaseRequested(Event):
+    """The user asks for these to be undone."""
+
+    guid: int
+    guids: list[int]
+
+
+@_event("task.scheduled")
+class TaskScheduled(Event):
+    """A function of the user's is to be called at `due` (ns since 1970)."""
+
+    guid: int
+    task: int
+    due: int
+
+
+@_event("task.begun")
+class TaskBegun(Event):
+    """The function is called right after this."""
+
+    guid: int
+    task: int
+
+
+@_event("task.done")
+class TaskDone(Event):
+    """The function returned, or raised `error`; `lost` if it was in a controller that is gone."""
+
+    guid: int
+    task: int
+    error: str | None
+    lost: bool
+
+
+# --- what the resources do --------------------------------------------------------------------------------------
+
+
+@_event("step.passed")
+class StepPassed(Event):
+    """Steps for which the type has no code: nothing is done, and the state moves on."""
+
+    guid: int
+    steps: list[Step]
+
+
+@_event("step.begun")
+class StepBegun(Event):
+    """The intent: it is on disk before the hook runs. Everything on the far end is named after `token`."""
+
+    guid: int
+    step: Step
+    token: str
+
+
+@_event("step.done")
+class StepDone(Event):
+    """The hook returned. `receipt` is what a stranger needs to find again what it made."""
+
+    guid: int
+    step: Step
+    receipt: dict[str, Any] | None
+
+
+@_event("step.failed")
+class StepFailed(Event):
+    """The hook raised. A release that fails is a release all the same, with the error kept."""
+
+    guid: int
+    step: Step
+    error: dict[str, Any]
+
+
+@_event("step.voided")
+class StepVoided(Event):
+    """An attempt that a controller left behind is known to have had no effect, or may simply be made again."""
+
+    guid: int
+    step: Step
+    why: str
+
+
+@_event("resource.found")
+class ResourceFound(Event):
+    """A controller that took over found it running."""
+
+    guid: int
+
+
+@_event("resource.ended")
+class ResourceEnded(Event):
+    """It came to its end by itself, or while it was being stopped. `code` is its exit status."""
+
+    guid: int
+    code: int
+
+
+@_event("resource.failed")
+class ResourceFailed(Event):
+    """It failed by itself, or because of `by`, which it waited for (0: by itself)."""
+
+    guid: int
+    error: dict[str, Any]
+    code: int | None
+    by: int
+
+
+# --- to and from plain values -----------------------------------------------------------------------------------
+
+_ENCODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    Step: str,
+    list[Step]: lambda steps: [str(step) for step in steps],
+    ResourceState: lambda state: state.name,
+}
+_DECODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    Step: Step,
+    list[Step]: lambda names: [Step(name) for name in names],
+    ResourceState: lambda name: ResourceState[name],
+}
+
+
+class _Codec(NamedTuple):
+    """How the fields of one kind become data and come back: only those that are not plain need a function."""
+
+    names: tuple[str, ...]
+    encoders: dict[str, Callable[[Any], Any]]
+    decoders: dict[str, Callable[[Any], Any]]
+
+
+def _codec(cls: type[Event]) -> _Codec:
+    types = get_type_hints(cls)
+    names = tuple(field.name for field in fields(cls) if field.name != "guid")  # type: ignore[arg-type]  # made by _event
+    return _Codec(
+        names,
+        {name: _ENCODERS[types[name]] for name in names if types[name] in _ENCODERS},
+        {name: _DECODERS[types[name]] for name in names if types[name] in _DECODERS},
+    )
+
+
+_CODECS: Final = {cls: _codec(cls) for cls in KINDS.values()}
+
+
+def to_data(event: Event) -> dict[str, Any]:
+    """The plain values of an event, without its guid."""
+    names, encoders, _ = _CODECS[type(event)]
+    data = {name: getattr(event, name) for name in names}
+    for name, encode in encoders.items():
+        data[name] = encode(data[name])
+    return data
+
+
+def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Event:
+    """The event of these plain values, brought up to today's version first.
+
+    Raises:
+        KeyError: the kind is not known here.
+    """
+    cls = KINDS[kind]
+    plain = dict(data)
+    for step in range(version, cls.version):
+        plain = UPCASTERS[kind, step](plain)
+    for name, decode in _CODECS[cls].decoders.items():
+        plain[name] = decode(plain[name])
+    return cls(guid=guid, **plain)  # type: ignore[call-arg]  # a data class made by _event

@@ -1,0 +1,308 @@
+"""The heart: what was decided becomes events, events change the world, and the world says what may begin.
+
+A kernel collects the events of a turn and the effects that they call for. Whoever owns it appends the events to the
+log, and only then carries out the effects. It has no thread, no clock and no file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from engine.core import events, messages, plan
+from engine.core.states import ResourceState, Step
+from engine.core.world import EXPERIMENT, Attempt, Resource, World, apply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Call the hook of this step. `receipts` are those of the steps before, `attempt` is the intent."""
+
+    guid: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask what became of this attempt, or of a running resource: its `start`."""
+
+    guid: int
+    attempt: Attempt
+    receipt: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The result of the step under way is no longer wanted."""
+
+    guid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call the user's function of this task."""
+
+    task: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Tell the resource's manager that an attribute has another value."""
+
+    guid: int
+    name: str
+    old: Any
+    new: Any
+
+
+Effect = Run | Probe | Cancel | Call | Changed
+
+_UNDOING = (Step.STOP, Step.RELEASE)
+
+
+class Kernel:
+    """The world of an experiment, and the turn that is being made of it.
+
+    Args:
+        world: as rebuilt from the log, or a new one.
+        epoch: the epoch of the log's writer.
+        token_prefix: what the tokens of all attempts begin with; unique to the run.
+        wants_abort: the failure policy: whether the failure of this resource aborts the experiment.
+    """
+
+    def __init__(self, world: World, epoch: int, token_prefix: str, wants_abort: Callable[[int], bool]) -> None:
+        self.world = world
+        self.epoch = epoch
+        self.entries: list[events.Entry] = []
+        self.effects: list[Effect] = []
+        self._now = world.time
+        self._token_prefix = token_prefix
+        self._wants_abort = wants_abort
+        self._timers: list[tuple[int, int, int]] = []  # due, guid (or minus the task), cause
+        self._early: dict[int, events.ResourceEnded | events.ResourceFailed] = {}  # ends before the start is logged
+        self._task_begun: dict[int, int] = {}  # by task, the event that began it
+
+    # --- the turn -----------------------------------------------------------------------------------------------
+
+    def begin_turn(self, now: int) -> None:
+        """Fix the time of the turn, in ns since 1970. Time in a log never runs backwards."""
+        self._now = max(now, self.world.time)
+
+    def take(self) -> tuple[list[events.Entry], list[Effect]]:
+        """What the turn has come to: events to append, and effects to carry out once they are on disk."""
+        made = self.entries, self.effects
+        self.entries, self.effects = [], []
+        return made
+
+    def emit(self, event: events.Event, cause: int = 0) -> events.Entry:
+        """Number an event, apply it and put it in line for the log."""
+        entry = events.Entry(self.world.seq + 1, self._now, cause, self.epoch, event)
+        apply(self.world, entry)
+        self.entries.append(entry)
+        return entry
+
+    def emit_all(self, made: Iterable[events.Event]) -> None:
+        """The events of a request of the user's."""
+        for event in made:
+            self.emit(event)
+
+    def set_attribute(self, event: events.AttributeSet, old: Any) -> None:
+        """Give an attribute another value than `old`."""
+        self.emit(event)
+        self.effects.append(Changed(event.guid, event.name, old, event.value))
+
+    def settle(self) -> None:
+        """Begin all that may begin now."""
+        self._wake_due()
+        while touched := self.world.take_touched():
+            for guid, cause in touched.items():
+                resource = self.world.resources.get(guid)
+                if resource is not None:
+                    self._advance(resource, cause)
+
+    def next_due(self) -> int | None:
+        """When to make a turn even if nothing is heard, in ns since 1970."""
+        return self._timers[0][0] if self._timers else None
+
+    # --- what is heard ------------------------------------------------------------------------------------------
+
+    def hear(self, message: messages.Message) -> None:
+        """Turn what was heard into events. Answers that come too late are dropped here, by rule."""
+        match message:
+            case messages.HookDone(guid, token, receipt):
+                self._hook_done(guid, token, receipt)
+            case messages.HookFailed(guid, token, error):
+                self._hook_failed(guid, token, error)
+            case messages.Found(guid, token):
+                self._found(guid, token)
+            case messages.NotBegun(guid, token):
+                self._not_begun(guid, token)
+            case messages.Lost(guid, token, why):
+                self._lost(guid, token, why)
+            case messages.EndedByItself(guid, code):
+                self._by_itself(events.ResourceEnded(guid, code))
+            case messages.FailedByItself(guid, error, code):
+                self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT))
+            case messages.TaskReturned(task, error):
+                self.emit(events.TaskDone(EXPERIMENT, task, error, lost=False), self._task_begun.pop(task))
+            case messages.Tick():
+                pass  # a turn is all that it asks for
+
+    def _current(self, guid: int, token: str) -> Attempt | None:
+        """The attempt under way, if it is this one."""
+        resource = self.world.resources.get(guid)
+        attempt = None if resource is None else resource.attempt
+        return attempt if attempt is not None and attempt.token == token else None
+
+    def _is_running(self, guid: int, token: str) -> bool:
+        resource = self.world.resources[guid]
+        return resource.state is ResourceState.STARTED and resource.tokens.get(Step.START) == token
+
+    def _hook_done(self, guid: int, token: str, receipt: dict[str, Any] | None) -> None:
+        attempt = self._current(guid, token)
+        if attempt is None:
+            return
+        self.emit(events.StepDone(guid, attempt.step, receipt), attempt.seq)
+        early = self._early.pop(guid, None)
+        if early is not None and attempt.step is Step.START:
+            self._end(early)
+
+    def _hook_failed(self, guid: int, token: str, error: dict[str, Any]) -> None:
+        attempt = self._current(guid, token)
+        if attempt is None:
+            return
+        self._early.pop(guid, None)
+        self.emit(events.StepFailed(guid, attempt.step, error), attempt.seq)
+        self._judge(guid)
+
+    def _found(self, guid: int, token: str) -> None:
+        if self._current(guid, token) is not None:
+            self._hook_done(guid, token, None)
+        elif self._is_running(guid, token):
+            self.emit(events.ResourceFound(guid), self.world.seq)
+
+    def _not_begun(self, guid: int, token: str) -> None:
+        attempt = self._current(guid, token)
+        if attempt is not None:
+            self.emit(events.StepVoided(guid, attempt.step, "it never began"), attempt.seq)
+        else:
+            self._lost(guid, token, "nothing is known of it where it was started")
+
+    def _lost(self, guid: int, token: str, why: str) -> None:
+        error = {"type": "Gone", "message": f"it cannot be found again: {why}"}
+        if self._current(guid, token) is not None:
+            self._hook_failed(guid, token, error)
+        elif self._is_running(guid, token):
+            self._by_itself(events.ResourceFailed(guid, error, None, EXPERIMENT))
+
+    def _by_itself(self, event: events.ResourceEnded | events.ResourceFailed) -> None:
+        resource = self.world.resources.get(event.guid)
+        if resource is None or resource.state is ResourceState.RELEASED:
+            return
+        attempt = resource.attempt
+        if resource.state is ResourceState.FAILED or (attempt is not None and attempt.step in _UNDOING):
+            # However it went, it was told to end. The status is kept; the step says when it is over.
+            if event.code is not None:
+                self.emit(events.ResourceEnded(event.guid, event.code), attempt.seq if attempt else self.world.seq)
+        elif attempt is not None:
+            self._early[event.guid] = event
+        elif resource.state is ResourceState.STARTED:
+            self._end(event)
+
+    def _end(self, event: events.ResourceEnded | events.ResourceFailed) -> None:
+        self.emit(event, self.world.resources[event.guid].started_by)
+        if isinstance(event, events.ResourceFailed):
+            self._judge(event.guid)
+
+    def _judge(self, guid: int) -> None:
+        """Ask the failure policy about a resource that has just failed."""
+        resource = self.world.resources[guid]
+        if resource.state is ResourceState.FAILED and self._wants_abort(guid):
+            self.emit(events.ExperimentAborted(EXPERIMENT, guid), self.world.seq)
+
+    # --- tasks --------------------------------------------------------------------------------------------------
+
+    def schedule(self, due: int) -> int:
+        """Plan a call of the user's function at `due` (ns since 1970); its task id."""
+        task = len(self.world.tasks) + 1
+        entry = self.emit(events.TaskScheduled(EXPERIMENT, task, due))
+        heappush(self._timers, (due, -task, entry.seq))
+        return task
+
+    def drop_tasks(self, why: str) -> None:
+        """Give up the tasks that have not been called."""
+        for task, entry in self.world.tasks.items():
+            if entry.state in ("pending", "running"):
+                self.emit(events.TaskDone(EXPERIMENT, task, why, lost=True))
+
+    # --- what follows -------------------------------------------------------------------------------------------
+
+    def _wake_due(self) -> None:
+        while self._timers and self._timers[0][0] <= self._now:
+            _, guid, cause = heappop(self._timers)
+            if guid > 0:
+                self.world.touched.setdefault(guid, cause)
+            elif self.world.tasks[-guid].state == "pending":
+                self._task_begun[-guid] = self.emit(events.TaskBegun(EXPERIMENT, -guid), cause).seq
+                self.effects.append(Call(-guid))
+
+    def _advance(self, resource: Resource, cause: int) -> None:
+        if resource.releasing and resource.attempt is not None:
+            self._cancel(resource)
+        match plan.next_for(self.world, resource, self._now):
+            case plan.Begin(step, opened_by):
+                self._begin(resource, step, max(cause, opened_by))
+            case plan.Pass(steps, opened_by):
+                self.emit(events.StepPassed(resource.guid, steps), max(cause, opened_by))
+            case plan.Later(due):
+                heappush(self._timers, (due, resource.guid, cause))
+            case plan.Fail(condition):
+                self._fail_waiting(resource, condition.broken_by, cause)
+
+    def _begin(self, resource: Resource, step: Step, cause: int) -> None:
+        token = f"{self._token_prefix}-{resource.guid}-{self.world.seq + 1}"
+        self.emit(events.StepBegun(resource.guid, step, token), cause)
+        assert resource.attempt is not None
+        self.effects.append(Run(resource.guid, resource.attempt))
+
+    def _cancel(self, resource: Resource) -> None:
+        assert resource.attempt is not None
+        if resource.attempt.step not in _UNDOING:
+            self.effects.append(Cancel(resource.guid))
+
+    def _fail_waiting(self, resource: Resource, guid: int, cause: int) -> None:
+        lost = self.world.resources[guid]
+        error = {
+            "type": "DependencyLost",
+            "message": f"it waits for #{guid} {lost.rtype}, which is {lost.state.name}",
+        }
+        self.emit(events.ResourceFailed(resource.guid, error, None, guid), cause)
+        self._judge(resource.guid)
+
+    # --- taking over --------------------------------------------------------------------------------------------
+
+    def take_over(self, why: str) -> None:
+        """Ask after all that an earlier controller had begun or had running, and pick up what waits for a time."""
+        self.drop_tasks(why)
+        for resource in self.world.resources.values():
+            self.world.touched[resource.guid] = self.world.seq
+            self._ask_after(resource)
+
+    def _ask_after(self, resource: Resource) -> None:
+        attempt = resource.attempt
+        if attempt is not None and attempt.step in _UNDOING:
+            # Undoing is made so that it can be done again.
+            self.emit(events.StepVoided(resource.guid, attempt.step, "its controller is gone; it is done again"))
+            attempt = None
+        if attempt is not None:
+            self.effects.append(Probe(resource.guid, attempt, None))
+        elif resource.state is ResourceState.STARTED and Step.START in self._hooks(resource):
+            started = Attempt(Step.START, resource.tokens[Step.START], 0)
+            self.effects.append(Probe(resource.guid, started, resource.receipts.get(Step.START)))
+
+    def _hooks(self, resource: Resource) -> frozenset[Step]:
+        return self.world.types[resource.rtype].hooks

@@ -1,0 +1,82 @@
+"""What the kernel hears of the world outside: how hooks ended, what became of a resource, what a task came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class HookDone:
+    """The hook of an attempt returned a receipt, or nothing."""
+
+    guid: int
+    token: str
+    receipt: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class HookFailed:
+    """The hook of an attempt raised."""
+
+    guid: int
+    token: str
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an earlier controller had started, or was about to, is there."""
+
+    guid: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotBegun:
+    """An attempt of an earlier controller never began, and never will."""
+
+    guid: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What an earlier controller had begun or had running cannot be found again."""
+
+    guid: int
+    token: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedByItself:
+    """A resource came to its end, with an exit status."""
+
+    guid: int
+    code: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailedByItself:
+    """A resource failed; `code` is its exit status if it had one."""
+
+    guid: int
+    error: dict[str, Any]
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReturned:
+    """The user's function returned, or raised `error`."""
+
+    task: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time that the kernel asked for has come."""
+
+
+Message = HookDone | HookFailed | Found | NotBegun | Lost | EndedByItself | FailedByItself | TaskReturned | Tick

@@ -1,0 +1,63 @@
+"""What does this resource wait for? Its state in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.core import conditions, plan
+from engine.core.decide import describe
+from engine.core.states import ENDS, ResourceState, Step
+
+if TYPE_CHECKING:
+    from engine.core.world import Condition, Resource, World
+
+_NS = 1_000_000_000
+
+
+def waiting_for(world: World, guid: int) -> list[str]:
+    """The reasons why nothing happens to a resource right now, each in words; none if it has ended."""
+    resource = world.resources[guid]
+    if resource.state in ENDS and not resource.releasing:
+        return []
+    if resource.attempt is not None:
+        return [f"its {resource.attempt.step} is under way"]
+    if resource.releasing:
+        return [f"{resource.blockers} that depend on it are still to be released"] if resource.blockers else []
+    if resource.group is None:
+        return ["nobody has deployed it"]
+    return _obstacles(world, resource)
+
+
+def _obstacles(world: World, resource: Resource) -> list[str]:
+    step = plan.going_on(resource)
+    if step is None:
+        return ["it runs until it ends or is stopped"]
+    if world.aborted and step is not Step.STOP:
+        return ["the experiment was aborted"]
+    open_ones = [condition for condition in conditions.gates(resource, step) if not _holds(world, condition)]
+    return [f"before its {step}, {_in_words(world, condition)}" for condition in open_ones]
+
+
+def _holds(world: World, condition: Condition) -> bool:
+    due = conditions.due_at(condition)
+    return due is not None and due <= world.time
+
+
+def _in_words(world: World, condition: Condition) -> str:
+    if condition.met_at is not None:
+        return f"{condition.delay / _NS:g} s are to go by"
+    missing = [guid for guid in condition.on if not world.resources[guid].has_reached(condition.state)]
+    names = ", ".join(f"{describe(world.resources[guid])} ({world.resources[guid].state.name})" for guid in missing[:5])
+    more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    whose = "of its group " if condition.origin == "group" else ""
+    return f"{names}{more} {whose}is to be {condition.state.name}"
+
+
+def tell(world: World, guid: int) -> str:
+    """One line: the resource, its state, and what it waits for."""
+    resource = world.resources[guid]
+    reasons = waiting_for(world, guid)
+    if resource.state is ResourceState.FAILED and resource.error:
+        reasons = [str(resource.error["message"])]
+    line = f"{describe(resource)} is {resource.state.name}"
+    return f"{line}: {'; '.join(reasons)}" if reasons else line

@@ -1,0 +1,56 @@
+"""Core events to log records and back. The only module that knows both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import eventlog
+from engine.core import events
+from engine.core.world import World, apply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def to_record(entry: events.Entry) -> eventlog.Event:
+    """What is written of an entry."""
+    event = entry.event
+    return eventlog.Event(
+        seq=entry.seq,
+        time=entry.time,
+        kind=event.kind,
+        guid=event.guid,
+        data=events.to_data(event),
+        cause=entry.cause,
+        epoch=entry.epoch,
+        version=event.version,
+    )
+
+
+def to_entry(record: eventlog.Event) -> events.Entry:
+    """The entry that was written.
+
+    Raises:
+        WrongVersion: the kind, or its version, is of a later netreel than this one.
+    """
+    known = events.KINDS.get(record.kind)
+    if known is None or record.version > known.version:
+        raise eventlog.WrongVersion(
+            f"event {record.seq} is a {record.kind!r} of version {record.version}, which this netreel does not know; "
+            f"it was written by a later one"
+        )
+    event = events.from_data(record.kind, record.version, record.guid, record.data)
+    return events.Entry(record.seq, record.time, record.cause, record.epoch, event)
+
+
+def rebuild(records: Iterable[eventlog.Event]) -> World:
+    """The world that these events come to.
+
+    Raises:
+        WrongVersion: an event is of a later netreel than this one.
+    """
+    world = World()
+    for record in records:
+        apply(world, to_entry(record))
+    world.take_touched()
+    return world

@@ -1,0 +1,241 @@
+"""Attributes: declared once and typed, which yields the check when set, the type for type checkers, and the help.
+
+class Queue(ResourceManager, rtype="lab::Queue"):
+    rate: int = attr(ge=1, help="Rate in bits per second.")
+    colour: str | None = attr(default=None, choices=("green", "red"), help="Marking.")
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from engine.core.errors import BadAttribute, nearest
+from engine.core.values import check_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+When = Literal["design", "live", "never"]
+
+REQUIRED: Final = object()
+"""The default of an attribute that has none: a value must be given before the resource is deployed."""
+
+
+def attr(
+    *,
+    default: Any = REQUIRED,
+    help: str = "",  # noqa: A002 - fixed by the public contract
+    ge: float | None = None,
+    le: float | None = None,
+    choices: Sequence[Any] | None = None,
+    when: When = "design",
+    secret: bool = False,
+    check: Callable[[Any], object] | None = None,
+) -> Any:
+    """Declare an attribute of a resource type.
+
+    Args:
+        default: its value where none is set. Without a default a value must be set before the resource is deployed.
+        help: one sentence for people, with the unit.
+        ge: the least value, inclusive.
+        le: the greatest value, inclusive.
+        choices: the only values that it takes.
+        when: until when it can be set: "design" while the resource is NEW, "live" until it has ended, "never".
+        secret: its value is never logged, only where it comes from: ``env:NAME`` or ``file:PATH``.
+        check: called with the converted value; what it raises as a ValueError is the reason for a refusal.
+
+    Returns:
+        A declaration, typed as anything so that it fits every annotation.
+    """
+    return Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
+
+
+@dataclass(slots=True)
+class Attribute:
+    """A declared attribute: `attr` makes it, and the class that it stands in gives it a name and a type."""
+
+    default: Any
+    help: str
+    ge: float | None
+    le: float | None
+    choices: tuple[Any, ...] | None
+    when: When
+    secret: bool
+    check: Callable[[Any], object] | None
+    name: str = ""
+    type: Any = str
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        return instance.value_of(self)
+
+    @property
+    def required(self) -> bool:
+        """Whether a value must be set."""
+        return self.default is REQUIRED
+
+    def convert(self, value: Any, rtype: str) -> Any:
+        """The value as the declared type has it.
+
+        Raises:
+            BadAttribute: it is not one that the attribute takes; the message says what would be.
+        """
+        where = f"{rtype}.{self.name}"
+        converted = self._typed(value, where)
+        if converted is not None:
+            self._check_range(converted, where)
+        if self.secret:
+            _check_source(converted, where)
+        if self.check is not None:
+            try:
+                self.check(converted)
+            except ValueError as error:
+                raise BadAttribute(f"{where}: {error}") from error
+        check_plain(converted, where)
+        return converted
+
+    def _typed(self, value: Any, where: str) -> Any:
+        for kind in _alternatives(self.type):
+            try:
+                return _convert(value, kind)
+            except (TypeError, ValueError):
+                continue
+        raise BadAttribute(f"{where} takes {describe_type(self.type)}, not {value!r}")
+
+    def _check_range(self, value: Any, where: str) -> None:
+        if self.choices is not None and value not in self.choices:
+            raise BadAttribute(f"{where} is one of {', '.join(map(repr, self.choices))}, not {value!r}")
+        if self.ge is not None and not value >= self.ge:
+            raise BadAttribute(f"{where} is at least {self.ge}, not {value!r}")
+        if self.le is not None and not value <= self.le:
+            raise BadAttribute(f"{where} is at most {self.le}, not {value!r}")
+
+
+def _check_source(value: Any, where: str) -> None:
+    if value and not str(value).startswith(("env:", "file:")):
+        # The value itself must not show, so the message does not repeat it.
+        raise BadAttribute(f"{where} is secret: give env:NAME or file:PATH, where its value is read from")
+
+
+def _alternatives(declared: Any) -> tuple[Any, ...]:
+    if get_origin(declared) in (Union, types.UnionType):
+        return get_args(declared)
+    return (declared,)
+
+
+def describe_type(declared: Any) -> str:
+    """The declared type for a message or a page."""
+    names = ("None" if kind is type(None) else getattr(kind, "__name__", str(kind)) for kind in _alternatives(declared))
+    return " or ".join(names) if get_origin(declared) in (Union, types.UnionType) else _shown(declared)
+
+
+def _shown(declared: Any) -> str:
+    return declared.__name__ if isinstance(declared, type) and not get_args(declared) else str(declared)
+
+
+_TRUE: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "0"})
+
+
+def _convert(value: Any, kind: Any) -> Any:
+    """A value as one plain type; strings are read, since files hold nothing else."""
+    origin = get_origin(kind)
+    if kind is Any:
+        return value
+    if kind is type(None):
+        return _none(value)
+    if origin is list:
+        return [_convert(item, get_args(kind)[0]) for item in _items(value)]
+    if origin is dict:
+        return {_convert(key, str): _convert(item, get_args(kind)[1]) for key, item in dict(value).items()}
+    return _SCALARS[kind](value)
+
+
+def _none(value: Any) -> None:
+    if value is not None:
+        raise ValueError
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise TypeError
+    return list(value)
+
+
+def _bool(value: Any) -> bool:
+    word = str(value).lower()
+    if isinstance(value, bool) or (isinstance(value, str) and word in _TRUE | _FALSE):
+        return word in _TRUE
+    raise ValueError
+
+
+def _int(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError
+    return int(value)
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError
+    return float(value)
+
+
+def _str(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return str(value)
+
+
+def _bytes(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError
+    return bytes(value)
+
+
+_SCALARS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    bool: _bool,
+    int: _int,
+    float: _float,
+    str: _str,
+    bytes: _bytes,
+}
+
+
+def collect(cls: type) -> dict[str, Attribute]:
+    """The attributes that a class declares or inherits, by name, each with its declared type."""
+    found: dict[str, Attribute] = {}
+    for base in reversed(cls.__mro__):
+        declared = {name: value for name, value in vars(base).items() if isinstance(value, Attribute)}
+        for name, annotation in _annotations(base, declared).items():
+            declared[name].type = annotation
+        found.update(declared)
+    return found
+
+
+def _annotations(base: type, names: Iterable[str]) -> dict[str, Any]:
+    """The types of these names. Those of others may name what only type checkers import, so they are left alone."""
+    written = {name: base.__annotations__[name] for name in names if name in base.__dict__.get("__annotations__", {})}
+    stand_in = type(base.__name__, (), {"__annotations__": written, "__module__": base.__module__})
+    return get_type_hints(stand_in)
+
+
+def resolve(attributes: Mapping[str, Attribute], name: str, rtype: str) -> Attribute:
+    """The attribute of that name; ``hardRelease`` finds ``hard_release``.
+
+    Raises:
+        BadAttribute: there is none; the message names the nearest ones.
+    """
+    found = attributes.get(name)
+    if found is None:
+        plain = name.replace("_", "").lower()
+        found = next((attribute for key, attribute in attributes.items() if key.replace("_", "") == plain), None)
+    if found is None:
+        raise BadAttribute(f"{rtype} has no attribute {name!r}; {nearest(name, attributes)}")
+    return found

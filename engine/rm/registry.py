@@ -1,0 +1,71 @@
+"""Resource types by name. They come from entry points and are loaded one by one, when first asked for."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import UnknownResourceType, nearest
+from engine.rm.base import ResourceManager
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+GROUP: Final = "netreel.resources"
+"""The group of entry points in which packages announce their types."""
+
+
+class ResourceFactory:
+    """All resource types that can be used. There is one set of them in a process."""
+
+    _types: Final[dict[str, type[ResourceManager]]] = {}
+
+    @classmethod
+    def register_type(cls, resource_type: type[ResourceManager]) -> None:
+        """Make a type known under the name that it declares.
+
+        Raises:
+            UnknownResourceType: it declares none, or it is no resource type.
+        """
+        if not (isinstance(resource_type, type) and issubclass(resource_type, ResourceManager)):
+            raise UnknownResourceType(f"{resource_type!r} is no resource type: it must extend ResourceManager")
+        if not resource_type.rtype:
+            name = resource_type.__name__
+            raise UnknownResourceType(f'{name} has no type name: write class {name}(ResourceManager, rtype="…")')
+        cls._types[resource_type.rtype] = resource_type
+
+    @classmethod
+    def get_resource_type(cls, rtype: str) -> type[ResourceManager]:
+        """The type of that name, loaded if this is its first use.
+
+        Raises:
+            UnknownResourceType: there is none, or its package cannot be loaded; the message says which and why.
+        """
+        if rtype not in cls._types:
+            cls._types[rtype] = _load(rtype)
+        return cls._types[rtype]
+
+    @classmethod
+    def resource_types(cls) -> list[str]:
+        """The names of all types that can be used. Loads none of them."""
+        return sorted({*cls._types, *(entry.name for entry in _announced())})
+
+
+def _announced() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=GROUP))
+
+
+def _load(rtype: str) -> type[ResourceManager]:
+    found = [entry for entry in _announced() if entry.name == rtype]
+    if not found:
+        known = ResourceFactory.resource_types()
+        raise UnknownResourceType(f"there is no resource type {rtype!r}; {nearest(rtype, known)}")
+    try:
+        loaded = found[0].load()
+    except Exception as error:
+        raise UnknownResourceType(
+            f"{rtype} is announced as {found[0].value}, which cannot be loaded: {error}"
+        ) from error
+    if not (isinstance(loaded, type) and issubclass(loaded, ResourceManager)):
+        raise UnknownResourceType(f"{rtype} is announced as {found[0].value}, which is no resource type")
+    return loaded

@@ -1,0 +1,134 @@
+"""A pykka actor runtime in which an actor takes a thread only while it has messages.
+
+pykka gives every actor a thread. Here actors share the workers of an executor, so ten thousand resources are ten
+thousand small objects. The three hooks that this overrides are those that pykka names for implementors of new
+runtimes; how a message is handled, and what a failure means, stays pykka's own code.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import pykka
+
+if TYPE_CHECKING:
+    from pykka import ActorRef, Future
+    from pykka._envelope import Envelope
+
+    from engine.runtime.pool import Executor
+
+_BATCH: Final = 32
+"""How many messages an actor handles before others get its worker."""
+
+
+class MailboxEmpty(Exception):
+    """Nothing is left to handle for now."""
+
+
+class Mailbox:
+    """The inbox of a pooled actor. It hands its actor to the executor when the first message comes."""
+
+    def __init__(self) -> None:
+        self._envelopes: deque[Envelope[Any]] = deque()
+        self._lock = threading.Lock()
+        self._scheduled = True  # until it is attached
+        self._left = 0
+        self._actor: PooledActor | None = None
+
+    def attach(self, actor: PooledActor) -> None:
+        """Begin to deliver. The mailbox is what keeps its actor alive."""
+        self._actor = actor
+        self.end_shift()
+
+    def put(self, envelope: Envelope[Any]) -> None:
+        """Take a message, and have the actor run if it does not already."""
+        with self._lock:
+            self._envelopes.append(envelope)
+            wake, self._scheduled = not self._scheduled, True
+        if wake and self._actor is not None:
+            self._actor.executor.submit(self._actor.run_shift)
+
+    def get(self) -> Envelope[Any]:
+        """The next message of this shift.
+
+        Raises:
+            MailboxEmpty: there is none, or it is the turn of others.
+        """
+        if self._left == 0 or not self._envelopes:
+            raise MailboxEmpty
+        self._left -= 1
+        return self._envelopes.popleft()
+
+    def take_all(self) -> list[Envelope[Any]]:
+        """All messages that are there."""
+        with self._lock:
+            taken = list(self._envelopes)
+            self._envelopes.clear()
+        return taken
+
+    def empty(self) -> bool:
+        """Whether nothing is there."""
+        return not self._envelopes
+
+    def begin_shift(self) -> None:
+        """The actor has a worker."""
+        self._left = _BATCH
+
+    def end_shift(self) -> None:
+        """The actor gives its worker back, and gets in line again if there is more to do."""
+        assert self._actor is not None
+        with self._lock:
+            self._scheduled = bool(self._envelopes)
+        if self._scheduled:
+            self._actor.executor.submit(self._actor.run_shift)
+
+    def drain(self) -> None:
+        """Let pykka's tear-down see all that is left."""
+        self._left = sys.maxsize
+
+
+class PooledActor(pykka.Actor):
+    """An actor on an executor."""
+
+    actor_inbox: Mailbox
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__()
+        self.executor = executor
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
+        """Start an actor. Unlike pykka's own it is not entered in pykka's registry.
+
+        The registry is one list for the whole process: to take ten thousand actors out of it is quadratic, and a
+        stranger's `ActorRegistry.stop_all()` would end an experiment.
+        """
+        actor = cls(*args, **kwargs)
+        actor._start_actor_loop()
+        return actor.actor_ref
+
+    @staticmethod
+    def _create_actor_inbox() -> Mailbox:
+        return Mailbox()
+
+    @staticmethod
+    def _create_future() -> Future[Any]:
+        return pykka.ThreadingFuture()
+
+    def _start_actor_loop(self) -> None:
+        self._actor_loop_setup()
+        self.actor_inbox.attach(self)
+
+    def run_shift(self) -> None:
+        """Handle what is in the mailbox, on the worker that calls this."""
+        self.actor_inbox.begin_shift()
+        with suppress(MailboxEmpty):
+            self._actor_loop_running()
+        if self.actor_stopped.is_set():
+            self.actor_inbox.drain()
+            self._actor_loop_teardown()
+        self.actor_inbox.end_shift()

@@ -1,0 +1,269 @@
+"""The actor that owns the world of an experiment and is the only one that writes its log.
+
+It works in turns: take all messages that are there, decide, apply; append the turn's events in one write and sync it;
+only then let the outside see it: hand out the actions, answer callers, wake waiters. So nothing in the world happens
+before its reason is on disk, and one sync serves all that a turn has come to.
+
+If the log cannot be written, nothing of that turn is let out and the coordinator stops acting. What runs goes on; a new
+controller can take over once there is room again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pykka.messages import _ActorStop
+
+from engine.core import events, kernel
+from engine.core.errors import EngineBug, ExperimentError, UsageError
+from engine.core.messages import TaskReturned, Tick
+from engine.runtime.actors import PooledActor
+from engine.runtime.scheduler import At
+from engine.runtime.waiters import Waiters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pykka import ActorRef
+    from pykka._envelope import Envelope
+
+    from engine.core.kernel import Effect, Kernel
+    from engine.runtime.clock import Clock
+    from engine.runtime.crew import Crew
+    from engine.runtime.pool import Executor
+    from engine.runtime.scheduler import Scheduler
+    from engine.runtime.waiters import Waiter
+    from engine.tasks import Task
+
+_log = structlog.get_logger("netreel")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call of the user's. It is answered with what `act` returns, once that is on disk."""
+
+    act: Callable[[Kernel], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A caller that waits; its waiter has what for."""
+
+    waiter: Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """A caller that waits no longer."""
+
+    waiter: Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A function of the user's that is to be called at `due`. Answered with the number of its task."""
+
+    due: int
+    task: Task
+
+
+@dataclass(frozen=True, slots=True)
+class GetManager:
+    """Somebody wants to talk to the manager of a resource."""
+
+    guid: int
+
+
+@dataclass(frozen=True, slots=True)
+class GetLinked:
+    """A manager wants to talk to those that it is linked to."""
+
+    guid: int
+    rtype: str
+
+
+class Coordinator(PooledActor):
+    """The controller's actor.
+
+    Args:
+        executor: where it runs: apart from the hooks, so that none of them keeps it waiting.
+        hooks: where the hooks run.
+        kernel: the world and the rules.
+        crew: the resource managers. Only the coordinator uses it, until it has stopped.
+        append: writes and syncs the entries of a turn, or raises.
+        clock: the time.
+        scheduler: wakes it when something is due.
+        on_failure: told once when it can no longer record.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        hooks: Executor,
+        kernel: Kernel,
+        crew: Crew,
+        append: Callable[[list[events.Entry]], None],
+        clock: Clock,
+        scheduler: ActorRef[Scheduler],
+        on_failure: Callable[[], None],
+    ) -> None:
+        super().__init__(executor)
+        self._kernel = kernel
+        self._hooks = hooks
+        self._append = append
+        self._clock = clock
+        self._scheduler = scheduler
+        self._on_failure = on_failure
+        self._waiters = Waiters()
+        self._crew = crew
+        self._arrived: list[Waiter] = []
+        self._tasks: dict[int, Task] = {}
+        self._alarm: int | None = None
+        self._failure: Exception | None = None
+
+    # --- the turn -----------------------------------------------------------------------------------------------
+
+    def _actor_loop_running(self) -> None:
+        """One turn, in place of pykka's one message after the other."""
+        envelopes = self.actor_inbox.take_all()
+        if not envelopes or self.actor_stopped.is_set():
+            return
+        self._turn(envelopes)
+
+    def _turn(self, envelopes: list[Envelope[Any]]) -> None:
+        self._kernel.begin_turn(self._clock.now())
+        answers = [(envelope, self._handle(envelope.message)) for envelope in envelopes]
+        effects = self._commit()
+        if self._failure is None:
+            for effect in effects:
+                self._carry_out(effect)
+            self._set_alarm()
+        for envelope, answer in answers:
+            self._answer(envelope, answer)
+
+    def _handle(self, message: Any) -> Any:
+        """Decide on a message. What it raises is the caller's, unless it is a bug."""
+        if isinstance(message, _ActorStop):
+            return self._handle_receive(message)
+        if isinstance(message, GiveUp):
+            return self._waiters.remove(message.waiter)
+        if self._failure is not None:
+            return self._failure
+        try:
+            return self._decide(message)
+        except (UsageError, ExperimentError, LookupError, OSError) as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the world may be half changed
+            return self._fail(self._bug(error))
+
+    def _decide(self, message: Any) -> Any:
+        match message:
+            case Request(act):
+                return act(self._kernel)
+            case Wait(waiter):
+                self._arrived.append(waiter)
+            case Schedule(due, task):
+                return self._schedule(due, task)
+            case GetManager(guid):
+                return self._crew.manager(guid)
+            case GetLinked(guid, rtype):
+                return self._crew.linked(guid, rtype)
+            case Tick():
+                self._alarm = None
+                self._kernel.hear(message)
+            case _:
+                self._kernel.hear(message)
+        return None
+
+    def _commit(self) -> list[Effect]:
+        """Let the world settle, and write what the turn has come to."""
+        if self._failure is not None:
+            return []
+        try:
+            self._kernel.settle()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(self._bug(error))
+            return []
+        entries, effects = self._kernel.take()
+        if entries:
+            try:
+                self._append(entries)
+            except Exception as error:  # noqa: BLE001 - whatever kept it from being written, it is not on disk
+                self._fail(error)
+                return []
+        self._wake_waiters(entries)
+        return effects
+
+    def _wake_waiters(self, entries: list[events.Entry]) -> None:
+        """Now that it is on disk: who has waited for this, and what do those see who have just come?"""
+        guids = {entry.event.guid for entry in entries}
+        aborted = any(isinstance(entry.event, events.ExperimentAborted) for entry in entries)
+        self._waiters.look(self._kernel.world, guids, aborted=aborted)
+        arrived, self._arrived = self._arrived, []
+        for waiter in arrived:
+            self._waiters.add(waiter, self._kernel.world)
+
+    def _answer(self, envelope: Envelope[Any], answer: Any) -> None:
+        if envelope.reply_to is None:
+            return
+        if self._failure is not None and not isinstance(envelope.message, _ActorStop):
+            answer = self._failure
+        if isinstance(answer, Exception):
+            envelope.reply_to.set_exception((type(answer), answer, answer.__traceback__))
+        else:
+            envelope.reply_to.set(answer)
+
+    def _set_alarm(self) -> None:
+        due = self._kernel.next_due()
+        if due is not None and (self._alarm is None or due < self._alarm):
+            self._alarm = due
+            self._scheduler.tell(At(due, self.actor_ref, Tick()))
+
+    # --- effects ------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, effect: Effect) -> None:
+        match effect:
+            case kernel.Run():
+                self._crew.run(effect)
+            case kernel.Probe():
+                self._crew.probe(effect)
+            case kernel.Cancel(guid):
+                self._crew.cancel(guid)
+            case kernel.Changed(guid, name, old, new):
+                self._crew.changed(guid, name, old, new)
+            case kernel.Call(task):
+                self._hooks.submit(lambda: self._call(task))
+
+    def _schedule(self, due: int, task: Task) -> int:
+        number = self._kernel.schedule(due)
+        self._tasks[number] = task
+        return number
+
+    def _call(self, number: int) -> None:
+        """Call the user's function of a task; runs on a worker."""
+        error = self._tasks.pop(number).call()
+        self.actor_ref.tell(TaskReturned(number, error))
+
+    # --- failure ------------------------------------------------------------------------------------------------
+
+    def _bug(self, error: Exception) -> EngineBug:
+        bug = EngineBug(f"{type(error).__name__}: {error}", self._kernel.entries[-10:])
+        bug.__cause__ = error
+        return bug
+
+    def _fail(self, error: Exception) -> Exception:
+        """Stop acting: nothing can be recorded any more, or what is known can no longer be relied on."""
+        if self._failure is None:
+            self._failure = error
+            _log.error("the controller failed and acts no more", error=str(error))
+            self._on_failure()
+            for waiter in self._arrived:
+                waiter.fail(error)
+            self._waiters.fail_all(error)
+        return self._failure
+
+    def on_stop(self) -> None:
+        """Stop the resource actors."""
+        self._crew.close()

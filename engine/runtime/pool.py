@@ -1,0 +1,55 @@
+"""The threads on which actors run."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Executor(Protocol):
+    """Whoever gives actors a thread for a while: the pool, or the simulation with its seeded order."""
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run the job soon."""
+
+
+class Pool:
+    """A fixed number of workers, each a daemon thread that is made when it is first needed.
+
+    Daemons, because a script that ends without shutting down lets its experiment go on without it, and must not wait
+    for a hook that takes an hour.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        self._size = size
+        self._name = name
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._idle = 0
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run the job on the next free worker."""
+        with self._lock:
+            if self._idle > 0:
+                self._idle -= 1
+            elif self._threads < self._size:
+                self._threads += 1
+                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """Let the workers end once they have done what was submitted. Does not wait for them."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._jobs.put(None)
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            with self._lock:
+                self._idle += 1

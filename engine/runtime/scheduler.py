@@ -1,0 +1,60 @@
+"""The actor that emits timed messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from engine.runtime.actors import PooledActor
+
+if TYPE_CHECKING:
+    from pykka import ActorRef
+
+    from engine.runtime.clock import Clock
+    from engine.runtime.pool import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Tell `to` this `message` at `due` (ns since 1970)."""
+
+    due: int
+    to: ActorRef[Any]
+    message: object
+
+
+@dataclass(frozen=True, slots=True)
+class _Ring:
+    """The alarm has rung."""
+
+
+class Scheduler(PooledActor):
+    """Keeps what is to be said later, and says it in time. Messages of one moment go out in the order they came."""
+
+    def __init__(self, executor: Executor, clock: Clock) -> None:
+        super().__init__(executor)
+        self._clock = clock
+        self._heap: list[tuple[int, int, At]] = []
+        self._order = count()
+        ring = self.actor_ref
+        self._alarm = clock.alarm(lambda: ring.tell(_Ring()))
+
+    def on_receive(self, message: Any) -> None:
+        """Take an `At`, or see what is due."""
+        if isinstance(message, At):
+            heappush(self._heap, (message.due, next(self._order), message))
+        self._emit_due()
+        self._alarm.set(self._heap[0][0] if self._heap else None)
+
+    def on_stop(self) -> None:
+        """Forget what was to be said."""
+        self._alarm.close()
+
+    def _emit_due(self) -> None:
+        now = self._clock.now()
+        while self._heap and self._heap[0][0] <= now:
+            _, _, due = heappop(self._heap)
+            if due.to.is_alive():
+                due.to.tell(due.message)

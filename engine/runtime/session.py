@@ -1,0 +1,211 @@
+"""A run with a controller in charge: its log, its actors and their threads, put together and taken apart."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pykka
+
+from engine import journal
+from engine.core import messages
+from engine.core.errors import Closed
+from engine.core.kernel import Kernel
+from engine.runtime import coordinator
+from engine.runtime.clock import SystemClock
+from engine.runtime.coordinator import Coordinator
+from engine.runtime.crew import Crew
+from engine.runtime.pool import Pool
+from engine.runtime.scheduler import Scheduler
+from engine.runtime.waiters import Waiter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import eventlog
+    from engine.core.events import Entry
+    from engine.core.states import ResourceState
+    from engine.core.world import World
+    from engine.rm.base import ResourceManager
+    from engine.runtime.clock import Clock
+    from engine.runtime.waiters import IsThere
+    from engine.tasks import Task
+
+_T = TypeVar("_T")
+
+
+class Session:
+    """The running half of a controller.
+
+    Args:
+        run_dir: where the files of the run live.
+        world: as rebuilt from the log, or a new one.
+        writer: of the log. The session closes it.
+        workers: how many hooks may run at once.
+        wants_abort: the failure policy; called in a turn.
+        on_failure: told once when nothing can be recorded any more.
+        clock: where the time comes from.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        world: World,
+        writer: eventlog.Writer,
+        workers: int,
+        wants_abort: Callable[[int], bool],
+        on_failure: Callable[[], None],
+        clock: Clock | None = None,
+    ) -> None:
+        self.run_dir = run_dir
+        self.epoch = writer.epoch
+        self.clock = clock or SystemClock()
+        self.closed = False
+        self._writer = writer
+        self._wants_abort = wants_abort
+        self._policy_thread: int | None = None
+        # Tokens are unique to the run, not only within it: they name things on hosts that many runs share.
+        self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy)
+        self._control = Pool(2, "netreel-control")
+        self._hooks = Pool(workers, "netreel-hook")
+        self._scheduler = Scheduler.start(self._control, self.clock)
+        self._crew = Crew(world, self, self._hooks, self._hear)
+        self._coordinator = Coordinator.start(
+            self._control, self._hooks, self._kernel, self._crew, self._append, self.clock, self._scheduler, on_failure
+        )
+
+    # --- asking -------------------------------------------------------------------------------------------------
+
+    def ask(self, act: Callable[[Kernel], _T]) -> _T:
+        """Have a request decided in a turn, and wait until what it came to is on disk.
+
+        Raises:
+            Closed: nobody is in charge any more.
+            ExperimentError: it was refused, or the controller has failed.
+        """
+        if self.closed:
+            raise Closed("this controller was shut down or let go; use reconnect() to take the run over")
+        if self._policy_thread == threading.get_ident():
+            return act(self._kernel)
+        answer: _T = self._send(coordinator.Request(act))
+        return answer
+
+    def read(self, act: Callable[[World], _T]) -> _T:
+        """Look at the world. This is also possible after the end: then nothing changes any more."""
+        if self.closed:
+            return act(self._kernel.world)
+        return self.ask(lambda kernel: act(kernel.world))
+
+    def schedule(self, due: int, task: Task) -> int:
+        """Have a function called at `due` (ns since 1970); the number of its task."""
+        number: int = self._send(coordinator.Schedule(due, task))
+        return number
+
+    def manager(self, guid: int) -> ResourceManager:
+        """The manager of a resource. This is also possible after the end, to read what was collected."""
+        manager: ResourceManager = self._crew.manager(guid) if self.closed else self._send(coordinator.GetManager(guid))
+        return manager
+
+    def wait(
+        self, guids: Iterable[int], is_there: IsThere, timeout: float | None = None, *, through_abort: bool = False
+    ) -> bool:
+        """Wait until these have got somewhere.
+
+        Args:
+            guids: whom to wait for.
+            is_there: what for.
+            timeout: seconds.
+            through_abort: whether an abort of the experiment does not end the wait.
+
+        Returns:
+            Whether all of them have got there.
+
+        Raises:
+            TimeoutError: the time went by.
+        """
+        future: pykka.Future[bool] = pykka.ThreadingFuture()
+        waiter = Waiter(guids, is_there, future, through_abort=through_abort)
+        self._send(coordinator.Wait(waiter))
+        try:
+            return future.get(timeout=timeout)
+        except pykka.Timeout:
+            raise TimeoutError from None
+        finally:
+            if not waiter.done:
+                self._hear(coordinator.GiveUp(waiter))
+
+    def _send(self, message: object) -> Any:
+        if self.closed:
+            raise Closed("this controller was shut down or let go; use reconnect() to take the run over")
+        try:
+            return self._coordinator.ask(message)
+        except pykka.ActorDeadError:
+            raise Closed("this controller was shut down while it was asked") from None
+
+    def _append(self, entries: list[Entry]) -> None:
+        self._writer.append([journal.to_record(entry) for entry in entries])
+
+    def _ask_policy(self, guid: int) -> bool:
+        """The user's policy may look at the experiment: it does so from within the turn, and must not wait for it."""
+        self._policy_thread = threading.get_ident()
+        try:
+            return self._wants_abort(guid)
+        finally:
+            self._policy_thread = None
+
+    # --- what resource managers are given -----------------------------------------------------------------------
+
+    def state(self, guid: int) -> ResourceState:
+        """The state of a resource."""
+        return self.read(lambda world: world.resources[guid].state)
+
+    def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
+        """The managers of those connected to it that are of a type, or of one that extends it."""
+        if self.closed:
+            return self._crew.linked(guid, rtype)
+        found: list[ResourceManager] = self._send(coordinator.GetLinked(guid, rtype))
+        return found
+
+    def ended(self, guid: int, code: int) -> None:
+        """A resource came to its end by itself."""
+        self._hear(messages.EndedByItself(guid, code))
+
+    def failed(self, guid: int, why: str, code: int | None) -> None:
+        """A resource failed by itself."""
+        self._hear(messages.FailedByItself(guid, {"type": "Failed", "message": why}, code))
+
+    def _hear(self, message: object) -> None:
+        # After the end nobody listens, and nothing is lost by it: a new controller asks again.
+        with suppress(pykka.ActorDeadError):
+            self._coordinator.tell(message)
+
+    # --- the end ------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Stop the actors, then close the log."""
+        if not self._stop():
+            return
+        self._writer.close()
+
+    def abandon(self) -> None:
+        """Stop the actors and let go of the log, with nothing further written: what runs goes on."""
+        if self._stop():
+            self._writer.abandon()
+
+    def _stop(self) -> bool:
+        if self.closed:
+            return False
+        self._scheduler.stop()
+        self._coordinator.stop()
+        self.closed = True
+        self._control.close()
+        self._hooks.close()
+        return True
+
+
+def default_workers() -> int:
+    """How many hooks may run at once: ``NETREEL_WORKERS``, or 20."""
+    return int(os.environ.get("NETREEL_WORKERS", "20"))

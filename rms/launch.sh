@@ -30,7 +30,7 @@ look() { # PID
 	stat=
 	while IFS= read -r line; do stat="$stat $line"; done 2>/dev/null <"/proc/$1/stat"
 	case $stat in *') '*) ;; *) return 1 ;; esac
-	set -- ${stat##*) } # the name of the program may hold anything, so fields count from its end: this is field 3
+	set -- ${stat##*') '} # the name of the program may hold anything, so fields count from its end: this is field 3
 	group=$3 start=${20} ignored=${31}
 	case $1 in Z | X) return 1 ;; esac
 }

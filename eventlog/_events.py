@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
@@ -75,9 +75,9 @@ class Encoder:
     def _record(self, event: Event, seq: int, epoch: int) -> bytes:
         if event.seq != seq or event.epoch != epoch or not 0 <= event.cause < seq:
             raise ValueError(_misplaced(event, seq, epoch))
-        fields = [event.kind, event.version, event.time, event.guid, event.cause, event.data]
+        array = [event.kind, event.version, event.time, event.guid, event.cause, event.data]
         try:
-            record = self._packer.pack(fields)
+            record = self._packer.pack(array)
         except (TypeError, ValueError, OverflowError) as error:
             raise _refusal(event, error) from error
         _check_types(event)
@@ -129,6 +129,28 @@ def _check_keys(event: Event, value: dict[Any, Any]) -> None:
             raise TypeError(f"event {event.seq} ({event.kind}) has the key {key!r}; keys are of type str")
 
 
+_new: Final = object.__new__
+_set_seq, _set_time, _set_kind, _set_guid, _set_data, _set_cause, _set_epoch, _set_version = (
+    getattr(Event, field.name).__set__ for field in fields(Event)
+)
+
+
+def _restore(
+    seq: int, epoch: int, kind: str, version: int, time: int, guid: int, cause: int, data: dict[str, Any]
+) -> Event:
+    """The same as `Event(...)` in half the time, which is half the time of reading a log."""
+    event = _new(Event)
+    _set_seq(event, seq)
+    _set_time(event, time)
+    _set_kind(event, kind)
+    _set_guid(event, guid)
+    _set_data(event, data)
+    _set_cause(event, cause)
+    _set_epoch(event, epoch)
+    _set_version(event, version)
+    return event
+
+
 def decode(payload: bytes | memoryview, *, first: int, count: int, epoch: int) -> list[Event]:
     """The events of one batch.
 
@@ -137,10 +159,7 @@ def decode(payload: bytes | memoryview, *, first: int, count: int, epoch: int) -
     """
     try:
         records = msgpack.unpackb(payload, strict_map_key=True)
-        events = [
-            Event(seq, time, kind, guid, data, cause, epoch, version)
-            for seq, (kind, version, time, guid, cause, data) in enumerate(records, first)
-        ]
+        events = [_restore(seq, epoch, *record) for seq, record in enumerate(records, first)]
     except (TypeError, ValueError, msgpack.exceptions.UnpackException) as error:
         raise ValueError(f"the payload is not an array of events: {error}") from error
     if len(events) != count:

@@ -93,7 +93,7 @@ def look(directory: Directory, *, writing: bool = False) -> View:
     live = not writing and directory.locked(LOCK)
     if live and synced:
         keys = [key for key in keys if key <= synced.key]
-    headers = [_segments.read_header(directory, key) for key in keys]
+    headers = [_segments.read_header(directory, key, last=key == keys[-1]) for key in keys]
     segments = [header for header in headers if isinstance(header, Segment)]
     _segments.check_order(directory, segments)
     spans = _spans(segments, synced, live=live)
@@ -231,7 +231,8 @@ def _load(directory: Directory, span: Span, start: int) -> bytes:
 
 
 def _judge_flaw(directory: Directory, span: Span, stop: Stop, rest: bytes) -> Ending:
-    later = _frame.next_header(rest, salt=span.segment.salt, seq=stop.seq, start=1)
+    beyond = 1 if stop.tearable else 0  # what is intact but does not belong here is itself a later frame, or a copy
+    later = _frame.next_header(rest, salt=span.segment.salt, seq=stop.seq, start=beyond)
     follows = later is not None or span.next_base is not None
     if stop.byte < span.synced or follows or not stop.tearable:
         raise _corrupt(directory, span, stop, stop.reason, intact_after=follows)

@@ -105,7 +105,7 @@ def keys(names: Iterable[str]) -> list[Key]:
     return sorted(Key(int(match[1]), int(match[2])) for match in found if match)
 
 
-def read_header(directory: Directory, key: Key) -> Segment | TornTail:
+def read_header(directory: Directory, key: Key, *, last: bool) -> Segment | TornTail:
     """The header of a segment, or what to say of one whose creation was cut short.
 
     A frame is written only after the header was synced. So a file that is longer than a header had a whole one.
@@ -114,21 +114,23 @@ def read_header(directory: Directory, key: Key) -> Segment | TornTail:
         Corrupt: The header is damaged, or belongs to another file.
         WrongVersion: It is of a later major version.
     """
-    path = directory.path / key.name
-    data = directory.read(key.name, 0, _LONGEST_HEADER)
+    name = key.name
+    data = directory.read(name, 0, _LONGEST_HEADER)
     length = _checked_length(data)
     if length is None:
         if len(data) <= HEADER_LENGTH:
-            return TornTail.at(path, 0, len(data))
-        raise Corrupt.at(path, 0, "the checksum of the segment header does not match", first_seq=key.base)
+            return TornTail.at(directory.path / name, 0, len(data))
+        reason = "the checksum of the segment header does not match"
+        raise Corrupt.at(directory.path / name, 0, reason, first_seq=key.base, intact_after=not last)
     _, major, minor, _ = _PREFIX.unpack_from(data)
     if major != MAJOR:
-        raise WrongVersion(
-            f"{path}: the log is in format {major}.{minor}; this version reads {MAJOR}.*", path=path, byte=8
-        )
+        message = f"the log is in format {major}.{minor}; this version reads {MAJOR}.*"
+        path = directory.path / name
+        raise WrongVersion(f"{path}: {message}", path=path, byte=8)
     segment = parse_header(data[:length])
     if segment.key != key:
-        raise Corrupt.at(path, 32, f"the header is that of {segment.key.name}", first_seq=key.base)
+        reason = f"the header is that of {segment.key.name}"
+        raise Corrupt.at(directory.path / name, 32, reason, first_seq=key.base, intact_after=not last)
     return segment
 
 

@@ -70,16 +70,21 @@ def verify(run_dir: str | os.PathLike[str]) -> Report:
     Raises:
         NoLog: The directory is not that of a run.
     """
-    report = Report()
     with closing(open_directory(run_dir)) as directory:
-        try:
-            _check(directory, report)
-        except (Corrupt, WrongVersion) as error:
-            report.corrupt = error
+        return examine(directory)
+
+
+def examine(directory: Directory) -> Report:
+    """Check every byte of the log in a directory; see `verify`."""
+    report = Report()
+    try:
+        _fill(directory, report)
+    except (Corrupt, WrongVersion) as error:
+        report.corrupt = error
     return report
 
 
-def _check(directory: Directory, report: Report) -> None:
+def _fill(directory: Directory, report: Report) -> None:
     view = _reader.look(directory)
     report.dropped = [torn for torn in view.dropped if torn is not view.unfinished]
     report.torn = view.unfinished

@@ -186,13 +186,19 @@ class FileWriter:
 
     def _begin_segment(self) -> None:
         key = Key(self.epoch, self.last_seq + 1)
-        header = _segments.new_header(key, self._tail, id_=os.urandom(16), created=time.time_ns())
+        id_, created = _stamp()
+        header = _segments.new_header(key, self._tail, id_=id_, created=created)
         self._path = self._directory.path / key.name
         self._file = self._directory.create(key.name)
         _write_all(self._file, header)
         self._file.sync()
         self._directory.sync()
         self._tail = Tail(key, len(header), _segments.parse_header(header).salt)
+
+
+def _stamp() -> tuple[bytes, int]:
+    """What tells a segment from every other, and when it was begun."""
+    return os.urandom(16), time.time_ns()
 
 
 def _write_all(file: File, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from eventlog import FileStore, LogStore, MemoryStore
-from eventlog.testing import LogContract
+from eventlog.testing import LogContract, SimDirectory, SimStore
 
 
 class TestFileStore(LogContract):
@@ -14,3 +14,8 @@ class TestFileStore(LogContract):
 class TestMemoryStore(LogContract):
     def make_store(self, tmp_path: Path) -> LogStore:
         return MemoryStore()
+
+
+class TestSimStore(LogContract):
+    def make_store(self, tmp_path: Path) -> LogStore:
+        return SimStore(SimDirectory())

@@ -1,0 +1,109 @@
+"""A loss of power at any moment, and what is found afterwards.
+
+The disk is simulated. At every call that the log makes, everything that may be found after a loss of power is
+enumerated, and recovered from: nothing that was acknowledged is missing, nothing is found that was not
+appended, batches are whole, old bytes are not changed, and writing goes on.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, count, islice
+
+import pytest
+
+from eventlog import Event, Writer, _reader, _writer
+from eventlog.testing import Image, SimDirectory, SimStore, event
+
+BATCHES = ([1], [2, 1], [1, 1, 1], [3, 1], [1, 4], [12, 1], [1, 2, 3, 1])
+
+
+@pytest.fixture(autouse=True)
+def reproducible(monkeypatch: pytest.MonkeyPatch):
+    """Segments are told apart by counting, and are full after two small frames."""
+    numbers = count()
+    monkeypatch.setattr(_writer, "_stamp", lambda: (next(numbers).to_bytes(16, "big"), 0))
+    monkeypatch.setattr(_reader, "SEGMENT_SIZE", 250)
+
+
+class Run:
+    """One writer on a disk that may lose power at any call.
+
+    Attributes:
+        images: What may then be found, with the seq that was acknowledged by then.
+    """
+
+    def __init__(self, image: Image):
+        self.directory = SimDirectory(image)
+        self.acknowledged = sum(1 for _ in SimStore(self.directory).read())
+        self.images: dict[frozenset, tuple[Image, int]] = {}
+        self.directory.on_call = self.crash
+
+    def crash(self, call: str, name: str) -> None:
+        if call in {"read", "names", "size", "locked", "holder"}:
+            return  # nothing has changed since the call before
+        for image in self.directory.images():
+            self.images[frozenset(image.items())] = image, self.acknowledged
+
+    def write(self, sizes: Sequence[int]) -> None:
+        with SimStore(self.directory).open_writer("test") as writer:
+            for size in sizes:
+                writer.append(events(writer, size))
+                self.acknowledged = writer.last_seq
+        self.crash("end", "")
+
+
+def events(writer: Writer, number: int) -> list[Event]:
+    first = writer.last_seq + 1
+    return [event(seq, writer.epoch) for seq in range(first, first + number)]
+
+
+def check(image: Image, acknowledged: int, ends: set[int]) -> int:
+    """Check what must hold of an image when writing goes on in it; `ends` are the seqs at which a batch ended."""
+    directory = SimDirectory(image)
+    store = SimStore(directory)
+    with store.open_writer("test") as writer:
+        found = writer.last_seq
+        assert found >= acknowledged
+        assert found in ends
+        writer.append(events(writer, 1))
+    assert [seen.seq for seen in store.read()] == list(range(1, found + 2))
+    assert all(directory.nodes[name].cached == data for name, data in image.items() if name.endswith(".log"))
+    return found
+
+
+def check_reading(image: Image, found: int) -> None:
+    """Check that a reader sees what a writer finds, and that reading again changes nothing."""
+    directory = SimDirectory(image)
+    for _ in range(2):
+        assert [seen.seq for seen in SimStore(directory).read()] == list(range(1, found + 1))
+    assert {name: node.cached for name, node in directory.nodes.items()} == image
+
+
+def every_image(seed: int) -> Iterator[tuple[Image, int, set[int]]]:
+    """Images of a first writer, then of one who recovered from such an image, and so on, without end."""
+    chance = random.Random(seed)
+    while True:
+        image: Image = {}
+        ends = {0}
+        for sizes in chance.choices(BATCHES, k=4):
+            run = Run(image)
+            ends |= {run.acknowledged + written for written in accumulate(sizes)}
+            run.write(sizes)
+            for found, acknowledged in run.images.values():
+                yield found, acknowledged, ends
+            image, _ = chance.choice(list(run.images.values()))
+
+
+def test_every_crash_image_recovers():
+    for number, (image, acknowledged, ends) in enumerate(islice(every_image(seed=1), 50_000)):
+        found = check(image, acknowledged, ends)
+        if number % 10 == 0:
+            check_reading(image, found)
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seed", range(2, 10))
+def test_many_more_crash_images_recover(seed: int):
+    for image, acknowledged, ends in islice(every_image(seed), 250_000):
+        check_reading(image, check(image, acknowledged, ends))

@@ -1,1 +1,29 @@
+"""Reads the log of a run back: its state at any moment, an audit, and a new controller for it.
 
+    import replay
+
+    replay.state(run_dir).resources[2].state
+    replay.state(run_dir, at="12.5s").resources[2].waiting_for
+    replay.check(run_dir)                      # [] for every log that the engine wrote
+    ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
+
+Only `reconnect` runs anything: the rest reads, and needs none of the resource types installed.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from replay.audit import Violation, check
+from replay.state import ResourceView, Timer, World, state
+
+if TYPE_CHECKING:
+    from replay.reconnect import reconnect
+
+__all__ = ["ResourceView", "Timer", "Violation", "World", "check", "reconnect", "state"]
+
+
+def __getattr__(name: str) -> Any:
+    # A reader of logs loads no actors and no threads.
+    if name == "reconnect":
+        return import_module("replay.reconnect").reconnect
+    raise AttributeError(f"module 'replay' has no attribute {name!r}")

@@ -289,7 +289,7 @@ class Kernel:
         """Ask after all that an earlier controller had begun or had running, and pick up what waits for a time."""
         self.drop_tasks(why)
         for resource in self.world.resources.values():
-            self.world.touched[resource.guid] = self.world.seq
+            self.world.touched[resource.guid] = 0  # what comes next is due to what came before, not to the takeover
             self._ask_after(resource)
 
     def _ask_after(self, resource: Resource) -> None:

@@ -7,6 +7,7 @@ class Queue(ResourceManager, rtype="lab::Queue"):
 
 from __future__ import annotations
 
+import inspect
 import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
@@ -221,7 +222,8 @@ def collect(cls: type) -> dict[str, Attribute]:
 
 def _annotations(base: type, names: Iterable[str]) -> dict[str, Any]:
     """The types of these names. Those of others may name what only type checkers import, so they are left alone."""
-    written = {name: base.__annotations__[name] for name in names if name in base.__dict__.get("__annotations__", {})}
+    annotations = inspect.get_annotations(base)
+    written = {name: annotations[name] for name in names if name in annotations}
     stand_in = type(base.__name__, (), {"__annotations__": written, "__module__": base.__module__})
     return get_type_hints(stand_in)
 

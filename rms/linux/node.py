@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.rm.attributes import attr
 from engine.rm.base import Intent, ResourceManager
+from engine.rm.outcomes import NeverBegan
 from rms.launch import Launcher
 from rms.local import LocalTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine.rm.transport import Transport
 
 
@@ -49,6 +52,10 @@ class Node(ResourceManager, rtype="linux::Node"):
     def provision(self, intent: Intent) -> None:  # noqa: ARG002 - all hooks have one shape
         """See that the host answers, and has room for us."""
         self.launcher.open()
+
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
+        """Preparing a host can be done again at any time."""
+        return NeverBegan()
 
     def release(self, intent: Intent) -> None:  # noqa: ARG002
         """Let go of the host. What ran there was released before; what it wrote stays with the run."""

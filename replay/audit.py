@@ -1,0 +1,274 @@
+"""Audits a log: was everything that it tells of allowed, in that order, at that time?
+
+It folds the log by itself, plainly and without the engine's `apply` and `plan`, so that it does not excuse their
+mistakes. What it shares with the engine is the vocabulary of events and the one table of transitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import eventlog
+from engine import journal
+from engine.core import events
+from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something in a log that must not be.
+
+    Attributes:
+        seq: the event.
+        guid: whom it is about, 0 for the experiment.
+        rule: which rule it breaks, in a word or two.
+        message: what is wrong.
+    """
+
+    seq: int
+    guid: int
+    rule: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"event {self.seq}: {self.rule}: {self.message}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"seq": self.seq, "guid": self.guid, "rule": self.rule, "message": self.message}
+
+
+def check(run_dir: str | os.PathLike[str]) -> list[Violation]:
+    """Audit the log of a run. Empty for every log that the engine wrote.
+
+    Raises:
+        NoLog, Corrupt, WrongVersion: the log cannot be read.
+    """
+    with eventlog.open(run_dir) as log:
+        return audit(journal.to_entry(record) for record in log)
+
+
+def audit(entries: Iterable[events.Entry]) -> list[Violation]:
+    """Audit these events."""
+    auditor = _Auditor()
+    for entry in entries:
+        auditor.see(entry)
+    return auditor.found
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the log has told of a resource so far."""
+
+    rtype: str
+    critical: bool
+    state: ResourceState = ResourceState.NEW
+    first: dict[ResourceState, int] = field(default_factory=dict)
+    walked: int = 0
+    attempt: Step | None = None
+    requested: Step | None = None
+    releasing: bool = False
+    gates: list[_Gate] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Gate:
+    """`step` comes only `delay` ns after all of `on` have reached `state`."""
+
+    step: Step
+    on: list[int]
+    state: ResourceState
+    delay: int
+    group: bool = False
+
+
+class _Auditor:
+    def __init__(self) -> None:
+        self.found: list[Violation] = []
+        self._last: events.Entry | None = None
+        self._resources: dict[int, _Seen] = {}
+        self._types: dict[str, events.TypeDeclared] = {}
+        self._barriers: dict[int, _Gate] = {}
+        self._tokens: set[str] = set()
+        self._aborted = False
+        self._closed = False
+        self._entry: events.Entry
+
+    def see(self, entry: events.Entry) -> None:
+        self._entry = entry
+        self._check_place(entry)
+        if self._closed:
+            self._say("closed", f"{entry.event.kind} after the run was closed")
+        self._see(entry.event)
+        self._last = entry
+
+    def _say(self, rule: str, message: str) -> None:
+        self.found.append(Violation(self._entry.seq, self._entry.event.guid, rule, message))
+
+    def _check_place(self, entry: events.Entry) -> None:
+        last = self._last
+        if entry.seq != (last.seq + 1 if last else 1):
+            self._say("order", f"it follows event {last.seq if last else 0}")
+        if not 0 <= entry.cause < entry.seq:
+            self._say("cause", f"its cause {entry.cause} does not come before it")
+        if last and entry.time < last.time:
+            self._say("time", "it is earlier than the event before it")
+        if not isinstance(entry.event, events.ControllerOpened) and (last is None or entry.epoch != last.epoch):
+            self._say("epoch", f"controller {entry.epoch} wrote without saying that it took charge")
+        if last and entry.epoch < last.epoch:
+            self._say("epoch", f"controller {entry.epoch} wrote after {last.epoch} had taken over")
+
+    def _see(self, event: events.Event) -> None:
+        match event:
+            case events.TypeDeclared():
+                self._types[event.rtype] = event
+            case events.ResourceRegistered():
+                self._register(event)
+            case events.ResourceConnected():
+                self._connect(event.guid, event.other)
+                self._connect(event.other, event.guid)
+            case events.AttributeSet(name="critical"):
+                self._resources[event.guid].critical = bool(event.value)
+            case events.ConditionRegistered():
+                for guid in event.guids:
+                    gate = _Gate(event.step, event.on, event.state, event.delay)
+                    self._resources[guid].gates.append(gate)
+            case events.GroupDeployed():
+                self._deploy(event)
+            case events.ReleaseRequested():
+                for guid in event.guids:
+                    self._resources[guid].releasing = True
+            case events.ExperimentAborted():
+                self._aborted = True
+            case events.RunClosed():
+                self._close()
+            case _ if event.guid:
+                self._see_resource(event, self._resources[event.guid])
+
+    def _see_resource(self, event: events.Event, seen: _Seen) -> None:
+        if seen.state is ResourceState.RELEASED:
+            self._say("released", f"{event.kind} of #{event.guid} after its release")
+        match event:
+            case events.StepRequested():
+                seen.requested = event.step
+            case events.StepPassed():
+                for step in event.steps:
+                    self._check_may(seen, step)
+                    self._move(seen, step)
+            case events.StepBegun():
+                self._begin(event, seen)
+            case events.StepDone():
+                self._check_intent(event, seen)
+                self._move(seen, event.step)
+            case events.StepFailed():
+                self._check_intent(event, seen)
+                self._move(seen, Step.RELEASE if event.step is Step.RELEASE else Turn.FAIL)
+            case events.StepVoided():
+                self._check_intent(event, seen)
+            case events.ResourceEnded():
+                if seen.state is ResourceState.STARTED and seen.attempt is None:
+                    self._move(seen, Turn.END)
+            case events.ResourceFailed():
+                self._move(seen, Turn.FAIL)
+
+    # --- what is known ------------------------------------------------------------------------------------------
+
+    def _register(self, event: events.ResourceRegistered) -> None:
+        if event.guid in self._resources:
+            self._say("registered", f"#{event.guid} is registered twice")
+        values = {**self._types[event.rtype].attributes, **event.attributes}
+        seen = _Seen(event.rtype, bool(values.get("critical", True)))
+        seen.first[ResourceState.NEW] = self._entry.time
+        self._resources[event.guid] = seen
+
+    def _connect(self, mine: int, other: int) -> None:
+        lineage = self._types[self._resources[other].rtype].lineage
+        seen = self._resources[mine]
+        for link in self._types[seen.rtype].links:
+            if link["rtype"] in lineage:
+                seen.gates.append(_Gate(Step(link["before"]), [other], ResourceState[link["after"]], 0))
+
+    def _deploy(self, event: events.GroupDeployed) -> None:
+        if event.wait_all_ready and event.group not in self._barriers:
+            self._barriers[event.group] = _Gate(Step.START, [], ResourceState.READY, 0, group=True)
+        barrier = self._barriers.get(event.group)
+        if barrier is not None:
+            barrier.on.extend(event.guids)
+            for guid in event.guids:
+                self._resources[guid].gates.append(barrier)
+
+    def _close(self) -> None:
+        self._closed = True
+        left = [guid for guid, seen in self._resources.items() if seen.state is not ResourceState.RELEASED]
+        if left:
+            self._say("closed", f"the run was closed while {left} were not released")
+
+    # --- the rules ----------------------------------------------------------------------------------------------
+
+    def _begin(self, event: events.StepBegun, seen: _Seen) -> None:
+        if seen.attempt is not None:
+            self._say("one at a time", f"{event.step} of #{event.guid} began during its {seen.attempt}")
+        if event.token in self._tokens:
+            self._say("token", f"{event.token} names two attempts")
+        if event.step not in TRANSITIONS[seen.state]:
+            self._say("transition", f"#{event.guid} is {seen.state.name} and cannot {event.step}")
+        self._tokens.add(event.token)
+        self._check_may(seen, event.step)
+        seen.attempt = event.step
+
+    def _check_intent(self, event: events.StepDone | events.StepFailed | events.StepVoided, seen: _Seen) -> None:
+        if seen.attempt != event.step:
+            self._say("intent", f"{event.kind} of {event.step} of #{event.guid}, which had not begun")
+        seen.attempt = None
+        if not isinstance(event, events.StepVoided):
+            seen.requested = None
+
+    def _check_may(self, seen: _Seen, step: Step) -> None:
+        """Was this step allowed to begin?"""
+        if step in DEPLOYMENT and DEPLOYMENT.index(step) != seen.walked:
+            self._say("walk", f"{step} came out of turn")
+        undoing = seen.releasing and step in (Step.STOP, Step.RELEASE)
+        if undoing or seen.requested == step:
+            return
+        if self._aborted and step not in (Step.STOP, Step.RELEASE):
+            self._say("aborted", f"{step} after the experiment was aborted")
+        for gate in seen.gates:
+            if gate.step == step:
+                self._check_gate(gate, step)
+
+    def _check_gate(self, gate: _Gate, step: Step) -> None:
+        reached = [self._reached_at(self._resources[guid], gate) for guid in gate.on]
+        missing = [guid for guid, time in zip(gate.on, reached, strict=True) if time is None]
+        if missing:
+            self._say("condition", f"{step} before {missing} had reached {gate.state.name}")
+            return
+        due = max((time for time in reached if time is not None), default=0) + gate.delay
+        if self._entry.time < due:
+            self._say("delay", f"{step} came {(due - self._entry.time) / 1e9:.3f} s before its delay had gone by")
+
+    @staticmethod
+    def _reached_at(seen: _Seen, gate: _Gate) -> int | None:
+        """When a resource reached what a gate waits for; None if it has not."""
+        if gate.state in seen.first:
+            return seen.first[gate.state]
+        if not seen.critical and ResourceState.FAILED in seen.first:
+            return seen.first[ResourceState.FAILED]
+        if gate.group and ResourceState.RELEASED in seen.first:
+            return seen.first[ResourceState.RELEASED]
+        return None
+
+    def _move(self, seen: _Seen, occurrence: Step | Turn) -> None:
+        after = TRANSITIONS[seen.state].get(occurrence)
+        if after is None:
+            self._say("transition", f"#{self._entry.event.guid} is {seen.state.name}: {occurrence} cannot follow")
+            return
+        if occurrence == seen.requested:
+            seen.requested = None
+        seen.walked += occurrence in DEPLOYMENT
+        seen.state = after
+        seen.first.setdefault(after, self._entry.time)

@@ -1,0 +1,228 @@
+"""An experiment as it stood at any moment of its log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import eventlog
+from engine import journal
+from engine.core import conditions, story
+from engine.core.errors import UsageError
+from engine.core.world import World as CoreWorld
+from engine.core.world import apply
+from engine.dates import NS, from_datetime, to_datetime, to_ns
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from engine.core.states import ResourceState
+    from engine.core.world import Resource
+
+Moment = int | str | datetime
+"""A seq, a time from the start such as ``"12.5s"``, or a datetime."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceView:
+    """A resource as it stood.
+
+    Attributes:
+        attributes: those that were given a value.
+        connections: the numbers of those that it is connected to.
+        conditions: the seqs of the events that put conditions before its steps.
+        waiting_for: why nothing happens to it, in words; empty where something does, or nothing more comes.
+        times: the latest entry into each state that it was in.
+        receipts: what its hooks returned, by step.
+        error: why it failed: type, message, step, traceback.
+        exit_code: of its last end.
+    """
+
+    guid: int
+    rtype: str
+    state: ResourceState
+    attributes: Mapping[str, Any]
+    connections: tuple[int, ...]
+    conditions: tuple[int, ...]
+    waiting_for: tuple[str, ...]
+    times: Mapping[ResourceState, datetime]
+    receipts: Mapping[str, Any]
+    error: Mapping[str, Any] | None
+    exit_code: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "guid": self.guid,
+            "rtype": self.rtype,
+            "state": self.state.name,
+            "attributes": dict(self.attributes),
+            "connections": list(self.connections),
+            "conditions": list(self.conditions),
+            "waiting_for": list(self.waiting_for),
+            "times": {state.name: time.isoformat() for state, time in self.times.items()},
+            "receipts": dict(self.receipts),
+            "error": None if self.error is None else dict(self.error),
+            "exit_code": self.exit_code,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A delay that is going by: the condition of that seq holds at `due` for the resource."""
+
+    guid: int
+    step: str
+    due: datetime
+    condition: int
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The whole experiment as it stood after the event `seq`.
+
+    Attributes:
+        time: of that event.
+        start: of the first event.
+        epoch: which controller was in charge.
+        holder: who that is: host, pid, versions.
+        aborted_by: the critical resources that failed.
+        closed: whether everything was released and the controller shut down.
+        timers: the delays that were going by.
+        tasks: the functions that were scheduled: due, state, error.
+    """
+
+    exp_id: str
+    run_id: str
+    seq: int
+    time: datetime
+    start: datetime
+    epoch: int
+    holder: Mapping[str, Any]
+    aborted_by: tuple[int, ...]
+    closed: bool
+    resources: Mapping[int, ResourceView]
+    groups: Mapping[int, tuple[int, ...]]
+    timers: tuple[Timer, ...]
+    tasks: Mapping[int, Mapping[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "exp_id": self.exp_id,
+            "run_id": self.run_id,
+            "seq": self.seq,
+            "time": self.time.isoformat(),
+            "start": self.start.isoformat(),
+            "epoch": self.epoch,
+            "holder": dict(self.holder),
+            "aborted_by": list(self.aborted_by),
+            "closed": self.closed,
+            "resources": {str(guid): resource.to_dict() for guid, resource in self.resources.items()},
+            "groups": {str(group): list(members) for group, members in self.groups.items()},
+            "timers": [
+                {"guid": timer.guid, "step": timer.step, "due": timer.due.isoformat(), "condition": timer.condition}
+                for timer in self.timers
+            ],
+            "tasks": {str(task): dict(entry) for task, entry in self.tasks.items()},
+        }
+
+
+def state(run_dir: str | os.PathLike[str], at: Moment | None = None) -> World:
+    """The experiment as it stood at a moment; by default at the end of its log.
+
+    Args:
+        run_dir: the directory of the run; it may be live.
+        at: a seq, a time from the start such as ``"12.5s"``, or a datetime.
+
+    Raises:
+        NoLog, Corrupt, WrongVersion: the log cannot be read.
+        UsageError: the moment cannot be read, or the log does not reach it.
+    """
+    with eventlog.open(run_dir) as log:
+        return view(fold(log, at))
+
+
+def fold(records: Iterable[eventlog.Event], at: Moment | None = None) -> CoreWorld:
+    """The world that these events come to, up to a moment."""
+    world = CoreWorld()
+    for record in _until(records, at):
+        apply(world, journal.to_entry(record))
+    if isinstance(at, int) and world.seq != at:
+        raise UsageError(f"there is no event {at}: the log goes from 1 to {world.seq}")
+    return world
+
+
+def _until(records: Iterable[eventlog.Event], at: Moment | None) -> Iterator[eventlog.Event]:
+    if at is None:
+        yield from records
+        return
+    last: int | None = None
+    for record in records:
+        if isinstance(at, int):
+            if record.seq > at:
+                return
+        else:
+            last = _moment(at, record.time) if last is None else last
+            if record.time > last:
+                return
+        yield record
+
+
+def _moment(at: str | datetime, start: int) -> int:
+    """A moment in ns since 1970."""
+    return from_datetime(at) if isinstance(at, datetime) else start + to_ns(at)
+
+
+def view(world: CoreWorld) -> World:
+    """A world for people and programs that read: plain, and it no longer changes."""
+    return World(
+        exp_id=world.exp_id,
+        run_id=world.run_id,
+        seq=world.seq,
+        time=to_datetime(world.time),
+        start=to_datetime(world.start),
+        epoch=world.epoch,
+        holder=world.holder,
+        aborted_by=tuple(world.aborted_by),
+        closed=world.closed,
+        resources={guid: _resource(world, resource) for guid, resource in world.resources.items()},
+        groups={number: tuple(group.members) for number, group in world.groups.items()},
+        timers=tuple(_timers(world)),
+        tasks={
+            number: {"due": to_datetime(task.due).isoformat(), "state": task.state, "error": task.error}
+            for number, task in world.tasks.items()
+        },
+    )
+
+
+def _resource(world: CoreWorld, resource: Resource) -> ResourceView:
+    return ResourceView(
+        guid=resource.guid,
+        rtype=resource.rtype,
+        state=resource.state,
+        attributes=dict(resource.attributes),
+        connections=tuple(sorted(resource.connections)),
+        conditions=tuple(sorted(condition.seq for gate in resource.gates.values() for condition in gate)),
+        waiting_for=tuple(story.waiting_for(world, resource.guid)),
+        times={state: to_datetime(time) for state, time in resource.times.items()},
+        receipts={str(step): receipt for step, receipt in resource.receipts.items()},
+        error=resource.error,
+        exit_code=resource.exit_code,
+    )
+
+
+def _timers(world: CoreWorld) -> Iterator[Timer]:
+    for resource in world.resources.values():
+        for step, gate in resource.gates.items():
+            for condition in gate:
+                due = conditions.due_at(condition)
+                if due is not None and due > world.time:
+                    yield Timer(resource.guid, str(step), to_datetime(due), condition.seq)
+
+
+def since_start(world: World, time: datetime) -> float:
+    """Seconds from the start of the run."""
+    return (from_datetime(time) - from_datetime(world.start)) / NS

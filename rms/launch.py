@@ -215,7 +215,7 @@ class Launcher:
             on_end: Called from any thread, this one included. It must return soon, and call no method of this class
                 or of the transport that reaches the host.
         """
-        self._open()
+        self.open()
         if not self._journal.subscribe(_check_token(token), on_end):
             return
         try:
@@ -288,13 +288,14 @@ class Launcher:
         return _Report.parse(self._call(verb, _check_token(token), *args, stdin=stdin))
 
     def _call(self, verb: str, *args: str, stdin: bytes = b"") -> bytes:
-        self._open()
+        self.open()
         done = self._transport.run(
             'exec sh "$@"', self._script, verb, *self._where, *args, stdin=stdin, timeout=_ANSWER_TIMEOUT
         )
         return self._checked(verb, done)
 
-    def _open(self) -> None:
+    def open(self) -> None:
+        """Makes the directory of the run on the host, unless it is there; every other call does so, too."""
         with self._opening:
             if not self._script:
                 done = self._transport.run(_SCRIPT, "open", *self._where, timeout=_ANSWER_TIMEOUT)

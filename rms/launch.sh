@@ -82,7 +82,7 @@ private() {
 do_open() {
 	(umask 077 && mkdir -p "$base") || exit
 	private
-	[ -d "$base/epochs" ] || [ -z "$(ls -A "$base")" ] ||
+	[ -z "$(ls -A "$base")" ] || [ -d "$base/epochs" ] || # in this order: another one may be opening it
 		fail "$base has files in it that are not of a run: give a run a directory of its own"
 	mkdir -p "$base/epochs" && : >>"$base/journal" || exit
 	enter
@@ -270,8 +270,8 @@ leaderless() {
 do_remove() {
 	private
 	running=
-	for at in "$base"/*/; do
-		[ -L "$at/claim" ] && report && [ -n "$supervisor$command" ] && running="$running ${at#"$base"}"
+	for at in "$base"/*; do
+		[ -L "$at/claim" ] && report && [ -n "$supervisor$command" ] && running="$running ${at##*/}"
 	done
 	[ -z "$running" ] || fail "$base is not removed, since something of it runs:$running; stop it first"
 	rm -rf "$base"

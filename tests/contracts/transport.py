@@ -1,6 +1,5 @@
-"""What every transport must do. A test module derives `TransportContract` and gives the fixtures `transport`, `place`."""
+"""What every transport must do: a test class derives `TransportContract` and gives its fixtures."""
 
-import os
 import stat
 import subprocess
 import threading
@@ -116,7 +115,7 @@ class TransportContract:
         transport.write(str(path), b"new", mode=0o640)
         assert path.read_bytes() == b"new"
         assert stat.S_IMODE(path.stat().st_mode) == 0o640
-        assert os.listdir(place) == ["file"]
+        assert [file.name for file in place.iterdir()] == ["file"]
 
     def test_a_file_is_private_unless_said_otherwise(self, transport, place):
         transport.write(str(place / "file"), b"")
@@ -128,7 +127,7 @@ class TransportContract:
         ) as caught:
             transport.write(str(place / "no" / "file"), b"")
         assert caught.value.host == transport.host
-        with pytest.raises(CommandFailed, match="read .*: Is a directory"):
+        with pytest.raises(CommandFailed, match=r"read .*: Is a directory"):
             transport.read(str(place))
 
     # --- follow
@@ -169,7 +168,7 @@ class TransportContract:
         assert inbox.bytes(len(lines)) == lines
 
     def test_following_what_is_not_there_is_refused(self, transport, place, inbox):
-        with pytest.raises(CommandFailed, match="follow .*/no: failed with 2: No such file"):
+        with pytest.raises(CommandFailed, match=r"follow .*/no: failed with 2: No such file"):
             transport.follow(str(place / "no"), 0, inbox.put)
 
     def test_a_callback_that_raises_silences_nobody(self, transport, place, inbox):

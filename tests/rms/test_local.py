@@ -25,7 +25,7 @@ class TestLocalTransport(TransportContract):
 
 
 def open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def watchers() -> list[threading.Thread]:

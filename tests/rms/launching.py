@@ -1,0 +1,119 @@
+"""What the tests of the launcher share: real runs on this machine, and a launch script that can be made to stumble."""
+
+import os
+import re
+import select
+import shutil
+from pathlib import Path
+
+from engine.rm.outcomes import Alive
+from rms import launch
+from rms.launch import Launcher
+from rms.local import LocalTransport
+from tests.contracts.transport import PATIENCE, Inbox
+
+SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "mksh", "yash") if shutil.which(shell)]
+STEPS = re.findall(r"# step: (\w+)", launch._SCRIPT)
+
+
+def use_shell(shell: str, place: Path, monkeypatch) -> None:
+    """Makes `shell` the `sh` of this host, as it would be on a host that has it as its `sh`."""
+    place.mkdir()
+    (place / "sh").symlink_to(shutil.which(shell))
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+
+
+class Lab:
+    """A run's directory, launchers of several controllers, and a count of what ran."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.base = str(place / "run")
+        self._transports: list[LocalTransport] = []
+
+    def launcher(self, epoch: int = 1) -> Launcher:
+        self._transports.append(LocalTransport())
+        return Launcher(self._transports[-1], self.base, epoch)
+
+    def counted(self, then: str = "") -> str:
+        """A command that leaves a line in a file each time that it runs."""
+        return f"echo ran >>{self.place}/ran\n{then}"
+
+    def runs(self) -> int:
+        ran = self.place / "ran"
+        return len(ran.read_text().splitlines()) if ran.exists() else 0
+
+    def marks(self, token: str) -> dict[str, str]:
+        links = (path for path in Path(self.base, token).iterdir() if path.is_symlink())
+        return {path.name: str(path.readlink()) for path in links}
+
+    def remark(self, token: str, name: str, content: str) -> None:
+        """Forges a mark."""
+        mark = Path(self.base, token, name)
+        mark.unlink()
+        mark.symlink_to(content)
+
+    def journal(self) -> list[str]:
+        return Path(self.base, "journal").read_text().splitlines()
+
+    def supervisor(self, token: str) -> int:
+        return int(self.marks(token)["claim"].split()[1])
+
+    def end(self, launcher: Launcher, token: str):
+        """The end of an attempt, once it is told."""
+        inbox = Inbox()
+        launcher.watch(token, inbox.put)
+        return inbox.take()
+
+    def close(self) -> None:
+        """Leaves nothing behind, and checks that."""
+        last = self.launcher(99_999_999)
+        for path in Path(self.base).glob("*/"):
+            if path.name != "epochs":
+                last.stop(path.name, grace=0)
+                assert last.probe(path.name) != Alive()
+        last.remove()
+        for transport in self._transports:
+            transport.close()
+        assert not Path(self.base).exists()
+
+
+class Gate:
+    """A step of the script at which a process says who it is and waits to be let on."""
+
+    def __init__(self, place: Path, step: str) -> None:
+        self._reached, self._go, self._armed = (place / f"{step}.{name}" for name in ("reached", "go", "armed"))
+        for fifo in (self._reached, self._go):
+            os.mkfifo(fifo)
+        self._armed.touch()
+        self._files = [os.open(fifo, os.O_RDWR) for fifo in (self._reached, self._go)]  # so that no opening blocks
+
+    @property
+    def script(self) -> str:
+        return f"if rm {self._armed} 2>/dev/null; then echo $$ >{self._reached}; read -r resumed <{self._go}; fi"
+
+    def pid(self) -> int:
+        """Who waits here; waits until somebody does."""
+        if not select.select([self._files[0]], [], [], PATIENCE)[0]:
+            raise AssertionError(f"nobody came to {self._reached}")
+        return int(os.read(self._files[0], 20))
+
+    def open(self) -> None:
+        os.write(self._files[1], b"\n")
+
+    def close(self) -> None:
+        for file in self._files:
+            os.close(file)
+
+
+def kill_once(place: Path, step: str) -> str:
+    """Shell text with which the first process that comes by kills itself."""
+    (place / f"{step}.kill").touch()
+    return f"if rm {place}/{step}.kill 2>/dev/null; then kill -KILL $$; fi"
+
+
+def insert(monkeypatch, step: str, text: str) -> None:
+    """Has the launch script do `text` at a step."""
+    assert step in STEPS
+    script = launch._SCRIPT.replace(f"# step: {step}\n", f"{text}\n")
+    monkeypatch.setattr(launch, "_SCRIPT", script)

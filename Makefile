@@ -14,7 +14,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt tools/setup.sh
 	@sh tools/setup.sh $(VENV)
 
 demo: setup      ## a real experiment: its controller is killed, taken over, finished
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python examples/demo
 
 test: setup lint  ## all ordinary tests, as CI runs them
 	@$(PYTEST) -q -n 2 -m "not torture"

@@ -205,8 +205,8 @@ class Kernel:
             return
         attempt = resource.attempt
         if resource.state is ResourceState.FAILED or (attempt is not None and attempt.step in _UNDOING):
-            # However it went, it was told to end. The status is kept; the step says when it is over.
-            if event.code is not None:
+            # However it went, it was told to end. The status is kept, once; the step says when it is over.
+            if event.code is not None and resource.exit_code is None:
                 self.emit(events.ResourceEnded(event.guid, event.code), attempt.seq if attempt else self.world.seq)
         elif attempt is not None:
             self._early[event.guid] = event

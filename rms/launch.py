@@ -308,6 +308,8 @@ class Launcher:
     def _checked(self, verb: str, done: Completed) -> bytes:
         if done.code == _FENCED and done.stdout.startswith(b"fenced "):
             raise Fenced(self._transport.host, self._epoch, int(done.stdout.split()[1]))
+        if done.code < 0:  # what it has done before it was killed, nobody has told
+            raise TransportLost(self._transport.host, f"launch {verb} was killed by signal {-done.code}")
         if done.code:
             raise CommandFailed(self._transport.host, f"launch {verb}", done.code, done.stderr.decode(errors="replace"))
         return done.stdout
@@ -355,10 +357,11 @@ class Launcher:
 
     def _not_started(self, token: str, report: _Report) -> Exception:
         host = self._transport.host
-        if report.end.startswith("fenced "):
-            return Fenced(host, self._epoch, int(report.end.split()[1]))
+        word, _, epoch = report.end.partition(" ")
+        if word == "fenced" and int(epoch) > self._epoch:
+            return Fenced(host, self._epoch, int(epoch))
         said = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else report.reply.encode()
-        why = (said or b"").decode(errors="replace") or "it was made void before it began: use a new token"
+        why = (said or b"").decode(errors="replace") or f"it is {report.end or 'lost'}, and never began: use a new token"
         return CommandFailed(host, f"start of {token}", 1, why)
 
 

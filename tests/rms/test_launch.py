@@ -318,7 +318,7 @@ def test_a_command_survives_its_controller_and_is_found_again(lab, tmp_path):
 
 def test_an_attempt_that_nobody_claimed_never_began_and_never_will(lab, launcher):
     assert launcher.probe("a") == NeverBegan()
-    with pytest.raises(CommandFailed, match=r"start of a: .* void .* use a new token"):
+    with pytest.raises(CommandFailed, match=r"start of a: .* it is void, and never began: use a new token"):
         launcher.start("a", lab.counted())
     assert isinstance(lab.end(launcher, "a"), Gone)
     assert lab.runs() == 0

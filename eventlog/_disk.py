@@ -89,11 +89,20 @@ class Directory(Protocol):
         """Give the directory up."""
 
 
-class RealFile:
-    """A `File` of the system."""
+class _Descriptor:
+    """Something open, which is closed once at most: its number may be somebody else's afterwards."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+
+    def close(self) -> None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+
+class RealFile(_Descriptor):
+    """A `File` of the system."""
 
     def write(self, data: bytes | memoryview) -> int:
         return os.write(self._fd, data)
@@ -104,11 +113,8 @@ class RealFile:
     def sync(self) -> None:
         os.fdatasync(self._fd)
 
-    def close(self) -> None:
-        os.close(self._fd)
 
-
-class RealLock:
+class RealLock(_Descriptor):
     """A `Lock` on a file of the system: an open file description lock.
 
     It works like flock(2): it belongs to the open file, not to the process, and goes when the process
@@ -117,7 +123,7 @@ class RealLock:
     """
 
     def __init__(self, fd: int, name: str, directory_fd: int) -> None:
-        self._fd = fd
+        super().__init__(fd)
         self._name = name
         self._directory_fd = directory_fd
 
@@ -128,15 +134,15 @@ class RealLock:
             return False
 
     def release(self) -> None:
-        os.close(self._fd)
+        self.close()
 
 
-class RealDirectory:
+class RealDirectory(_Descriptor):
     """A `Directory` of the system. It stays the same directory when it is renamed."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__(os.open(path, os.O_RDONLY | os.O_DIRECTORY))
         self._path = path
-        self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def __enter__(self) -> Self:
         return self
@@ -186,16 +192,14 @@ class RealDirectory:
     def lock(self, name: str, holder: Mapping[str, object]) -> RealLock | None:
         fd = self._open(name, os.O_RDWR | os.O_CREAT)
         lock = RealLock(fd, name, self._fd)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(lock.release)
             if not (_take(fd) and lock.in_place()):
-                os.close(fd)
                 return None
             text = json.dumps(dict(holder)).encode()
             os.pwrite(fd, text, 0)
             os.ftruncate(fd, len(text))
-        except BaseException:
-            os.close(fd)
-            raise
+            undo.pop_all()
         return lock
 
     def locked(self, name: str) -> bool:
@@ -216,9 +220,6 @@ class RealDirectory:
             if isinstance(text, dict):
                 return text
         return {}
-
-    def close(self) -> None:
-        os.close(self._fd)
 
     def _open(self, name: str, flags: int) -> int:
         return os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=self._fd)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 MARKER: Final = b"CMT\x01"
 ALIGNMENT: Final = 8
@@ -71,29 +71,50 @@ def walk(data: bytes, *, salt: int, seq: int, origin: int) -> Generator[Commit, 
         origin: Where in the segment `data` begins.
     """
     view = memoryview(data)
-    size = len(data)
     start = 0
-    while start < size:
-        body = start + HEADER_LENGTH
-        if body > size:
-            return Stop(origin + start, seq, "a frame header is cut off")
-        marker, length, first, count, checksum, zero, header_checksum = _HEADER.unpack_from(data, start)
-        if crc32(view[start : body - _CRC.size], salt) != header_checksum:
-            return Stop(origin + start, seq, "the checksum of a frame header does not match")
-        if marker != MARKER or zero or not count:
-            return Stop(origin + start, seq, f"a frame of an unknown kind, {marker!r}", tearable=False)
-        if first != seq:
-            reason = f"a frame begins with event {first} instead of {seq}"
-            return Stop(origin + start, seq, reason, tearable=False)
-        end = body + length + -length % ALIGNMENT
-        if end > size:
-            return Stop(origin + start, seq, f"a payload of {length} bytes is cut off")
-        if crc32(view[body:end]) != checksum:
-            return Stop(origin + start, seq, "the checksum of a payload does not match")
-        yield Commit(view[body : body + length], first, count, origin + start, origin + end)
-        start = end
-        seq += count
-    return Stop(origin + size, seq)
+    while start < len(data):
+        found = _frame_at(view, start, salt, seq, origin)
+        if isinstance(found, Stop):
+            return found
+        yield found
+        start = found.end - origin
+        seq += found.number
+    return Stop(origin + start, seq)
+
+
+def scan(data: bytes, *, salt: int, seq: int) -> Iterator[Commit]:
+    """Yield every intact frame of a segment from event `seq` on, and step over what is damaged."""
+    view = memoryview(data)
+    start = next_header(data, salt=salt, seq=seq, start=0)
+    while start is not None:
+        first = _HEAD.unpack_from(data, start)[2]
+        found = _frame_at(view, start, salt, first, 0)
+        if isinstance(found, Commit):
+            yield found
+            start, seq = found.end, first + found.number
+        else:
+            start += 1
+        start = next_header(data, salt=salt, seq=seq, start=start)
+
+
+def _frame_at(view: memoryview, start: int, salt: int, seq: int, origin: int) -> Commit | Stop:
+    """The frame at `start`, or why there is none."""
+    body = start + HEADER_LENGTH
+    if body > len(view):
+        return Stop(origin + start, seq, "a frame header is cut off")
+    marker, length, first, number, checksum, zero, header_checksum = _HEADER.unpack_from(view, start)
+    if crc32(view[start : body - _CRC.size], salt) != header_checksum:
+        return Stop(origin + start, seq, "the checksum of a frame header does not match")
+    if marker != MARKER or zero or not number:
+        return Stop(origin + start, seq, f"a frame of an unknown kind, {marker!r}", tearable=False)
+    if first != seq:
+        return Stop(origin + start, seq, f"a frame begins with event {first} instead of {seq}", tearable=False)
+    end = body + length + -length % ALIGNMENT
+    if end > len(view):
+        return Stop(origin + start, seq, f"a payload of {length} bytes is cut off")
+    if crc32(view[body:end]) != checksum:
+        return Stop(origin + start, seq, "the checksum of a payload does not match")
+    return Commit(view[body : body + length], first, number, origin + start, origin + end)
 
 
 def next_header(data: bytes, *, salt: int, seq: int, start: int) -> int | None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # has no annotations
 
-from eventlog import _reader
+from eventlog import _index, _reader
 from eventlog._disk import RealDirectory
-from eventlog.errors import NoLog
+from eventlog._salvage import Salvaged, salvage
+from eventlog.errors import Corrupt, NoLog
 
 if TYPE_CHECKING:
     import os
@@ -78,6 +79,8 @@ class Log:
             Corrupt: The last segment is damaged.
         """
         view = _reader.look(self._directory)
+        if view.damage:
+            raise view.damage
         if view.live or not view.spans:
             return view.unfinished
         return view.unfinished or _reader.check(self._directory, view.spans[-1]).torn
@@ -90,6 +93,26 @@ class Log:
             WrongVersion: The log is in a later format.
         """
         return Cursor(self._directory, after).drain()
+
+    def salvage(self) -> Iterator[Salvaged]:
+        """Yield what is intact behind the damage, marked with where it was found; nothing if there is no damage.
+
+        Between these events others are missing, so they do not add up to a state that ever was.
+
+        Raises:
+            WrongVersion: The log is in a later format.
+        """
+        return salvage(self._directory, reached=self._last_before_damage())
+
+    def _last_before_damage(self) -> int | None:
+        """The seq of the last event that can be read; None if all can."""
+        seq = 0
+        try:
+            for event in self.read():
+                seq = event.seq
+        except Corrupt:
+            return seq
+        return None
 
     def follow(self, timeout: float | None = None, *, after: int = 0) -> Iterator[Event]:
         """Yield the events behind seq `after`, and go on as more are written.
@@ -138,13 +161,15 @@ class Cursor:
 
     def drain(self) -> Iterator[Event]:
         """Yield the events from here to the present end of the log."""
-        for span in self._ahead():
+        view = _reader.look(self._directory)
+        for span in self._ahead(view.spans):
             if span.segment.key != self._key:
                 self._enter(span)
             yield from self._events(span)
+        if view.damage:
+            raise view.damage
 
-    def _ahead(self) -> list[Span]:
-        spans = _reader.look(self._directory).spans
+    def _ahead(self, spans: list[Span]) -> list[Span]:
         if self._key is not None:
             return [span for span in spans if span.segment.key >= self._key]
         passed = sum(span.segment.key.base <= self._after + 1 for span in spans)
@@ -152,8 +177,7 @@ class Cursor:
 
     def _enter(self, span: Span) -> None:
         self._key = span.segment.key
-        self._start = span.segment.header_length
-        self._seq = span.segment.key.base
+        self._start, self._seq = _index.find(self._directory, span.segment, self._after + 1)
 
     def _events(self, span: Span) -> Iterator[Event]:
         for commit in _reader.commits(self._directory, span, start=self._start, seq=self._seq):

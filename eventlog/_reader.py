@@ -26,22 +26,18 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from eventlog import _durable, _frame, _segments
-from eventlog._events import MAX_PAYLOAD, Event, decode
-from eventlog._segments import Segment
-from eventlog.errors import Corrupt, TornTail
+from eventlog._events import Event, decode
+from eventlog._segments import Segment, Tail
+from eventlog.errors import Corrupt, TornTail, WrongVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from eventlog._disk import Directory
     from eventlog._frame import Commit, Stop
-    from eventlog._segments import Key, Tail
+    from eventlog._segments import Key
 
 LOCK: Final = "lock"
-SEGMENT_SIZE: Final = 32 << 20
-"""A segment that has reached this many bytes gets no more frames."""
-
-_LARGEST: Final = SEGMENT_SIZE + MAX_PAYLOAD + 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +66,14 @@ class View:
         dropped: Segments whose creation was cut short.
         unfinished: The last of these, if no segment was begun after it.
         live: Whether it ends at the writer's note because a writer is at work.
+        damage: Why nothing can be read behind these spans; None if they are all.
     """
 
     spans: list[Span]
     dropped: list[TornTail]
     unfinished: TornTail | None
     live: bool
+    damage: Corrupt | WrongVersion | None
 
 
 def look(directory: Directory, *, writing: bool = False) -> View:
@@ -84,26 +82,21 @@ def look(directory: Directory, *, writing: bool = False) -> View:
     Args:
         directory: The directory of the log.
         writing: Whether the caller holds the lock, so that nobody else can be at work.
-
-    Raises:
-        Corrupt: A segment is missing or its header is damaged.
-        WrongVersion: A segment is in a later format.
     """
     synced, keys = _note_and_keys(directory)
     live = not writing and directory.locked(LOCK)
     if live and synced:
         keys = [key for key in keys if key <= synced.key]
-    headers = [_segments.read_header(directory, key, last=key == keys[-1]) for key in keys]
+    headers, damage = _headers(directory, keys)
     segments = [header for header in headers if isinstance(header, Segment)]
-    _segments.check_order(directory, segments)
     spans = _spans(segments, synced, live=live)
-    if synced:
-        _check_reached(directory, spans, synced)
+    if synced and not damage:
+        damage = _check_reached(directory, spans, synced)
     if spans and not live:
         _settle(directory, spans[-1])
     dropped = [header for header in headers if isinstance(header, TornTail)]
     unfinished = dropped[-1] if dropped and headers[-1] is dropped[-1] else None
-    return View(spans, dropped, unfinished, live)
+    return View(spans, dropped, unfinished, live, damage)
 
 
 def _note_and_keys(directory: Directory) -> tuple[Tail | None, list[Key]]:
@@ -119,6 +112,22 @@ def _note_and_keys(directory: Directory) -> tuple[Tail | None, list[Key]]:
             return synced, keys
 
 
+def _headers(directory: Directory, keys: list[Key]) -> tuple[list[Segment | TornTail], Corrupt | WrongVersion | None]:
+    """The headers in order, up to the first that is no good, and what is wrong with that."""
+    headers: list[Segment | TornTail] = []
+    before = _segments.NOTHING
+    for key in keys:
+        try:
+            header = _segments.read_header(directory, key, last=key == keys[-1])
+            if isinstance(header, Segment):
+                _segments.check_follows(directory, header, before)
+                before = Tail(key, header.header_length, header.salt)
+        except (Corrupt, WrongVersion) as error:
+            return headers, error
+        headers.append(header)
+    return headers, None
+
+
 def _spans(segments: list[Segment], synced: Tail | None, *, live: bool) -> list[Span]:
     spans = []
     for segment, following in pairwise(segments):
@@ -130,16 +139,18 @@ def _spans(segments: list[Segment], synced: Tail | None, *, live: bool) -> list[
     return spans
 
 
-def _check_reached(directory: Directory, spans: list[Span], synced: Tail) -> None:
+def _check_reached(directory: Directory, spans: list[Span], synced: Tail) -> Corrupt | None:
+    """See that the segment that the note names is there."""
     known = {span.segment.key: span.segment.salt for span in spans}
-    if synced.key != _segments.NOTHING.key and known.get(synced.key) != synced.salt:
-        raise Corrupt.at(
-            directory.path / synced.key.name,
-            0,
-            f"this segment was synced, says {_durable.NAME}, and is not here; if this is a copy that was made while "
-            f"the log was being written, make it anew, or remove {_durable.NAME} from it to read what is there",
-            first_seq=synced.key.base,
-        )
+    if synced.key == _segments.NOTHING.key or known.get(synced.key) == synced.salt:
+        return None
+    return Corrupt.at(
+        directory.path / synced.key.name,
+        0,
+        f"this segment was synced, says {_durable.NAME}, and is not here; if this is a copy that was made while "
+        f"the log was being written, make it anew, or remove {_durable.NAME} from it to read what is there",
+        first_seq=synced.key.base,
+    )
 
 
 def _settle(directory: Directory, span: Span) -> None:
@@ -221,9 +232,9 @@ def events(directory: Directory, span: Span, commit: Commit) -> list[Event]:
 def _load(directory: Directory, span: Span, start: int) -> bytes:
     name = span.segment.key.name
     try:
-        if span.stop is None and directory.size(name) > _LARGEST:
-            raise Corrupt.at(directory.path / name, _LARGEST, "no segment is larger than this")
-        return directory.read(name, start, (span.stop or _LARGEST) - start)
+        if span.stop is None and directory.size(name) > _segments.LARGEST:
+            raise Corrupt.at(directory.path / name, _segments.LARGEST, "no segment is larger than this")
+        return directory.read(name, start, (span.stop or _segments.LARGEST) - start)
     except OSError as error:
         if error.errno != errno.EIO:
             raise
@@ -243,7 +254,7 @@ def _judge_flaw(directory: Directory, span: Span, stop: Stop, rest: bytes) -> En
 def _judge_rest(directory: Directory, span: Span, stop: Stop) -> Ending:
     """See what lies behind the end that the next segment names: at most a torn tail that recovery left there."""
     name = span.segment.key.name
-    rest = directory.read(name, stop.byte, _LARGEST)
+    rest = directory.read(name, stop.byte, _segments.LARGEST)
     if not rest:
         return Ending(stop.byte, stop.seq, None)
     salt = span.segment.salt

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
 
+from eventlog._events import MAX_PAYLOAD
 from eventlog.errors import Corrupt, TornTail, WrongVersion
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ _CRC: Final = struct.Struct("<I")
 HEADER_LENGTH: Final = _HEAD.size + _CRC.size
 _LONGEST_HEADER: Final = 4096  # a later minor version may add fields, up to here
 
+FULL: Final = 32 << 20
+"""A segment that has reached this many bytes gets no more frames."""
+
+LARGEST: Final = FULL + MAX_PAYLOAD + 4096
+"""More bytes than any segment has."""
+
 _NAME: Final = re.compile(r"(\d{8})-(\d{16})\.log")
 
 
@@ -39,6 +46,11 @@ class Key(NamedTuple):
     def name(self) -> str:
         """The name of its file."""
         return f"{self.epoch:08d}-{self.base:016d}.log"
+
+    @property
+    def index_name(self) -> str:
+        """The name of the file that says where in it events begin."""
+        return f"{self.epoch:08d}-{self.base:016d}.idx"
 
 
 class Tail(NamedTuple):
@@ -145,23 +157,20 @@ def _checked_length(data: bytes) -> int | None:
     return length if crc32(data[: length - _CRC.size]) == checksum else None
 
 
-def check_order(directory: Directory, segments: list[Segment]) -> None:
-    """Check that each segment names the one before it.
+def check_follows(directory: Directory, segment: Segment, before: Tail) -> None:
+    """Check that a segment names `before` as its predecessor, however long that is.
 
     Raises:
-        Corrupt: One is missing, is not of this log, or was not there when the next one was begun.
+        Corrupt: One is missing, is not of this log, or was not there when this one was begun.
     """
-    before = NOTHING
-    for segment in segments:
-        if (segment.before.key, segment.before.salt) != (before.key, before.salt):
-            raise Corrupt.at(
-                directory.path / segment.key.name,
-                48,
-                f"it follows {_described(segment.before)}, but what is there before it is {_described(before)}",
-                first_seq=segment.key.base,
-                intact_after=True,
-            )
-        before = Tail(segment.key, segment.header_length, segment.salt)
+    if (segment.before.key, segment.before.salt) != (before.key, before.salt):
+        raise Corrupt.at(
+            directory.path / segment.key.name,
+            48,
+            f"it follows {_described(segment.before)}, but what is there before it is {_described(before)}",
+            first_seq=segment.key.base,
+            intact_after=True,
+        )
 
 
 def _described(tail: Tail) -> str:

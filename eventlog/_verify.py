@@ -95,7 +95,10 @@ def _fill(directory: Directory, report: Report) -> None:
             report.events += len(_reader.events(directory, span, commit))
 
         torn = _reader.check(directory, span, visit=count).torn
-        if torn and span is view.spans[-1]:
-            report.torn = report.torn or torn
+        at_the_end = span is view.spans[-1] and not (view.unfinished or view.damage)
+        if torn and at_the_end:
+            report.torn = torn
         elif torn:
             report.dropped.append(torn)
+    if view.damage:
+        raise view.damage

@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Self
 
 from eventlog import _durable, _frame, _reader, _segments
 from eventlog._events import Encoder
+from eventlog._index import IndexWriter
 from eventlog._segments import Key, Tail
 from eventlog.errors import Locked, LogError, WriteFailed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from eventlog._disk import Directory, File, Lock
     from eventlog._events import Event
@@ -70,36 +72,78 @@ def _locked(directory: Directory, why: str) -> Locked:
 
 def _take_up(directory: Directory, lock: Lock) -> FileWriter:
     """Go on where the log ends, under a higher epoch than any before."""
-    spans = _reader.look(directory, writing=True).spans
+    view = _reader.look(directory, writing=True)
+    if view.damage:
+        raise view.damage
     tail, seq = _segments.NOTHING, 1
-    for span in spans:
+    for span in view.spans:
         ending = _reader.check(directory, span)
         tail, seq = Tail(span.segment.key, ending.length, span.segment.salt), ending.seq
     used = _segments.keys(directory.names())
     epoch = 1 + max((key.epoch for key in used), default=0)
     note = directory.open(_durable.NAME)
     try:
-        return FileWriter(directory, lock, note, epoch=epoch, tail=tail, next_seq=seq)
+        note.overwrite(_durable.compose(tail))
+        segment = OpenSegment(directory, Key(epoch, seq), tail)
     except BaseException:
         note.close()
         raise
+    return FileWriter(directory, lock, note, segment)
+
+
+class OpenSegment:
+    """The segment that is being written. Once it is made, it and its entry in the directory are durable."""
+
+    def __init__(self, directory: Directory, key: Key, before: Tail) -> None:
+        id_, created = _stamp()
+        header = _segments.new_header(key, before, id_=id_, created=created)
+        self.tail = Tail(key, len(header), _segments.parse_header(header).salt)
+        self._index = IndexWriter(directory, key, self.tail.salt)
+        self._file = directory.create(key.name)
+        try:
+            self._write(header)
+            directory.sync()
+        except BaseException:
+            self.abandon()
+            raise
+
+    def append(self, payload: bytes, *, first: int, count: int) -> None:
+        """Add a frame, and sync it."""
+        frame = _frame.frame(payload, first=first, count=count, salt=self.tail.salt)
+        self._write(frame)
+        self.tail = self.tail._replace(length=self.tail.length + len(frame))
+        self._index.add(first + count, self.tail.length)
+
+    def close(self) -> None:
+        """Give the files up."""
+        self._index.close()
+        self._file.close()
+
+    def abandon(self) -> None:
+        """The same, whatever the disk says to it."""
+        with contextlib.suppress(OSError):
+            self.close()
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._file.write(left) :]
+        self._file.sync()
 
 
 class FileWriter:
     """The writer of a log in files. For one thread at a time."""
 
-    def __init__(self, directory: Directory, lock: Lock, note: File, *, epoch: int, tail: Tail, next_seq: int) -> None:
-        self.epoch = epoch
-        self.last_seq = next_seq - 1
+    def __init__(self, directory: Directory, lock: Lock, note: File, segment: OpenSegment) -> None:
+        self.epoch = segment.tail.key.epoch
+        self.last_seq = segment.tail.key.base - 1
         self._directory = directory
         self._lock = lock
         self._note = note
+        self._segment = segment
         self._encoder = Encoder()
         self._failure: BaseException | None = None
         self._open = True
-        self._tail = tail
-        note.overwrite(_durable.compose(tail))
-        self._begin_segment()
 
     def __enter__(self) -> Self:
         return self
@@ -114,9 +158,11 @@ class FileWriter:
             return
         payload = self._encoder.encode(events, first=self.last_seq + 1, epoch=self.epoch)
         try:
-            if self._tail.length >= _reader.SEGMENT_SIZE:
+            if self._segment.tail.length >= _segments.FULL:
                 self._rotate()
-            self._commit(payload, len(events))
+            self._segment.append(payload, first=self.last_seq + 1, count=len(events))
+            self._note.overwrite(_durable.compose(self._segment.tail))
+            self.last_seq += len(events)
         except BaseException as error:  # also an interrupt: what is half written must not be followed by anything
             self._failure = error
             if isinstance(error, OSError):
@@ -129,7 +175,7 @@ class FileWriter:
             return
         self._open = False
         try:
-            self._file.close()
+            self._segment.close()
         except OSError as error:
             if self._failure is None:
                 self._failure = error
@@ -141,8 +187,7 @@ class FileWriter:
         """End writing as a crash would. See `Writer.abandon`."""
         if self._open:
             self._open = False
-            with contextlib.suppress(OSError):
-                self._file.close()
+            self._segment.abandon()
             self._let_go()
 
     def _let_go(self) -> None:
@@ -150,6 +195,10 @@ class FileWriter:
         for give_up in (self._note.close, self._lock.release, self._directory.close):
             with contextlib.suppress(OSError):
                 give_up()
+
+    @property
+    def _path(self) -> Path:
+        return self._directory.path / self._segment.tail.key.name
 
     def _check_usable(self) -> None:
         if self._failure is not None:
@@ -164,45 +213,20 @@ class FileWriter:
             f"{self._path}: writing failed, and this writer accepts nothing any more: {self._failure!r}; "
             "open the log anew once the cause is gone",
             path=self._path,
-            byte=self._tail.length,
+            byte=self._segment.tail.length,
         )
 
-    def _commit(self, payload: bytes, count: int) -> None:
-        frame = _frame.frame(payload, first=self.last_seq + 1, count=count, salt=self._tail.salt)
-        _write_all(self._file, frame)
-        self._file.sync()
-        self._tail = self._tail._replace(length=self._tail.length + len(frame))
-        self._note.overwrite(_durable.compose(self._tail))
-        self.last_seq += count
-
     def _rotate(self) -> None:
+        """Begin another segment, unless somebody else writes this log by now."""
         newest = max(_segments.keys(self._directory.names()))
         if newest.epoch > self.epoch:
             raise _locked(self._directory, f"it was taken over, as {newest.name} shows")
         if not self._lock.in_place():
             raise _locked(self._directory, "its lock file was replaced")
-        self._file.close()
-        self._begin_segment()
-
-    def _begin_segment(self) -> None:
-        key = Key(self.epoch, self.last_seq + 1)
-        id_, created = _stamp()
-        header = _segments.new_header(key, self._tail, id_=id_, created=created)
-        self._path = self._directory.path / key.name
-        self._file = self._directory.create(key.name)
-        _write_all(self._file, header)
-        self._file.sync()
-        self._directory.sync()
-        self._tail = Tail(key, len(header), _segments.parse_header(header).salt)
+        self._segment.close()
+        self._segment = OpenSegment(self._directory, Key(self.epoch, self.last_seq + 1), self._segment.tail)
 
 
 def _stamp() -> tuple[bytes, int]:
     """What tells a segment from every other, and when it was begun."""
     return os.urandom(16), time.time_ns()
-
-
-def _write_all(file: File, data: bytes) -> None:
-    """Write `data` however many calls it takes."""
-    left = memoryview(data)
-    while left:
-        left = left[file.write(left) :]

@@ -11,7 +11,7 @@ from itertools import accumulate, count, islice
 
 import pytest
 
-from eventlog import Event, Writer, _reader, _writer
+from eventlog import Event, Writer, _segments, _writer
 from eventlog.testing import Image, SimDirectory, SimStore, event
 
 BATCHES = ([1], [2, 1], [1, 1, 1], [3, 1], [1, 4], [12, 1], [1, 2, 3, 1])
@@ -22,7 +22,7 @@ def reproducible(monkeypatch: pytest.MonkeyPatch):
     """Segments are told apart by counting, and are full after two small frames."""
     numbers = count()
     monkeypatch.setattr(_writer, "_stamp", lambda: (next(numbers).to_bytes(16, "big"), 0))
-    monkeypatch.setattr(_reader, "SEGMENT_SIZE", 250)
+    monkeypatch.setattr(_segments, "FULL", 250)
 
 
 class Run:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from eventlog import Corrupt, Event, WriteFailed, Writer, _reader
+from eventlog import Corrupt, Event, WriteFailed, Writer, _segments
 from eventlog.testing import SimDirectory, SimStore, event
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EFBIG)
@@ -14,7 +14,7 @@ ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EFBIG)
 
 @pytest.fixture(autouse=True)
 def small_segments(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_reader, "SEGMENT_SIZE", 250)
+    monkeypatch.setattr(_segments, "FULL", 250)
 
 
 class Fault:

@@ -3,13 +3,17 @@
 import errno
 import os
 import re
+import resource
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 from damage import segments, write
 
 import eventlog
-from eventlog import FileStore, Locked, WriteFailed, _reader
+from eventlog import FileStore, Locked, WriteFailed, _segments
 from eventlog.testing import event
 
 
@@ -17,14 +21,14 @@ def seqs(run: Path) -> list[int]:
     return [found.seq for found in FileStore(run).read()]
 
 
-def fail(*args):
+def fail(*args: object, **options: object):
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch):
     """Segments are full after one frame."""
-    monkeypatch.setattr(_reader, "SEGMENT_SIZE", 100)
+    monkeypatch.setattr(_segments, "FULL", 100)
 
 
 def test_the_lock_says_who_holds_it(tmp_path: Path):
@@ -151,3 +155,95 @@ def test_what_a_stale_writer_added_after_a_takeover_is_found(tmp_path: Path):
     stale.close()
     report = eventlog.verify(tmp_path)
     assert report.corrupt.reason == "events were added here after another writer took over"
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def test_no_file_stays_open_whatever_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, 1)
+    before = open_files()
+    for call in ("fdatasync", "fsync", "write", "pwrite", "ftruncate"):
+        with monkeypatch.context() as broken:
+            broken.setattr(os, call, fail)
+            with pytest.raises(WriteFailed):
+                FileStore(tmp_path).open_writer("test").append([event(2, 2)])
+    assert open_files() == before
+
+
+@pytest.mark.usefixtures("small_segments")
+def test_closing_after_a_failed_rotation_closes_nobody_elses_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    writer = FileStore(tmp_path).open_writer("test")
+    writer.append([event(1)])
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fdatasync", fail)
+        with pytest.raises(WriteFailed):
+            writer.append([event(2)])
+    with (tmp_path / "other").open("wb") as other:
+        writer.close()
+        other.write(b"still open")
+
+
+def write_until_it_fails(run: Path) -> int:
+    """Append until the system refuses; return what was acknowledged."""
+    with FileStore(run).open_writer("test") as writer:
+        while True:
+            batch = [event(seq, writer.epoch, pad=bytes(3000)) for seq in (writer.last_seq + 1, writer.last_seq + 2)]
+            try:
+                writer.append(batch)
+            except WriteFailed:
+                return writer.last_seq
+
+
+def expect_recovery(run: Path, acknowledged: int) -> None:
+    with FileStore(run).open_writer("test") as writer:
+        assert writer.last_seq in (acknowledged, acknowledged + 2)
+        writer.append([event(writer.last_seq + 1, writer.epoch)])
+    assert eventlog.verify(run).ok
+
+
+def test_a_limit_on_the_size_of_files(tmp_path: Path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+        acknowledged = write_until_it_fails(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert acknowledged == 32
+    with eventlog.open(tmp_path) as log:
+        assert log.torn.dropped > 0
+    expect_recovery(tmp_path, acknowledged)
+
+
+def test_a_device_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    writer = FileStore(tmp_path).open_writer("test")
+    full = os.open("/dev/full", os.O_WRONLY)
+    real = os.write
+    with monkeypatch.context() as redirected:
+        redirected.setattr(os, "write", lambda fd, data: real(full, data))
+        with pytest.raises(WriteFailed, match="No space left on device"):
+            writer.append([event(1)])
+    os.close(full)
+    writer.close()
+    expect_recovery(tmp_path, 0)
+
+
+def test_a_file_system_that_is_full(tmp_path: Path):
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    mount = shutil.which("mount")
+    if os.geteuid() or not mount:
+        pytest.skip("mounting needs root")
+    command = [mount, "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(mounted)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        acknowledged = write_until_it_fails(mounted / "run")
+        assert acknowledged > 10
+        shutil.copytree(mounted / "run", tmp_path / "run")
+    finally:
+        subprocess.run(["umount", str(mounted)], check=True)
+    expect_recovery(tmp_path / "run", acknowledged)

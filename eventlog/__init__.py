@@ -98,6 +98,7 @@ bytes, seeded with the salt; four zeros. An entry that does not validate is to b
 """
 
 from eventlog._events import MAX_EVENT, MAX_PAYLOAD, Event
+from eventlog._holder import holder
 from eventlog._log import Log
 from eventlog._log import open_log as open  # noqa: A004  (the public name; as in `gzip.open`)
 from eventlog._memory import MemoryStore
@@ -124,6 +125,7 @@ __all__ = [
     "WriteFailed",
     "Writer",
     "WrongVersion",
+    "holder",
     "open",
     "verify",
 ]

@@ -45,6 +45,9 @@ _EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 _live: weakref.WeakSet[ExperimentController] = weakref.WeakSet()
 
+on_open: Final[list[Callable[[ExperimentController], None]]] = []
+"""Called with each controller as it takes charge: so a program that runs a script learns of those that it makes."""
+
 
 class ExperimentController:
     """Describes an experiment, runs it, and records it as it runs.
@@ -99,6 +102,8 @@ class ExperimentController:
         self._ecstate = ECState.RUNNING
         self._session = Session(run_dir, world, writer, self._workers, self._wants_abort, self._failed, clock)
         _live.add(self)
+        for tell in on_open:
+            tell(self)
 
     def _opened(self, exp_id: str) -> events.ControllerOpened:
         return events.ControllerOpened(EXPERIMENT, exp_id, self.run_id, _holder())

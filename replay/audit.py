@@ -13,6 +13,7 @@ import eventlog
 from engine import journal
 from engine.core import events
 from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
+from engine.dates import NS
 
 if TYPE_CHECKING:
     import os
@@ -78,13 +79,19 @@ class _Seen:
 
 @dataclass(slots=True)
 class _Gate:
-    """`step` comes only `delay` ns after all of `on` have reached `state`."""
+    """`step` comes only `delay` ns after all of `on` have reached `state`.
+
+    Many resources share one. What has been reached stays so, hence `known`: how many of `on`, from the first one, are
+    known to have got there, the last of them at `latest`.
+    """
 
     step: Step
     on: list[int]
     state: ResourceState
     delay: int
     group: bool = False
+    known: int = 0
+    latest: int = 0
 
 
 class _Auditor:
@@ -135,8 +142,8 @@ class _Auditor:
             case events.AttributeSet(name="critical"):
                 self._resources[event.guid].critical = bool(event.value)
             case events.ConditionRegistered():
+                gate = _Gate(event.step, event.on, event.state, event.delay)
                 for guid in event.guids:
-                    gate = _Gate(event.step, event.on, event.state, event.delay)
                     self._resources[guid].gates.append(gate)
             case events.GroupDeployed():
                 self._deploy(event)
@@ -242,14 +249,17 @@ class _Auditor:
                 self._check_gate(gate, step)
 
     def _check_gate(self, gate: _Gate, step: Step) -> None:
-        reached = [self._reached_at(self._resources[guid], gate) for guid in gate.on]
-        missing = [guid for guid, time in zip(gate.on, reached, strict=True) if time is None]
-        if missing:
-            self._say("condition", f"{step} before {missing} had reached {gate.state.name}")
-            return
-        due = max((time for time in reached if time is not None), default=0) + gate.delay
-        if self._entry.time < due:
-            self._say("delay", f"{step} came {(due - self._entry.time) / 1e9:.3f} s before its delay had gone by")
+        while gate.known < len(gate.on):
+            guid = gate.on[gate.known]
+            time = self._reached_at(self._resources[guid], gate)
+            if time is None:
+                self._say("condition", f"{step} before #{guid} had reached {gate.state.name}")
+                return
+            gate.known += 1
+            gate.latest = max(gate.latest, time)
+        early = gate.latest + gate.delay - self._entry.time
+        if early > 0:
+            self._say("delay", f"{step} came {early / NS:.9g} s before its delay had gone by")
 
     @staticmethod
     def _reached_at(seen: _Seen, gate: _Gate) -> int | None:

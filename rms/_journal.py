@@ -4,10 +4,14 @@ import re
 import threading
 from collections.abc import Callable
 
+import structlog
+
 from engine.rm.outcomes import Ended, Gone, NeverBegan
 from engine.rm.transport import Following, Transport
 
 __all__ = ["Journal", "OnEnd", "parse_end"]
+
+_log = structlog.get_logger(__name__)
 
 OnEnd = Callable[[Ended | Gone], None]
 
@@ -74,7 +78,10 @@ class Journal:
             told = self._ends.setdefault(token, told)
             subscribers = self._subscribers.pop(token, [])
         for on_end in subscribers:
-            on_end(told)
+            try:
+                on_end(told)
+            except Exception:  # noqa: BLE001 - one bad callback must not silence the others
+                _log.exception("a callback raised", token=token, callback=repr(on_end))
 
     def close(self) -> None:
         """Follows and tells no more."""
@@ -87,6 +94,7 @@ class Journal:
     def _listen(self) -> None:
         with self._lock:
             if self._following is None:
+                self._line = b""
                 self._following = self._transport.follow(self._path, 0, self._hear)
 
     def _hear(self, data: bytes) -> None:

@@ -163,6 +163,17 @@ class Launcher:
         self._journal = Journal(transport, f"{self._base}/journal")
         self._supervisors: dict[str, _Process] = {}  # of attempts started here and not yet watched
 
+    def open(self) -> None:
+        """Makes the directory of the run on the host, unless it is there. Every other call does so first."""
+        with self._opening:
+            if not self._script:
+                done = self._transport.run(_SCRIPT, "open", *self._where, timeout=_ANSWER_TIMEOUT)
+                self._checked("open", done)
+                digest = hashlib.sha256(_SCRIPT.encode()).hexdigest()[:12]
+                script = f"{self._base}/.launch-{digest}.sh"  # a name of its own for each version: it never changes
+                self._transport.write(script, _SCRIPT.encode())
+                self._script = script
+
     def start(
         self, token: str, command: str, *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
     ) -> Started:
@@ -294,17 +305,6 @@ class Launcher:
         )
         return self._checked(verb, done)
 
-    def open(self) -> None:
-        """Makes the directory of the run on the host, unless it is there; every other call does so, too."""
-        with self._opening:
-            if not self._script:
-                done = self._transport.run(_SCRIPT, "open", *self._where, timeout=_ANSWER_TIMEOUT)
-                self._checked("open", done)
-                digest = hashlib.sha256(_SCRIPT.encode()).hexdigest()[:12]
-                script = f"{self._base}/.launch-{digest}.sh"  # a name of its own for each version: it never changes
-                self._transport.write(script, _SCRIPT.encode())
-                self._script = script
-
     def _checked(self, verb: str, done: Completed) -> bytes:
         if done.code == _FENCED and done.stdout.startswith(b"fenced "):
             raise Fenced(self._transport.host, self._epoch, int(done.stdout.split()[1]))
@@ -361,7 +361,9 @@ class Launcher:
         if word == "fenced" and int(epoch) > self._epoch:
             return Fenced(host, self._epoch, int(epoch))
         said = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else report.reply.encode()
-        why = (said or b"").decode(errors="replace") or f"it is {report.end or 'lost'}, and never began: use a new token"
+        why = (said or b"").decode(
+            errors="replace"
+        ) or f"it is {report.end or 'lost'}, and never began: use a new token"
         return CommandFailed(host, f"start of {token}", 1, why)
 
 

@@ -144,7 +144,7 @@ group_lives() { # NUMBER
 }
 
 do_supervise() { # SPEC
-	cd /
+	cd / # a file system that the controller stood in can be unmounted
 	# Caught, not ignored: the status is to be recorded whatever comes, and the command gets the defaults back.
 	trap : HUP INT QUIT TERM PIPE
 	# step: supervising
@@ -172,7 +172,8 @@ do_supervise() { # SPEC
 }
 
 do_command() { # SPEC
-	cd "$at/run" && exec 2>>stderr # what goes wrong from here on is for the user to read
+	cd "$at/run" || exit
+	exec 2>>stderr # what goes wrong from here on is for the user to read
 	exec 4<"$1/env" || exit
 	rm -f "$1/env" # it may hold secrets
 	look $$
@@ -210,6 +211,8 @@ report() {
 	[ $# -lt 2 ] || ! alive "$1" "$2" "$claim_boot" || command=alive
 	end=$(readlink "$at/exit")
 	end=${end#end }
+	# It may have begun and ended since `started` was read.
+	[ -z "$end" ] || [ -n "$started" ] || started=$(readlink "$at/started")
 }
 
 # From here on the attempt will not begin, unless it has: whoever is about to begin it marks that first, and then looks

@@ -54,15 +54,7 @@ class LocalTransport:
         """See `Transport.run`. The script runs in `/`, with the environment of this process."""
         self._check_open()
         text = os.fsencode(script) + b"\n"
-        process = subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
-            ["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args],  # noqa: S607 - the host's own sh
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd="/",
-            start_new_session=True,  # neither a terminal's Ctrl-C nor what we do to our group reaches it
-        )
-        with process:
+        with self._spawn(["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args]) as process:
             try:
                 stdout, stderr = process.communicate(text + stdin, timeout)
             except BaseException as error:
@@ -72,6 +64,16 @@ class LocalTransport:
                     raise TransportLost(self.host, f"a script was not done after {timeout} s") from None
                 raise
         return Completed(process.returncode, stdout, stderr)
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        try:
+            # A session of its own: neither Ctrl-C at our terminal nor what is done to our group reaches it.
+            return subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
+                command, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", start_new_session=True
+            )
+        except OSError as error:
+            raise self._failed("run", command[0], error) from error
 
     def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """See `Transport.read`."""
@@ -116,7 +118,10 @@ class LocalTransport:
 
     def on_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
         """See `Transport.on_exit`."""
-        self._watch().on_exit(pid, start_time, callback)
+        try:
+            self._watch().on_exit(pid, start_time, callback)
+        except OSError as error:
+            raise self._failed("on_exit", str(pid), error) from error
 
     def close(self) -> None:
         """See `Transport.close`."""
@@ -172,8 +177,8 @@ class _Watcher:
         self._exits: dict[int, Callable[[], None]] = {}  # by pidfd
         self._followed: dict[int, list[_Following]] = {}  # by inotify's number of the file
         self._jobs: deque[Callable[[], None]] = deque()
+        self._inotify = INotify(nonblocking=True)  # first: of these a user may have few
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._inotify = INotify(nonblocking=True)
         self._epoll = select.epoll()
         self._epoll.register(self._bell, select.EPOLLIN)
         self._epoll.register(self._inotify.fileno(), select.EPOLLIN)

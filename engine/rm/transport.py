@@ -100,6 +100,7 @@ class Transport(Protocol):
             timeout: Seconds to wait for its end; None waits as long as it takes.
 
         Raises:
+            CommandFailed: No process could be started for it.
             TransportLost: Nobody answered, or not within `timeout`; the script may have done some or all of its work.
         """
 
@@ -151,6 +152,7 @@ class Transport(Protocol):
             callback: Called without arguments.
 
         Raises:
+            CommandFailed: The host cannot watch another process.
             TransportLost: Nobody answered.
         """
 

@@ -43,6 +43,9 @@ class Lab:
         ran = self.place / "ran"
         return len(ran.read_text().splitlines()) if ran.exists() else 0
 
+    def tokens(self) -> list[str]:
+        return [path.name for path in Path(self.base).iterdir() if (path / "claim").is_symlink()]
+
     def marks(self, token: str) -> dict[str, str]:
         links = (path for path in Path(self.base, token).iterdir() if path.is_symlink())
         return {path.name: str(path.readlink()) for path in links}
@@ -72,8 +75,8 @@ class Lab:
             try:
                 last.remove()
             except CommandFailed:  # something runs
-                for claim in Path(self.base).glob("*/claim"):
-                    last.stop(claim.parent.name, grace=0)
+                for token in self.tokens():
+                    last.stop(token, grace=0)
                 last.remove()
         for transport in self._transports:
             transport.close()

@@ -101,9 +101,11 @@ def test_a_command_whose_controller_ignores_signals_does_not(any_shell, lab, lau
     assert (end, signals_in(stdout)) == (Ended(0), 0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_the_end_by_a_signal_is_128_and_its_number(any_shell, lab, launcher, number):
-    assert run(lab, launcher, f"kill -{number.value} $$")[0] == Ended(128 + number)
+def test_the_end_by_a_signal_is_128_and_its_number(any_shell, lab, launcher):
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        launcher.start(number.name, f"kill -{number.value} $$")
+    for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        assert lab.end(launcher, number.name) == Ended(128 + number)
 
 
 def test_stopping_ends_the_whole_group(any_shell, lab, launcher):
@@ -418,6 +420,14 @@ def test_a_closed_launcher_tells_nothing(lab, launcher):
     launcher.close()
     assert lab.launcher().stop("a") == Ended(143)
     assert inbox.empty()
+
+
+def test_a_callback_that_raises_silences_nobody(lab, launcher):
+    inbox = Inbox()
+    launcher.start("a", "exec sleep 1000")
+    launcher.watch("a", lambda _: 1 / 0)
+    launcher.watch("a", inbox.put)
+    assert launcher.stop("a") == inbox.take() == Ended(143)
 
 
 # --- Signals and stopping.

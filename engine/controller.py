@@ -63,7 +63,7 @@ class ExperimentController:
         workers: how many hooks may run at once; by default ``$NETREEL_WORKERS``, else 20.
 
     Raises:
-        UsageError: the name cannot be one of a directory.
+        UsageError: the name cannot be one of a directory, or the directory cannot be made.
     """
 
     def __init__(
@@ -80,7 +80,13 @@ class ExperimentController:
             raise UsageError(f"exp_id {exp_id!r} names a directory: use letters, digits, '.', '_' and '-'")
         home = default_local_dir() if local_dir is None else Path(local_dir).absolute()
         run_dir = home / exp_id / new_run_id()
-        run_dir.mkdir(parents=True, mode=0o700)
+        try:
+            run_dir.mkdir(parents=True, mode=0o700)
+        except OSError as error:
+            raise UsageError(
+                f"the directory of the run cannot be made: {error}; "
+                f"set local_dir or NETREEL_HOME to one that you may write to"
+            ) from error
         writer = eventlog.FileStore(run_dir).open_writer(_holder_text(run_dir.name))
         self._open(World(), run_dir, writer, fm, clock, workers)
         self._session.ask(lambda kernel: kernel.emit(self._opened(exp_id)))

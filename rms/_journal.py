@@ -4,14 +4,13 @@ import re
 import threading
 from collections.abc import Callable
 
-import structlog
-
+from engine.diagnostics import get_logger
 from engine.rm.outcomes import Ended, Gone, NeverBegan
 from engine.rm.transport import Following, Transport
 
 __all__ = ["Journal", "OnEnd", "parse_end"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger()
 
 OnEnd = Callable[[Ended | Gone], None]
 

@@ -17,15 +17,14 @@ from pathlib import PurePosixPath
 from queue import Empty, SimpleQueue
 from typing import Self
 
-import structlog
-
+from engine.diagnostics import get_logger
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
 from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
 from rms._journal import Journal, OnEnd, parse_end
 
 __all__ = ["Fenced", "Launcher", "Started"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger()
 
 _SCRIPT = resources.files("rms").joinpath("launch.sh").read_text("utf-8")
 _FENCED = 75  # the exit status with which the script says so

@@ -15,14 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import structlog
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # the package ships no types
 
+from engine.diagnostics import get_logger
 from engine.rm.transport import CommandFailed, Completed, TransportLost
 
 __all__ = ["LocalTransport"]
 
-_log = structlog.get_logger(__name__)
+_log = get_logger()
 
 # A shell is given this as its program, and finds the script itself on its standard input, before the script's own
 # input: so no script, which may hold a secret, shows among the arguments of a process. `read` takes no byte too many.

@@ -28,6 +28,7 @@ from experiment import CLIENT, NAMES, SAMPLER, SERVER, SIZE
 
 import eventlog
 import replay
+from engine import ResourceState
 
 FINAL = {SERVER: (0,), CLIENT: (0,), SAMPLER: (143,)}
 TIMEOUT = 120.0
@@ -88,7 +89,8 @@ def try_moment(moment: float, seconds: float, *, twice: bool) -> list[str]:
 def faults(run_dir: Path) -> list[str]:
     """What is not as it must be in a run that is over."""
     world = replay.state(run_dir)
-    found = [f"{NAMES[guid]} is {view.state.name}" for guid, view in world.resources.items() if view.state.name != "RELEASED"]
+    left = [guid for guid, view in world.resources.items() if view.state is not ResourceState.RELEASED]
+    found = [f"{NAMES[guid]} is {world.resources[guid].state.name}" for guid in left]
     found += [f"{NAMES[guid]}: {view.error['message']}" for guid, view in world.resources.items() if view.error]
     found += [] if world.closed else ["the run is not closed"]
     found += [str(violation) for violation in replay.check(run_dir)]

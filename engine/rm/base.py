@@ -8,9 +8,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import structlog
-
 from engine.core.states import Step
+from engine.diagnostics import get_logger
 from engine.rm import attributes as _attributes
 from engine.rm import links as _links
 from engine.rm.attributes import Attribute, attr
@@ -99,7 +98,6 @@ class ResourceManager:
     links: ClassVar[Mapping[str, LinkDeclaration]] = {}
 
     critical: bool = attr(default=True, help="Whether its failure aborts the experiment.")
-    hard_release: bool = attr(default=False, help="Whether it is forgotten at its release, results and all.")
 
     def __init_subclass__(cls, rtype: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -114,7 +112,7 @@ class ResourceManager:
         self.tokens: Mapping[Step, str] = {}
         self._values = dict(values)
         self._port = port
-        self.log = structlog.get_logger("netreel").bind(guid=guid, rtype=self.rtype)
+        self.log = get_logger(guid=guid, rtype=self.rtype)
 
     # --- for the author of a type -------------------------------------------------------------------------------
 

@@ -13,12 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from pykka.messages import _ActorStop
 
 from engine.core import events, kernel
-from engine.core.errors import EngineBug, ExperimentError, UsageError
+from engine.core.errors import EngineBug, ExperimentError
 from engine.core.messages import TaskReturned, Tick
+from engine.diagnostics import get_logger
 from engine.runtime.actors import PooledActor
 from engine.runtime.scheduler import At
 from engine.runtime.waiters import Waiters
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from engine.runtime.waiters import Waiter
     from engine.tasks import Task
 
-_log = structlog.get_logger("netreel")
+_log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Coordinator(PooledActor):
             return self._failure
         try:
             return self._decide(message)
-        except (UsageError, ExperimentError, LookupError, OSError) as error:
+        except ExperimentError as error:
             return error
         except Exception as error:  # noqa: BLE001 - whatever it is, the world may be half changed
             return self._fail(self._bug(error))

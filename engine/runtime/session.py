@@ -11,8 +11,9 @@ import pykka
 
 from engine import journal
 from engine.core import messages
-from engine.core.errors import Closed
+from engine.core.errors import Closed, UsageError
 from engine.core.kernel import Kernel
+from engine.diagnostics import get_logger
 from engine.runtime import coordinator
 from engine.runtime.clock import SystemClock
 from engine.runtime.coordinator import Coordinator
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from engine.tasks import Task
 
 _T = TypeVar("_T")
+
+_log = get_logger()
 
 
 class Session:
@@ -153,6 +156,9 @@ class Session:
         self._policy_thread = threading.get_ident()
         try:
             return self._wants_abort(guid)
+        except Exception:  # noqa: BLE001 - it is the user's code
+            _log.exception("the failure policy raised, so the experiment is aborted", guid=guid)
+            return True
         finally:
             self._policy_thread = None
 
@@ -207,5 +213,12 @@ class Session:
 
 
 def default_workers() -> int:
-    """How many hooks may run at once: ``NETREEL_WORKERS``, or 20."""
-    return int(os.environ.get("NETREEL_WORKERS", "20"))
+    """How many hooks may run at once: ``$NETREEL_WORKERS``, or 20.
+
+    Raises:
+        UsageError: the variable is no number from 1 on.
+    """
+    text = os.environ.get("NETREEL_WORKERS", "20")
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"NETREEL_WORKERS says how many hooks may run at once: a number from 1 on, not {text!r}")
+    return int(text)

@@ -96,7 +96,7 @@ def take_over(run_dir: Path) -> None:
     }
     with eventlog.open(run_dir) as log:
         for event in log.follow():
-            if event.epoch == 2 and event.kind in words:
+            if event.epoch == 2 and event.kind in words and event.guid != HOST:
                 say(f"event {event.seq}: " + words[event.kind].format(who=NAMES.get(event.guid), **event.data))
             if event.kind == "run.closed":
                 break
@@ -110,12 +110,13 @@ def show_outputs(run_dir: Path) -> bool:
     for guid in (SERVER, CLIENT):
         console.print(f"  {NAMES[guid]:8} {seen[guid].stdout.strip().splitlines()[-1]}")
     samples = seen[SAMPLER].stdout.split()
-    console.print(f"  {NAMES[SAMPLER]:8} {len(samples)} samples, the counter went up by {int(samples[-1]) - int(samples[0])} bytes")
+    counted = int(samples[-1]) - int(samples[0])
+    console.print(f"  {NAMES[SAMPLER]:8} {len(samples)} samples, the counter went up by {counted} bytes")
     table = Table(box=None, padding=(0, 2), header_style="dim")
     for title in ("command", "started", "exit status", "meaning"):
         table.add_column(title)
     for guid, command in seen.items():
-        meaning = "ended by the TERM that its stop condition asked for" if guid == SAMPLER else "ended by itself"
+        meaning = "ended by TERM, as it was told to" if guid == SAMPLER else "ended by itself"
         table.add_row(NAMES[guid], f"{command.starts} time", ", ".join(map(str, command.statuses)), meaning)
     headline("each command ran exactly once")
     console.print(table)
@@ -127,7 +128,11 @@ def audit(run_dir: Path) -> bool:
     violations = replay.check(run_dir)
     with eventlog.open(run_dir) as log:
         events = sum(1 for _ in log)
-    say(f"{events} events: every action came after its conditions, every effect after its intent" if not violations else "")
+    say(
+        f"{events} events: every action came after its conditions, every effect after its intent"
+        if not violations
+        else ""
+    )
     for violation in violations:
         console.print(f"  [red]{violation}[/]")
     left = processes_of(run_dir)

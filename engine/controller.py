@@ -493,9 +493,13 @@ class ExperimentController:
 
         Raises:
             UnknownGuid: there is no such resource.
+            UsageError: what is asked makes no sense.
         """
         self._session.read(lambda world: decide.find(world, guid))
-        return _read_trace(self._session.manager(guid), name, TraceAttr(attr), block, offset)
+        try:
+            return _read_trace(self._session.manager(guid), name, TraceAttr(attr), block, offset)
+        except ValueError as error:
+            raise UsageError(f"trace {name!r} of #{guid}: {error}") from error
 
     # --- tasks --------------------------------------------------------------------------------------------------
 

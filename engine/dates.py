@@ -65,7 +65,10 @@ def to_due(date: Date, now: int) -> int:
             raise UsageError(f"{date!r} is no date of the form YYYYMMDDHHMMSSffffff: {error}") from None
     if isinstance(date, datetime):
         return from_datetime(date)
-    return now + to_ns(date)
+    try:
+        return now + to_ns(date)
+    except UsageError as error:
+        raise UsageError(f"{error}; a moment is a datetime, or YYYYMMDDHHMMSSffffff") from None
 
 
 def from_datetime(moment: datetime) -> int:

@@ -6,7 +6,6 @@
 import hashlib
 import re
 import shlex
-import signal
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,8 +28,11 @@ _log = get_logger()
 _SCRIPT = resources.files("rms").joinpath("launch.sh").read_text("utf-8")
 _FENCED = 75  # the exit status with which the script says so
 _ANSWER_TIMEOUT = 60.0  # seconds; a call does little, so a host that needs longer is in trouble
+_SLOWEST = 100_000  # bytes per second that a line to a host must carry
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal"}
+# Those that the kill of every shell knows by name.
+_SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -192,7 +194,7 @@ class Launcher:
 
         Raises:
             Fenced: Also if a later controller came while this was under way: it did not begin.
-            CommandFailed: It did not begin, and under this token it never will.
+            CommandFailed: It did not begin: the message says why.
         """
         _check_token(token)
         exports = _exports(env or {})
@@ -233,7 +235,7 @@ class Launcher:
             if supervisor:
                 self._attend(token, supervisor)
             else:
-                self._look_after(token)
+                self._look_after(token, self._report("probe", token))
         except BaseException:
             self._journal.unsubscribe(token, on_end)
             raise
@@ -248,8 +250,8 @@ class Launcher:
         Returns:
             False if the command is gone, or has not begun; nobody else was signalled.
         """
-        if f"SIG{name}" not in signal.Signals.__members__:
-            raise ValueError(f"signal {name!r}: must be a name without SIG, such as TERM, INT or KILL")
+        if name not in _SIGNALS:
+            raise ValueError(f"signal {name!r}: must be one of {', '.join(_SIGNALS)}")
         return b"sent" in self._call("signal", _check_token(token), name)
 
     def stop(self, token: str, grace: float = 10.0) -> Ended | Gone:
@@ -261,10 +263,10 @@ class Launcher:
             token: The attempt.
             grace: Seconds from TERM to KILL.
         """
+        self.open()
         ends: SimpleQueue[Ended | Gone] = SimpleQueue()
-        self.watch(token, ends.put)
-        if ends.empty():
-            self._call("stop", token, "TERM")
+        if self._journal.subscribe(_check_token(token), ends.put):
+            self._look_after(token, self._report("stop", token, "TERM"))
         try:
             return ends.get(timeout=grace)
         except Empty:
@@ -299,8 +301,9 @@ class Launcher:
 
     def _call(self, verb: str, *args: str, stdin: bytes = b"") -> bytes:
         self.open()
+        timeout = _ANSWER_TIMEOUT + len(stdin) / _SLOWEST
         done = self._transport.run(
-            'exec sh "$@"', self._script, verb, *self._where, *args, stdin=stdin, timeout=_ANSWER_TIMEOUT
+            'exec sh "$@"', self._script, verb, *self._where, *args, stdin=stdin, timeout=timeout
         )
         return self._checked(verb, done)
 
@@ -315,9 +318,8 @@ class Launcher:
 
     # --- Attending to attempts.
 
-    def _look_after(self, token: str) -> None:
-        """Finds out how an attempt is, and settles it or attends to the process whose end is the next news."""
-        report = self._report("probe", token)
+    def _look_after(self, token: str, report: _Report) -> None:
+        """Settles an attempt that has ended, or attends to the process whose end is the next news of it."""
         outcome = report.outcome()
         if isinstance(outcome, Alive) and report.alive:
             self._attend(token, report.alive)
@@ -334,7 +336,7 @@ class Launcher:
 
     def _ask_again(self, token: str, process: _Process) -> None:
         try:
-            self._look_after(token)
+            self._look_after(token, self._report("probe", token))
         except TransportLost as lost:
             _log.warning("host lost, the state is unknown", host=lost.host, why=lost.why, token=token)
             with suppress(TransportLost):  # closed; otherwise it is told again when the host is back
@@ -359,11 +361,10 @@ class Launcher:
         word, _, epoch = report.end.partition(" ")
         if word == "fenced" and int(epoch) > self._epoch:
             return Fenced(host, self._epoch, int(epoch))
-        said = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else report.reply.encode()
-        why = (said or b"").decode(
-            errors="replace"
-        ) or f"it is {report.end or 'lost'}, and never began: use a new token"
-        return CommandFailed(host, f"start of {token}", 1, why)
+        why = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else report.reply.encode()
+        if not why:
+            why = f"it is {report.end or 'not claimed'}, and never began: use a new token".encode()
+        return CommandFailed(host, f"start of {token}", 1, why.decode(errors="replace"))
 
 
 def _check_token(token: str) -> str:

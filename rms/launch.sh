@@ -273,8 +273,8 @@ leaderless() {
 do_remove() {
 	private
 	running=
-	for at in "$base"/*; do
-		[ -L "$at/claim" ] && report && [ -n "$supervisor$command" ] && running="$running ${at##*/}"
+	for at in "$base"/*; do # a supervisor that has recorded the end may still be there for a moment
+		[ -L "$at/claim" ] && report && [ -z "$end" ] && [ -n "$supervisor$command" ] && running="$running ${at##*/}"
 	done
 	[ -z "$running" ] || fail "$base is not removed, since something of it runs:$running; stop it first"
 	rm -rf "$base"

@@ -106,7 +106,8 @@ class LocalTransport:
             _write_new(draft, data, mode)
             draft.replace(target)
         except OSError as error:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink()
             raise self._failed("write", path, error) from error
 
     def follow(self, path: str, offset: int, on_data: Callable[[bytes], None]) -> "_Following":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import eventlog
-from engine import journal
+from engine import journal, snapshots
 from engine.core import decide, events, story
 from engine.core.errors import BadCondition, BadState, Closed, ExperimentError, UsageError, WaitTimeout
 from engine.core.states import ENDS, ResourceAction, ResourceState, Step
@@ -142,13 +142,10 @@ class ExperimentController:
             BadState: the run is over: everything was released and its controller shut down.
         """
         path = Path(run_dir).absolute()
-        with eventlog.open(path) as log:
-            world = journal.rebuild(log)
-        _check_open(world, path)
+        _check_open(_load(path), path)
         writer = eventlog.FileStore(path).open_writer(_holder_text(path.name))
         try:
-            # Between the look and the lock its controller may have written more.
-            world = journal.rebuild(eventlog.FileStore(path).read())
+            world = _load(path)  # between the look and the lock its controller may have written more
             _check_open(world, path)
             for info in world.types.values():
                 ResourceFactory.get_resource_type(info.rtype)
@@ -630,6 +627,13 @@ def _holder() -> dict[str, Any]:
 
 def _holder_text(run_id: str) -> str:
     return f"the controller of run {run_id}"
+
+
+def _load(path: Path) -> World:
+    """The world at the end of a log."""
+    with eventlog.open(path) as log:
+        world = snapshots.nearest(path, log, None, None)
+        return journal.rebuild(log.read(after=world.seq if world else 0), world)
 
 
 def _check_open(world: World, path: Path) -> None:

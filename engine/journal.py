@@ -43,13 +43,13 @@ def to_entry(record: eventlog.Event) -> events.Entry:
     return events.Entry(record.seq, record.time, record.cause, record.epoch, event)
 
 
-def rebuild(records: Iterable[eventlog.Event]) -> World:
-    """The world that these events come to.
+def rebuild(records: Iterable[eventlog.Event], world: World | None = None) -> World:
+    """The world that these events come to, from the beginning or from an earlier world, which is changed.
 
     Raises:
         WrongVersion: an event is of a later netreel than this one.
     """
-    world = World()
+    world = World() if world is None else world
     for record in records:
         apply(world, to_entry(record))
     world.take_touched()

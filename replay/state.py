@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import eventlog
-from engine import journal
+from engine import journal, snapshots
 from engine.core import conditions, story
 from engine.core.errors import UsageError
-from engine.core.world import World as CoreWorld
-from engine.core.world import apply
 from engine.dates import NS, from_datetime, to_datetime, to_ns
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from engine.core.states import ResourceState
     from engine.core.world import Resource
+    from engine.core.world import World as CoreWorld
 
 Moment = int | str | datetime
 """A seq, a time from the start such as ``"12.5s"``, or a datetime."""
@@ -142,38 +142,31 @@ def state(run_dir: str | os.PathLike[str], at: Moment | None = None) -> World:
         UsageError: the moment cannot be read, or the log does not reach it.
     """
     with eventlog.open(run_dir) as log:
-        return view(fold(log, at))
+        return view(fold(run_dir, log, at))
 
 
-def fold(records: Iterable[eventlog.Event], at: Moment | None = None) -> CoreWorld:
-    """The world that these events come to, up to a moment."""
-    world = CoreWorld()
-    for record in _until(records, at):
-        apply(world, journal.to_entry(record))
-    if isinstance(at, int) and world.seq != at:
-        raise UsageError(f"there is no event {at}: the log goes from 1 to {world.seq}")
+def fold(run_dir: str | os.PathLike[str], log: eventlog.Log, at: Moment | None = None) -> CoreWorld:
+    """The world that a log comes to, up to a moment."""
+    seq = at if isinstance(at, int) else None
+    time = _moment(at, log) if isinstance(at, str | datetime) else None
+    world = snapshots.nearest(run_dir, log, seq, time)
+    records = log.read(after=world.seq if world else 0)
+    world = journal.rebuild(itertools.takewhile(lambda record: not _is_after(record, seq, time), records), world)
+    if seq is not None and world.seq != seq:
+        raise UsageError(f"there is no event {seq}: the log goes from 1 to {world.seq}")
     return world
 
 
-def _until(records: Iterable[eventlog.Event], at: Moment | None) -> Iterator[eventlog.Event]:
-    if at is None:
-        yield from records
-        return
-    last: int | None = None
-    for record in records:
-        if isinstance(at, int):
-            if record.seq > at:
-                return
-        else:
-            last = _moment(at, record.time) if last is None else last
-            if record.time > last:
-                return
-        yield record
+def _is_after(record: eventlog.Event, seq: int | None, time: int | None) -> bool:
+    return (seq is not None and record.seq > seq) or (time is not None and record.time > time)
 
 
-def _moment(at: str | datetime, start: int) -> int:
-    """A moment in ns since 1970."""
-    return from_datetime(at) if isinstance(at, datetime) else start + to_ns(at)
+def _moment(at: str | datetime, log: eventlog.Log) -> int:
+    """A moment in ns since 1970; a duration counts from the first event."""
+    if isinstance(at, datetime):
+        return from_datetime(at)
+    first = next(log.read(), None)
+    return to_ns(at) + (0 if first is None else first.time)
 
 
 def view(world: CoreWorld) -> World:

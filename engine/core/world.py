@@ -47,8 +47,9 @@ class Link:
 
 @dataclass(slots=True)
 class TypeInfo:
-    """What the engine knows of a resource type."""
+    """What the engine knows of a resource type, as it was `declared`."""
 
+    declared: events.TypeDeclared
     rtype: str
     lineage: list[str]
     hooks: frozenset[Step]
@@ -147,6 +148,12 @@ class Resource:
     def has_reached(self, state: ResourceState) -> bool:
         """Whether it was ever in that state, or failed without being critical."""
         return state in self.times or (ResourceState.FAILED in self.times and not self.critical)
+
+    def is_lost_for(self, state: ResourceState) -> bool:
+        """Whether it will never be in a state that it has not been in."""
+        if self.state is ResourceState.FAILED:
+            return state is not ResourceState.RELEASED
+        return self.state is ResourceState.RELEASED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for comparison and JSON."""
@@ -291,7 +298,7 @@ def type_info(event: events.TypeDeclared) -> TypeInfo:
         Link(**{**link, "after": ResourceState[link["after"]], "before": Step(link["before"])}) for link in event.links
     ]
     hooks = frozenset(Step(hook) for hook in event.hooks)
-    return TypeInfo(event.rtype, event.lineage, hooks, links, event.attributes, event.required, event.traces)
+    return TypeInfo(event, event.rtype, event.lineage, hooks, links, event.attributes, event.required, event.traces)
 
 
 @_apply.register
@@ -529,7 +536,7 @@ def _watch(world: World, condition: Condition, guids: Iterable[int], entry: Entr
         if resource.has_reached(condition.state):
             continue
         condition.missing += 1
-        if resource.state in (ResourceState.FAILED, ResourceState.RELEASED):
+        if resource.is_lost_for(condition.state):
             condition.broken_by = guid
         else:
             world.watched.setdefault((guid, condition.state), []).append(condition)

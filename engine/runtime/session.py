@@ -21,6 +21,7 @@ from engine.runtime.crew import Crew
 from engine.runtime.pool import Pool
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.waiters import Waiter
+from engine.snapshots import SnapshotWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,6 +75,7 @@ class Session:
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy)
         self._control = Pool(2, "netreel-control")
         self._hooks = Pool(workers, "netreel-hook")
+        self._snapshots = SnapshotWriter(run_dir, self._hooks.submit)
         self._scheduler = Scheduler.start(self._control, self.clock)
         self._crew = Crew(world, self, self._hooks, self._hear)
         self._coordinator = Coordinator.start(
@@ -150,6 +152,7 @@ class Session:
 
     def _append(self, entries: list[Entry]) -> None:
         self._writer.append([journal.to_record(entry) for entry in entries])
+        self._snapshots.look(self._kernel.world)
 
     def _ask_policy(self, guid: int) -> bool:
         """The user's policy may look at the experiment: it does so from within the turn, and must not wait for it."""

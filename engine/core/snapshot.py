@@ -1,0 +1,142 @@
+"""A world as plain values and back: what a fold of the log can start from, instead of from the first event.
+
+A snapshot is a convenience. It may be deleted, or be of another version, at any time: then the log is folded from the
+start, and the same world comes out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core import events
+from engine.core.states import ResourceState, Step
+from engine.core.world import Attempt, Condition, Group, Resource, Task, World, type_info
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION: Final = 1
+"""Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
+
+_SCALARS: Final = ("exp_id", "run_id", "seq", "time", "start", "epoch", "holder", "closed", "last_guid")
+_CONDITION: Final = ("seq", "origin", "delay", "missing", "met_at", "met_by", "broken_by")
+_RESOURCE: Final = (
+    "guid",
+    "rtype",
+    "critical",
+    "walked",
+    "group",
+    "releasing",
+    "blockers",
+    "started_by",
+    "exit_code",
+    "error",
+)
+
+
+def to_plain(world: World) -> dict[str, Any]:
+    """The world as values that can be written; later changes of the world do not show in them."""
+    conditions = _all_conditions(world)
+    place = {id(condition): index for index, condition in enumerate(conditions)}
+    return {
+        "version": VERSION,
+        "scalars": [getattr(world, name) for name in _SCALARS],
+        "aborted_by": list(world.aborted_by),
+        "types": [events.to_data(info.declared) for info in world.types.values()],
+        "conditions": [_from_condition(condition) for condition in conditions],
+        "named": [place[id(condition)] for condition in world.conditions.values()],
+        "links": [
+            [guid, state.value, str(step), place[id(condition)]]
+            for (guid, state, step), condition in world.links.items()
+        ],
+        "resources": [_from_resource(resource, place) for resource in world.resources.values()],
+        "groups": [
+            [number, list(group.members), None if group.barrier is None else place[id(group.barrier)]]
+            for number, group in world.groups.items()
+        ],
+        "tasks": [[number, task.due, task.state, task.error] for number, task in world.tasks.items()],
+    }
+
+
+def _all_conditions(world: World) -> list[Condition]:
+    barriers = [group.barrier for group in world.groups.values() if group.barrier is not None]
+    return [*world.conditions.values(), *world.links.values(), *barriers]
+
+
+def _from_condition(condition: Condition) -> list[Any]:
+    scalars = [getattr(condition, name) for name in _CONDITION]
+    return [scalars, str(condition.step), list(condition.guids), list(condition.on), condition.state.value]
+
+
+def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
+    attempt = resource.attempt
+    return [
+        [getattr(resource, name) for name in _RESOURCE],
+        resource.state.value,
+        dict(resource.attributes),
+        {str(state.value): time for state, time in resource.times.items()},
+        None if attempt is None else [str(attempt.step), attempt.token, attempt.seq],
+        None if resource.requested is None else str(resource.requested),
+        list(resource.connections),
+        list(resource.depends_on),
+        {str(step): [place[id(condition)] for condition in gate] for step, gate in resource.gates.items()},
+        {str(step): receipt for step, receipt in resource.receipts.items()},
+        {str(step): token for step, token in resource.tokens.items()},
+    ]
+
+
+def from_plain(plain: dict[str, Any]) -> World | None:
+    """The world of these values; None if they are of another version."""
+    if plain.get("version") != VERSION:
+        return None
+    world = World(**dict(zip(_SCALARS, plain["scalars"], strict=True)))
+    world.aborted_by = plain["aborted_by"]
+    for data in plain["types"]:
+        declared = events.TypeDeclared(guid=0, **data)
+        world.types[declared.rtype] = type_info(declared)
+    conditions = [_to_condition(values) for values in plain["conditions"]]
+    world.conditions = {conditions[index].seq: conditions[index] for index in plain["named"]}
+    world.links = {
+        (guid, ResourceState(state), Step(step)): conditions[index] for guid, state, step, index in plain["links"]
+    }
+    resources = [_to_resource(values, conditions) for values in plain["resources"]]
+    world.resources = {resource.guid: resource for resource in resources}
+    for number, members, index in plain["groups"]:
+        world.groups[number] = Group(members, None if index is None else conditions[index])
+    world.tasks = {number: Task(due, state, error) for number, due, state, error in plain["tasks"]}
+    _watch_again(world, conditions)
+    return world
+
+
+def _to_condition(values: list[Any]) -> Condition:
+    scalars, step, guids, on, state = values
+    named = dict(zip(_CONDITION, scalars, strict=True))
+    return Condition(step=Step(step), guids=guids, on=on, state=ResourceState(state), **named)
+
+
+def _to_resource(values: list[Any], conditions: list[Condition]) -> Resource:
+    scalars, state, attributes, times, attempt, requested, connections, depends_on, gates, receipts, tokens = values
+    return Resource(
+        **dict(zip(_RESOURCE, scalars, strict=True)),
+        state=ResourceState(state),
+        attributes=attributes,
+        times={ResourceState(int(number)): time for number, time in times.items()},
+        attempt=None if attempt is None else Attempt(Step(attempt[0]), attempt[1], attempt[2]),
+        requested=None if requested is None else Step(requested),
+        connections=connections,
+        depends_on=depends_on,
+        gates={Step(step): [conditions[index] for index in gate] for step, gate in gates.items()},
+        receipts={Step(step): receipt for step, receipt in receipts.items()},
+        tokens={Step(step): token for step, token in tokens.items()},
+    )
+
+
+def _watch_again(world: World, conditions: Iterable[Condition]) -> None:
+    """Rebuild the index of those whom a condition still waits for: it follows from the rest."""
+    for condition in conditions:
+        if condition.missing == 0:
+            continue
+        for guid in condition.on:
+            resource = world.resources[guid]
+            if not resource.has_reached(condition.state) and not resource.is_lost_for(condition.state):
+                world.watched.setdefault((guid, condition.state), []).append(condition)

@@ -105,19 +105,24 @@ def test_lost_inotify_events_are_made_up_for(transport, tmp_path, monkeypatch):
     assert inbox.take() == b"x"
 
 
-def test_a_script_that_is_lost_is_killed_with_all_that_it_started(transport, tmp_path):
-    pids = tmp_path / "pids"
-    os.mkfifo(pids)
-    told = os.open(pids, os.O_RDWR)
-    with pytest.raises(TransportLost):
-        transport.run('sleep 1000 & echo $! $$ >"$1"; wait', str(pids), timeout=0.3)
-    for pid in map(int, os.read(told, 100).split()):
-        assert not Path(f"/proc/{pid}/stat").exists() or state_of(pid) in "ZX"
-    os.close(told)
+def test_a_script_that_is_lost_is_killed_with_all_that_it_started(transport, tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "pids")
+    processes = []
 
+    def time_out_when_it_runs(process, *_):
+        process.stdin.write(script.encode() + b"\n")
+        process.stdin.flush()
+        processes.extend((int(pid), start_time_of(int(pid))) for pid in (tmp_path / "pids").read_text().split())
+        raise subprocess.TimeoutExpired("sh", 1)
 
-def state_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    script = f"sleep 1000 & echo $! $$ >{tmp_path}/pids; wait"
+    monkeypatch.setattr(subprocess.Popen, "communicate", time_out_when_it_runs)
+    with pytest.raises(TransportLost, match="not done after 1 s"):
+        transport.run(script, timeout=1)
+    inbox = Inbox()
+    for pid, start_time in processes:
+        transport.on_exit(pid, start_time, lambda: inbox.put("gone"))
+    assert [inbox.take(), inbox.take()] == ["gone", "gone"]
 
 
 def test_a_script_runs_with_default_signals_and_no_file_of_ours(transport):

@@ -1,0 +1,99 @@
+"""Ctrl-C: once lets go of the experiments, twice releases them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Final, Self
+
+from engine.failure import ECState
+from replay.cli.program import say
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from engine.controller import ExperimentController
+
+_GRACE: Final = 1.0
+"""Seconds after a first Ctrl-C in which a second one counts."""
+
+_LET_GO: Final = "let go"
+_RELEASE: Final = "release"
+
+
+class Interrupts:
+    """Stands between Ctrl-C and a script. A context manager, for the main thread.
+
+    A KeyboardInterrupt at once would take a script out of its `with`, which shuts down and so releases everything. So
+    the first Ctrl-C only lets go of the controllers, and the script is interrupted after that. A second one within a
+    second interrupts it right away. With no controller in charge the first one does.
+
+    Args:
+        controllers: all that are to be looked after; more may be added at any time.
+
+    """
+
+    def __init__(self, controllers: list[ExperimentController]) -> None:
+        self._controllers = controllers
+        self._asked = False
+        # What the first Ctrl-C comes to. Whoever enters it first decides: `setdefault` is atomic, and a lock could be
+        # held by the very code that a signal has interrupted.
+        self._decision: dict[None, str] = {}
+        self._let_go = False
+        self._decided = threading.Event()
+        self._thread = threading.Thread(target=self._wait, name="netreel-interrupt", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._handler = signal.signal(signal.SIGINT, self._interrupted)
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        try:
+            self._decided.set()
+            if self._asked:
+                self._thread.join()
+        finally:
+            signal.signal(signal.SIGINT, self._handler)
+
+    @property
+    def letting_go(self) -> bool:
+        """Whether the controllers are being let go, or have been."""
+        return self._decision.get(None) == _LET_GO
+
+    @property
+    def releasing(self) -> bool:
+        """Whether everything is to be released."""
+        return self._decision.get(None) == _RELEASE
+
+    def live(self) -> list[ExperimentController]:
+        """The controllers that are in charge."""
+        return [ec for ec in self._controllers if ec.ecstate in {ECState.RUNNING, ECState.RELEASED}]
+
+    def _interrupted(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
+        if self._let_go or not (self._asked or self.live()):
+            raise KeyboardInterrupt
+        if not self._asked:
+            self._asked = True
+            self._thread.start()
+        elif self.releasing:
+            say("still releasing; Ctrl-\\ leaves at once, and netreel release goes on later")
+        elif self._decision.setdefault(None, _RELEASE) == _RELEASE:
+            self._decided.set()
+            say("releasing everything")
+            raise KeyboardInterrupt
+
+    def _wait(self) -> None:
+        """The first Ctrl-C. In a thread of its own: the main one may hold a lock that letting go needs."""
+        say("letting go; press Ctrl-C again within a second to release everything instead")
+        if self._decided.wait(_GRACE) or self._decision.setdefault(None, _LET_GO) != _LET_GO:
+            return
+        for ec in self.live():
+            ec.detach()
+        self._let_go = True
+        signal.pthread_kill(_main_thread(), signal.SIGINT)
+
+
+def _main_thread() -> int:
+    ident = threading.main_thread().ident
+    assert ident is not None, "the main thread has begun"
+    return ident

@@ -1,0 +1,217 @@
+"""The commands that look: `ls`, `show`, `state` and `check`. They read logs, and change nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.text import Text
+
+import eventlog
+from engine import journal
+from engine.core.errors import UsageError
+from engine.dates import to_ns
+from replay.audit import audit
+from replay.cli import runs, screen, words
+from replay.cli.program import FAILED, Refused, common, say
+from replay.state import view
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from rich.table import Table
+
+    from engine.core import events
+    from replay.cli.runs import Reading, Run
+    from replay.state import Moment
+
+
+# --- ls -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A run in the list; one that cannot be read has a problem in place of a reading."""
+
+    run: Run
+    reading: Reading | None
+    problem: str = ""
+
+
+@click.command(
+    epilog="""\b
+Example:
+  netreel ls
+  netreel ls --json | jq '.[] | select(.state == "gone").run_id'"""
+)
+@common
+def ls(home: Path, as_json: bool) -> None:
+    """List all runs, the newest first."""
+    listed = [_list(run) for run in runs.all_runs(home)]
+    if as_json:
+        click.echo(words.to_json([_listed_json(entry) for entry in listed]))
+    elif listed:
+        screen.stdout().print(_list_table(listed))
+    else:
+        say(f"there is no run below {home} yet; netreel run SCRIPT makes one")
+
+
+def _list(run: Run) -> _Listed:
+    try:
+        return _Listed(run, runs.read(run))
+    except (Refused, eventlog.NoLog):
+        return _Listed(run, None, "empty")
+    except eventlog.WrongVersion:
+        return _Listed(run, None, "of a later version")
+    except eventlog.LogError:
+        return _Listed(run, None, "damaged")
+    except OSError as error:
+        return _Listed(run, None, (error.strerror or str(error)).lower())
+
+
+def _list_table(listed: list[_Listed]) -> Table:
+    table = screen.grid("RUN", "EXPERIMENT", "STATE", "STARTED", "TOOK", "RESOURCES")
+    for entry in listed:
+        table.add_row(entry.run.run_id, entry.run.exp_id, *_list_cells(entry))
+    return table
+
+
+def _list_cells(entry: _Listed) -> list[Text]:
+    if entry.reading is None:
+        return [Text(entry.problem, style="red")]
+    world = entry.reading.world
+    took = words.duration(entry.reading.took)
+    return [screen.charge(entry.reading), Text(screen.moment(world.start)), Text(took), screen.counts(world)]
+
+
+def _listed_json(entry: _Listed) -> dict[str, Any]:
+    if entry.reading is not None:
+        return entry.reading.summary()
+    return {**entry.run.to_dict(), "state": "unreadable", "problem": entry.problem}
+
+
+# --- show ---------------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Example:
+  netreel show hello"""
+)
+@click.argument("run")
+@common
+def show(run: str, home: Path, as_json: bool) -> None:
+    """Show how a run stands, what its resources wait for, and what can be done."""
+    reading = runs.read(runs.find(home, run))
+    if as_json:
+        click.echo(words.to_json(reading.to_dict()))
+        return
+    console = screen.stdout()
+    console.print(screen.heading(reading), "", screen.resources(reading.world, console.width), sep="\n")
+    for line in _remarks(reading):
+        console.print(line)
+    console.print()
+    for command, what in _advice(reading, home):
+        console.print(Text(f"{command:<{_widest(reading, home)}}  ") + Text(what, style="dim"))
+
+
+def _remarks(reading: Reading) -> Iterator[Text]:
+    for failure in screen.failures(reading.world):
+        yield Text("\n") + failure
+    if reading.torn is not None:
+        yield Text(f"\n{reading.torn}", style="yellow")
+
+
+def _advice(reading: Reading, home: Path) -> list[tuple[str, str]]:
+    name = reading.run.called(home)
+    if reading.charge == "over":
+        return [(f"netreel log {name}", "what happened"), (f"netreel check {name}", "whether all of it was allowed")]
+    if reading.charge == "running":
+        return [(f"netreel log -f {name}", "what happens")]
+    return [
+        (f"netreel reconnect {name}", "go on with it"),
+        (f"netreel release {name}", "undo what it left"),
+        (f"netreel log {name}", "what happened"),
+    ]
+
+
+def _widest(reading: Reading, home: Path) -> int:
+    return max(len(command) for command, _ in _advice(reading, home))
+
+
+# --- state --------------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Example:
+  netreel state hello --at 2.5s
+  netreel state hello --at 28 --json"""
+)
+@click.argument("run")
+@click.option("--at", "at", help="A seq, a time from the start such as 12.5s, or a date such as 2030-01-31T12:00:00.")
+@common
+def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
+    """Show an experiment as it stood at any moment; by default at the end of its log."""
+    found = runs.find(home, run)
+    world = runs.read(found, None if at is None else _moment(at)).world
+    if as_json:
+        click.echo(words.to_json(view(world).to_dict()))
+        return
+    console = screen.stdout()
+    after = words.duration(world.time - world.start)
+    console.print(Text(f"{found.run_id} after event {world.seq}, {after} from its start", style="bold"))
+    console.print(screen.resources(world, console.width))
+    for timer in view(world).timers:
+        console.print(f"#{timer.guid} is to {timer.step} at {timer.due:%H:%M:%S.%f}")
+    for number, task in world.tasks.items():
+        console.print(f"task {number}: {task.state}, due {screen.moment(task.due)}")
+
+
+def _moment(text: str) -> Moment:
+    if text.isdecimal():
+        return int(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        to_ns(text)
+    except UsageError as error:
+        raise Refused(f"--at takes a seq, a time from the start such as 12.5s, or an ISO date: {error}") from error
+    return text
+
+
+# --- check --------------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Example:
+  netreel check hello"""
+)
+@click.argument("run")
+@common
+def check(run: str, home: Path, as_json: bool) -> int:
+    """Audit a log: was everything that happened allowed? Exit status 1 if something was not."""
+    found = runs.find(home, run)
+    counted: list[int] = []
+    with eventlog.open(found.path) as log:
+        violations = audit(_counted(log, counted))
+    if as_json:
+        click.echo(words.to_json({"events": len(counted), "violations": [each.to_dict() for each in violations]}))
+    else:
+        for violation in violations:
+            click.echo(violation)
+        result = f"{len(violations)} violations" if violations else "all of it was allowed"
+        click.echo(f"{len(counted)} events of {found.run_id} audited: {result}")
+    return FAILED if violations else 0
+
+
+def _counted(log: eventlog.Log, counted: list[int]) -> Iterator[events.Entry]:
+    for record in log:
+        counted.append(record.seq)
+        yield journal.to_entry(record)

@@ -1,0 +1,187 @@
+"""The program and its commands: options that all of them have, exit statuses, and how errors are told.
+
+The commands are loaded when they are called, so that one that only reads does not wait for the engine to load.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+
+import click
+
+from engine.core.errors import ExperimentError
+from eventlog import LogError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAILED: Final = 1
+"""Exit status: the experiment failed, or an audit found something."""
+
+REFUSED: Final = 2
+"""Exit status: wrong usage or input."""
+
+INTERRUPTED: Final = 130
+"""Exit status: Ctrl-C."""
+
+_DEBUG: Final = "netreel.debug"
+
+_MODULES: Final = {
+    "run": "replay.cli.running",
+    "ls": "replay.cli.looking",
+    "show": "replay.cli.looking",
+    "log": "replay.cli.logs",
+    "state": "replay.cli.looking",
+    "check": "replay.cli.looking",
+    "reconnect": "replay.cli.running",
+    "release": "replay.cli.running",
+}
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+class Refused(click.ClickException):
+    """What was asked for cannot be done. The message says what, where, and what would be right."""
+
+    exit_code = REFUSED
+
+
+class Program(click.Group):
+    """The commands, and what is done when one of them ends in an error."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names of the commands, in the order in which they are needed."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """The command of that name."""
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. What the log, the engine and the system refuse gets one line; see `Refused`."""
+        try:
+            return super().invoke(ctx)
+        except (LogError, ExperimentError, OSError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            if ctx.meta.get(_DEBUG):
+                traceback.print_exc()
+            raise Refused(_in_words(error)) from error
+
+    def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        """Run the program, and exit with its status. Click's own way would tell an error in three lines."""
+        extra["standalone_mode"] = False
+        try:
+            status = super().main(args, prog_name or "netreel", **extra)
+            sys.stdout.flush()
+        except click.ClickException as error:
+            status = _tell(error)
+        except click.Abort:
+            status = INTERRUPTED
+        except OSError as error:
+            if error.errno != errno.EPIPE:
+                raise
+            status = _pipe_closed()
+        sys.exit(status)
+
+
+def _tell(error: click.ClickException) -> int:
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f" See {error.ctx.command_path} --help."
+    message = " ".join(error.format_message().split())
+    say(message + hint)
+    return error.exit_code
+
+
+def _pipe_closed() -> int:
+    """Whoever reads has had enough, which is no failure. Nothing may be flushed into the pipe at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, OSError) and not isinstance(error, LogError | ExperimentError):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{(error.strerror or str(error)).lower()}{_whose(error)}"
+    return str(error)
+
+
+def _whose(error: OSError) -> str:
+    """What to add where a permission is missing: whom to be."""
+    if not isinstance(error, PermissionError) or error.filename is None:
+        return ""
+    try:
+        return f"; it belongs to {Path(error.filename).owner()}"
+    except (OSError, KeyError):
+        return "; runs are private to the user who made them"
+
+
+def say(message: str) -> None:
+    """One line for the person at the terminal, on standard error."""
+    click.echo(f"netreel: {message}", err=True)
+
+
+# --- options ------------------------------------------------------------------------------------------------------
+
+
+def _home(ctx: click.Context, param: click.Parameter, value: Path | None) -> Path:  # noqa: ARG001 - click's signature
+    # Where runs are kept is decided in one place, which loads the engine: only asked if nothing was given.
+    return value.absolute() if value else import_module("engine.home").default_local_dir()
+
+
+def _note_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001 - click's signature
+    ctx.meta[_DEBUG] = value
+
+
+def common(function: _Function) -> _Function:
+    """Add the options that every command has."""
+    for option in (
+        click.option(
+            "--debug",
+            is_flag=True,
+            envvar="NETREEL_DEBUG",
+            expose_value=False,
+            callback=_note_debug,
+            help="Show a traceback with an error.",
+        ),
+        click.option("--json", "as_json", is_flag=True, envvar="NETREEL_JSON", help="Write JSON."),
+        click.option(
+            "--home",
+            type=click.Path(path_type=Path),
+            envvar="NETREEL_HOME",
+            callback=_home,
+            help="Where experiments are kept.  [default: $NETREEL_HOME, else netreel in the XDG state directory]",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+_EPILOG: Final = """\b
+Example:
+  netreel run experiment.py
+  netreel show experiment
+
+RUN is a run id or the beginning of one (also of its last part), a run's directory, or an experiment id for its latest
+run. Every flag can also be set in the environment: NETREEL_HOME, NETREEL_JSON and NETREEL_DEBUG for all commands, the
+others as in NETREEL_LOG_FOLLOW=1."""
+
+
+@click.group(
+    cls=Program,
+    context_settings={"auto_envvar_prefix": "NETREEL", "help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
+)
+@click.version_option(package_name="netreel", prog_name="netreel")
+def main() -> None:
+    """Run network experiments, look into them, and take them over."""

@@ -1,0 +1,181 @@
+"""The commands that take charge: `run`, `reconnect` and `release`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+import eventlog
+from engine.controller import ExperimentController
+from engine.core.decide import describe
+from engine.core.errors import ExperimentError
+from engine.core.states import ENDS, ResourceState, Step
+from replay.cli import runs, screen, scripts, words
+from replay.cli.charge import Charge
+from replay.cli.program import FAILED, INTERRUPTED, Refused, common, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.core.world import Resource, World
+    from replay.cli.runs import Reading, Run
+
+_quiet: Final = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+
+
+# --- run ----------------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    epilog="""\b
+Example:
+  netreel run experiment.py --hosts 3""",
+)
+@click.argument("script", type=click.Path(path_type=Path))
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+@_quiet
+@common
+def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: bool) -> int:
+    """Run a Python script that describes experiments, and show on a terminal what they do.
+
+    Ctrl-C lets go of them: what runs goes on, and reconnect comes back to it. A second Ctrl-C within a second releases
+    everything. With --json, what the script prints goes to standard error.
+    """
+    scripts.check(script)
+    os.environ["NETREEL_HOME"] = str(home)
+    charge = Charge(quiet=quiet)
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        status = charge.during(lambda: scripts.run(script, args, lambda: charge.letting_go))
+    readings = charge.readings()
+    for reading in readings:
+        _tell(reading, home)
+    if as_json:
+        click.echo(words.to_json([reading.summary() for reading in readings]))
+    return status or (FAILED if any(reading.world.aborted for reading in readings) else 0)
+
+
+def _tell(reading: Reading, home: Path) -> None:
+    """How a run ended: always if there is something to do about it, else only to somebody who is there."""
+    name, world = reading.run.called(home), reading.world
+    if reading.charge != "over":
+        say(f"{world.exp_id} {_left(world)}; to come back: netreel reconnect {name}")
+    elif world.aborted:
+        say(f"{world.exp_id} {words.how_it_ended(world)}; look at it: netreel show {name}")
+    elif sys.stderr.isatty():
+        took = words.duration(world.time - world.start)
+        say(f"{world.exp_id} is done after {took}; look at it: netreel show {name}")
+
+
+def _left(world: World) -> str:
+    going_on = any(resource.state not in ENDS for resource in world.resources.values())
+    return "goes on without its controller" if going_on else "has ended, and is not released"
+
+
+# --- reconnect ----------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Example:
+  netreel reconnect hello
+  netreel reconnect hello --release"""
+)
+@click.argument("run")
+@click.option("--release", "releases", is_flag=True, help="Release everything and shut down at the end.")
+@_quiet
+@common
+def reconnect(run: str, releases: bool, quiet: bool, home: Path, as_json: bool) -> int:
+    """Take over a run whose controller is gone, and wait until everything in it has ended.
+
+    Then the run is left as it is, unless --release is given. Ctrl-C lets go of it again.
+    """
+    found = runs.find(home, run)
+    charge = Charge(quiet=quiet)
+    status = charge.during(lambda: _go_on(found, releases=releases))
+    reading = runs.read(found)
+    _tell(reading, home)
+    if as_json:
+        click.echo(words.to_json(reading.to_dict()))
+    elif status != INTERRUPTED:
+        console = screen.stdout()
+        console.print(screen.resources(reading.world, console.width))
+    return status or (FAILED if reading.world.aborted else 0)
+
+
+def _go_on(run: Run, *, releases: bool) -> int:
+    ec = _take_over(run)
+    world = runs.read(run).world
+    ec.wait_finished([resource.guid for resource in world.resources.values() if _will_end(world, resource)])
+    return _release(ec) if releases else 0
+
+
+def _will_end(world: World, resource: Resource) -> bool:
+    """Whether an end of its own is to be expected: of what is started by its type's code, as a command is."""
+    begun = resource.group is not None or resource.state is ResourceState.STARTED
+    return begun and Step.START in world.types[resource.rtype].hooks
+
+
+def _take_over(run: Run) -> ExperimentController:
+    try:
+        return ExperimentController.reconnect(run.path)
+    except eventlog.Locked as error:
+        pid, host = error.holder.get("pid"), error.holder.get("host")
+        raise Refused(
+            f"{run.run_id} has a controller, pid {pid} on {host} since {error.holder.get('since')}; "
+            "end that one first, with one Ctrl-C where it runs"
+        ) from error
+
+
+def _release(ec: ExperimentController) -> int:
+    try:
+        ec.shutdown()
+    except ExperimentError as error:
+        say(str(error))
+        return FAILED
+    return 0
+
+
+# --- release ------------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    epilog="""\b
+Example:
+  netreel release hello"""
+)
+@click.argument("run")
+@_quiet
+@common
+def release(run: str, quiet: bool, home: Path, as_json: bool) -> int:
+    """Take over a run whose controller is gone, release everything in it, and close it.
+
+    A run that is over is left alone; that is no error.
+    """
+    found = runs.find(home, run)
+    before = runs.read(found)
+    status, after = 0, before
+    if before.charge != "over":
+        status = Charge(quiet=quiet).during(lambda: _release(_take_over(found)))
+        after = runs.read(found)
+        _tell(after, home)
+    if as_json:
+        click.echo(words.to_json(after.to_dict()))
+    else:
+        for line in _released(before, after):
+            click.echo(line)
+    return status
+
+
+def _released(before: Reading, after: Reading) -> Iterator[str]:
+    if before.charge == "over":
+        yield f"{before.run.run_id} is over: everything in it is released"
+    for resource in before.world.resources.values():
+        now = after.world.resources[resource.guid].state
+        if now is ResourceState.RELEASED and resource.state is not now:
+            yield f"released {describe(resource)}, which was {resource.state.name}"

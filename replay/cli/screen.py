@@ -1,0 +1,144 @@
+"""What a terminal shows: tables that fit its width, and colours where it has them. In a pipe nothing is cut."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.core.decide import describe
+from engine.dates import to_datetime
+from replay.cli import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from engine.core.world import Resource, World
+    from replay.cli.runs import Reading
+
+_UNCUT: Final = 10_000
+_NARROW: Final = 64
+_TIME: Final = "%Y-%m-%d %H:%M:%S"
+
+
+def stdout() -> Console:
+    """Where answers go."""
+    return _console(stderr=False)
+
+
+def stderr() -> Console:
+    """Where progress goes."""
+    return _console(stderr=True)
+
+
+def _console(*, stderr: bool) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _UNCUT
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def grid(*headings: str) -> Table:
+    """A table without lines. Its columns are as wide as they need; its last one takes what is left."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    table.add_column(headings[-1], overflow="fold")
+    return table
+
+
+def state(resource: Resource) -> Text:
+    """The state of a resource in its colour."""
+    return Text(resource.state.name, style=words.STYLES[resource.state])
+
+
+def counts(world: World) -> Text:
+    """How many resources are in each state."""
+    parts = [Text(f"{number} {state.name}", style=words.STYLES[state]) for state, number in words.counts(world).items()]
+    return Text(", ").join(parts) if parts else Text("none", style="dim")
+
+
+# --- a run ------------------------------------------------------------------------------------------------------
+
+
+def charge(reading: Reading) -> Text:
+    """Who is in charge of a run."""
+    aborted = Text(", aborted", style="bold red") if reading.world.aborted else Text()
+    if reading.charge == "over":
+        return Text("over") + aborted
+    if reading.holder is None:
+        return Text("its controller is gone", style="yellow") + aborted
+    return Text(f"running under pid {reading.holder.get('pid')}", style="green") + aborted
+
+
+def heading(reading: Reading) -> Text:
+    """Two lines: which run, who is in charge, since when and how far."""
+    world = reading.world
+    who = ""
+    if reading.holder is not None:
+        who = f" on {reading.holder.get('host')} since {reading.holder.get('since')}"
+    elif reading.charge == "gone":
+        who = f" (it was pid {world.holder.get('pid')} on {world.holder.get('host')})"
+    extent = f"{world.seq} events over {words.duration(world.time - world.start)}"
+    return Text("\n").join(
+        [
+            Text(world.exp_id, style="bold") + Text(f"  {world.run_id}"),
+            charge(reading) + Text(who),
+            Text(f"started {moment(world.start)}; {extent}; controller {world.epoch}", style="dim"),
+        ]
+    )
+
+
+def resources(world: World, width: int) -> Table:
+    """A line for each resource, and one more for each that has something to say.
+
+    Args:
+        world: the experiment.
+        width: columns of the terminal; a narrow one gets fewer of ours.
+    """
+    table = _resource_table(width)
+    for resource in world.resources.values():
+        table.add_row(*_cells(world, resource, width), Text(words.label(resource), no_wrap=True, overflow="ellipsis"))
+        note = words.note(world, resource)
+        if note:
+            table.add_row(*[""] * (len(table.columns) - 1), Text(note, style="dim"))
+    return table
+
+
+def resource_lines(world: World, width: int) -> Table:
+    """Exactly one line for each resource; see `resources`."""
+    table = _resource_table(width)
+    for resource in world.resources.values():
+        text, note = words.label(resource), words.note(world, resource)
+        what = Text(words.one_line(text, 32) if note else text)
+        if note:
+            what.append(f"  {note}", style="dim")
+        what.no_wrap, what.overflow = True, "ellipsis"
+        table.add_row(*_cells(world, resource, width), what)
+    return table
+
+
+def _resource_table(width: int) -> Table:
+    return grid(*(["#", "STATE", "WHAT"] if width < _NARROW else ["#", "STATE", "SINCE", "EXIT", "TYPE", "WHAT"]))
+
+
+def _cells(world: World, resource: Resource, width: int) -> list[Text]:
+    cells = [Text(str(resource.guid)), state(resource)]
+    if width >= _NARROW:
+        since = words.duration(resource.times[resource.state] - world.start)
+        code = "" if resource.exit_code is None else str(resource.exit_code)
+        cells += [Text(f"+{since}", style="dim"), Text(code), Text(resource.rtype)]
+    return cells
+
+
+def failures(world: World) -> Iterable[Text]:
+    """Each failure, with all that is known of it."""
+    for resource, message in words.failures(world):
+        yield Text(f"{describe(resource)}: ", style="bold red") + Text(message)
+
+
+def moment(nanoseconds: int) -> str:
+    """A time of day, with its date."""
+    return f"{to_datetime(nanoseconds):{_TIME}}"

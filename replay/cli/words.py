@@ -1,0 +1,196 @@
+"""Events, resources and times in words, each short enough for a line."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core import plan, story
+from engine.core.decide import describe
+from engine.core.states import ResourceState
+from engine.dates import NS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    import eventlog
+    from engine.core.world import Resource, World
+
+STYLES: Final[Mapping[ResourceState, str]] = {
+    ResourceState.NEW: "dim",
+    ResourceState.DISCOVERED: "cyan",
+    ResourceState.RESERVED: "cyan",
+    ResourceState.PROVISIONED: "cyan",
+    ResourceState.READY: "blue",
+    ResourceState.STARTED: "green",
+    ResourceState.STOPPED: "yellow",
+    ResourceState.FAILED: "bold red",
+    ResourceState.RELEASED: "dim",
+}
+"""How each state looks on a terminal."""
+
+_LABELS: Final = ("label", "command", "hostname", "name")
+_FEW: Final = 5
+_LONGEST: Final = 60
+
+
+# --- values -----------------------------------------------------------------------------------------------------
+
+
+def to_json(value: Any, *, indent: int | None = 2) -> str:
+    """A value as JSON. Bytes, which it has not, become ``{"base64": …}``."""
+    return json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> dict[str, str]:
+    if isinstance(value, bytes):
+        return {"base64": base64.b64encode(value).decode()}
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def duration(nanoseconds: int) -> str:
+    """How long something took, as precisely as one cares."""
+    seconds = nanoseconds / NS
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """A text on one line, cut if it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def numbers(guids: Iterable[int]) -> str:
+    """Resources by number: the first few."""
+    guids = list(guids)
+    shown = " ".join(f"#{guid}" for guid in guids[:_FEW])
+    return f"{shown} and {len(guids) - _FEW} more" if len(guids) > _FEW else shown
+
+
+# --- resources --------------------------------------------------------------------------------------------------
+
+
+def label(resource: Resource) -> str:
+    """What tells a resource from others of its type: its label, command, host, or first text."""
+    values = resource.attributes
+    texts = [values.get(name) for name in _LABELS] + list(values.values())
+    return next((one_line(text) for text in texts if isinstance(text, str) and text), "")
+
+
+def note(world: World, resource: Resource) -> str:
+    """Why it failed, or what it waits for; empty if there is nothing to say."""
+    if resource.error is not None:
+        return one_line(str(resource.error["message"]), 200)
+    if _just_runs(resource):
+        return ""
+    return "; ".join(story.waiting_for(world, resource.guid))
+
+
+def _just_runs(resource: Resource) -> bool:
+    undisturbed = resource.attempt is None and not resource.releasing
+    return resource.state is ResourceState.STARTED and undisturbed and plan.going_on(resource) is None
+
+
+def failures(world: World) -> list[tuple[Resource, str]]:
+    """The resources that failed, or whose release did, each with all of what is known of why."""
+    return [
+        (resource, str(resource.error["message"]))
+        for resource in world.resources.values()
+        if resource.error is not None
+    ]
+
+
+def counts(world: World) -> dict[ResourceState, int]:
+    """How many resources are in each state, of those in which there are any."""
+    found = dict.fromkeys(ResourceState, 0)
+    for resource in world.resources.values():
+        found[resource.state] += 1
+    return {state: number for state, number in found.items() if number}
+
+
+def how_it_ended(world: World) -> str:
+    """What has become of an experiment, in words."""
+    if world.aborted:
+        resource = world.resources[world.aborted_by[0]]
+        why = f": {resource.error['message']}" if resource.error else ""
+        return f"failed because of {describe(resource)}{one_line(why, 200)}"
+    if not world.resources:
+        return "nothing was in it"
+    return "done" if world.closed else "not released yet"
+
+
+# --- events -----------------------------------------------------------------------------------------------------
+
+
+def in_words(record: eventlog.Event) -> str:
+    """What an event says beside its kind and its resource."""
+    tell = _TELLERS.get(record.kind)
+    return one_line(tell(record.data) if tell else _pairs(record.data), 100)
+
+
+def _pairs(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_value(value)}" for name, value in data.items() if value is not None)
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) and value.isidentifier() else repr(value)
+
+
+def _opened(data: Mapping[str, Any]) -> str:
+    holder = data["holder"]
+    return f"by pid {holder.get('pid')} on {holder.get('host')}, netreel {holder.get('netreel')}"
+
+
+def _condition(data: Mapping[str, Any]) -> str:
+    delay = f" + {data['delay'] / NS:g} s" if data["delay"] else ""
+    return f"{data['step']} of {numbers(data['guids'])} after {numbers(data['on'])} {data['state']}{delay}"
+
+
+def _deployed(data: Mapping[str, Any]) -> str:
+    together = "" if data["wait_all_ready"] else ", each as soon as it is ready"
+    return f"group {data['group']}: {numbers(data['guids'])}{together}"
+
+
+def _done(data: Mapping[str, Any]) -> str:
+    receipt = data["receipt"]
+    return f"{data['step']}: {_pairs(receipt)}" if receipt else str(data["step"])
+
+
+def _task_done(data: Mapping[str, Any]) -> str:
+    return f"task {data['task']}" + (f": {data['error']}" if data["error"] is not None else "")
+
+
+def _failed(data: Mapping[str, Any]) -> str:
+    where = f"{data['step']}: " if "step" in data else ""
+    return f"{where}{data['error']['message']}"
+
+
+_TELLERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+    "controller.opened": _opened,
+    "type.declared": lambda data: data["rtype"],
+    "resource.registered": lambda data: _pairs(data["attributes"]),
+    "resource.connected": lambda data: f"to #{data['other']}",
+    "attribute.set": lambda data: f"{data['name']} = {data['value']!r}",
+    "condition.registered": _condition,
+    "group.deployed": _deployed,
+    "step.requested": lambda data: data["step"],
+    "release.requested": lambda data: numbers(data["guids"]),
+    "task.scheduled": lambda data: f"task {data['task']}",
+    "task.begun": lambda data: f"task {data['task']}",
+    "task.done": _task_done,
+    "experiment.aborted": lambda data: f"by #{data['by']}",
+    "step.passed": lambda data: ", ".join(data["steps"]),
+    "step.begun": lambda data: data["step"],
+    "step.done": _done,
+    "step.failed": _failed,
+    "step.voided": lambda data: f"{data['step']}: {data['why']}",
+    "resource.ended": lambda data: f"exit {data['code']}",
+    "resource.failed": _failed,
+}

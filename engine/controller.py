@@ -3,45 +3,37 @@
 from __future__ import annotations
 
 import atexit
-import os
-import platform
-import re
-import secrets
 import sys
 import weakref
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-import eventlog
-from engine import journal, snapshots
+from engine import home
 from engine.core import decide, events, story
-from engine.core.errors import BadCondition, BadState, Closed, ExperimentError, UsageError, WaitTimeout
+from engine.core.errors import BadCondition, Closed, ExperimentError, UsageError, WaitTimeout
 from engine.core.states import ENDS, ResourceAction, ResourceState, Step
 from engine.core.world import EXPERIMENT, World
-from engine.dates import NS, to_datetime, to_due, to_ns
-from engine.failure import ECState, FailureLevel, FailureManager
+from engine.dates import NS, to_due, to_ns
+from engine.failure import ECState, FailureManager
+from engine.looking import Looking
 from engine.rm import attributes as declarations
-from engine.rm.registry import ResourceFactory
-from engine.rm.traces import TraceAttr
+from engine.rm.registry import ResourceFactory, declare
 from engine.runtime.session import Session, default_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with
 from engine.tasks import Task
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
+    import eventlog
     from engine.core.kernel import Kernel
     from engine.dates import Date, Duration
-    from engine.rm.base import ResourceManager
     from engine.runtime.clock import Clock
     from engine.runtime.waiters import IsThere
 
 Guids = int | Iterable[int]
-
-_EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 _live: weakref.WeakSet[ExperimentController] = weakref.WeakSet()
 
@@ -49,7 +41,7 @@ on_open: Final[list[Callable[[ExperimentController], None]]] = []
 """Called with each controller as it takes charge: so a program that runs a script learns of those that it makes."""
 
 
-class ExperimentController:
+class ExperimentController(Looking):
     """Describes an experiment, runs it, and records it as it runs.
 
     A context manager: leaving it shuts down, also on an exception. A script that ends without `shutdown` lets the
@@ -75,21 +67,10 @@ class ExperimentController:
         clock: Clock | None = None,
         workers: int | None = None,
     ) -> None:
-        exp_id = f"exp-{secrets.token_hex(8)}" if exp_id is None else exp_id
-        if not _EXP_ID.fullmatch(exp_id):
-            raise UsageError(f"exp_id {exp_id!r} names a directory: use letters, digits, '.', '_' and '-'")
-        home = default_local_dir() if local_dir is None else Path(local_dir).absolute()
-        run_dir = home / exp_id / new_run_id()
-        try:
-            run_dir.mkdir(parents=True, mode=0o700)
-        except OSError as error:
-            raise UsageError(
-                f"the directory of the run cannot be made: {error}; "
-                f"set local_dir or NETREEL_HOME to one that you may write to"
-            ) from error
-        writer = eventlog.FileStore(run_dir).open_writer(_holder_text(run_dir.name))
+        run_dir = home.make_run_dir(exp_id, local_dir)
+        writer = home.open_writer(run_dir)
         self._open(World(), run_dir, writer, fm, clock, workers)
-        self._session.ask(lambda kernel: kernel.emit(self._opened(exp_id)))
+        self._session.ask(lambda kernel: kernel.emit(self._opened()))
 
     def _open(
         self,
@@ -111,8 +92,8 @@ class ExperimentController:
         for tell in on_open:
             tell(self)
 
-    def _opened(self, exp_id: str) -> events.ControllerOpened:
-        return events.ControllerOpened(EXPERIMENT, exp_id, self.run_id, _holder())
+    def _opened(self) -> events.ControllerOpened:
+        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, home.holder())
 
     @classmethod
     def reconnect(
@@ -142,11 +123,10 @@ class ExperimentController:
             BadState: the run is over: everything was released and its controller shut down.
         """
         path = Path(run_dir).absolute()
-        _check_open(_load(path), path)
-        writer = eventlog.FileStore(path).open_writer(_holder_text(path.name))
+        home.load(path)  # refuses what cannot be taken over before a byte of it is touched
+        writer = home.open_writer(path)
         try:
-            world = _load(path)  # between the look and the lock its controller may have written more
-            _check_open(world, path)
+            world = home.load(path)  # between the look and the lock its controller may have written more
             for info in world.types.values():
                 ResourceFactory.get_resource_type(info.rtype)
         except BaseException:
@@ -158,7 +138,7 @@ class ExperimentController:
         return ec
 
     def _take_over(self, kernel: Kernel) -> None:
-        kernel.emit(self._opened(kernel.world.exp_id or self._run_dir.parent.name))
+        kernel.emit(self._opened())
         kernel.take_over("its function was in a controller that is gone")
 
     def __enter__(self) -> Self:
@@ -166,66 +146,6 @@ class ExperimentController:
 
     def __exit__(self, *exc_info: object) -> None:
         self.shutdown()
-
-    def __repr__(self) -> str:
-        return f"<ExperimentController {self.exp_id} {self.run_id} {self.ecstate.name}>"
-
-    # --- properties ---------------------------------------------------------------------------------------------
-
-    @property
-    def exp_id(self) -> str:
-        """The name of the experiment."""
-        return self._run_dir.parent.name
-
-    @property
-    def run_id(self) -> str:
-        """The name of this run: unique, and sorted by time."""
-        return self._run_dir.name
-
-    @property
-    def local_dir(self) -> Path:
-        """Where experiments are kept."""
-        return self._run_dir.parent.parent
-
-    @property
-    def exp_dir(self) -> Path:
-        """Where the runs of this experiment are kept."""
-        return self._run_dir.parent
-
-    @property
-    def run_dir(self) -> Path:
-        """Where the files of this run are kept."""
-        return self._run_dir
-
-    @property
-    def nthreads(self) -> int:
-        """How many hooks may run at once."""
-        return self._workers
-
-    @property
-    def fm(self) -> FailureManager:
-        """The failure policy."""
-        return self._fm
-
-    @property
-    def failure_level(self) -> FailureLevel:
-        """How far the worst failure so far has reached."""
-        return self._fm.level
-
-    @property
-    def ecstate(self) -> ECState:
-        """What this controller is doing."""
-        return self._ecstate
-
-    @property
-    def abort(self) -> bool:
-        """Whether the experiment was aborted."""
-        return self._session.read(lambda world: world.aborted)
-
-    @property
-    def resources(self) -> list[int]:
-        """The numbers of all resources, in order of registration."""
-        return self._session.read(lambda world: list(world.resources))
 
     # --- the description ----------------------------------------------------------------------------------------
 
@@ -247,8 +167,8 @@ class ExperimentController:
         cls = ResourceFactory.get_resource_type(rtype)
         auto_deploy = bool(attributes.pop("autoDeploy", False))
         connect_to = _guids(attributes.pop("connectedTo", ()))
-        values = _convert(cls, attributes)
-        declared = _declare(cls)
+        values = declarations.convert(cls.declared(), attributes, rtype)
+        declared = declare(cls)
 
         def act(kernel: Kernel) -> int:
             made = decide.register(kernel.world, declared, guid, values, connect_to=connect_to, auto_deploy=auto_deploy)
@@ -290,22 +210,6 @@ class ExperimentController:
         self._session.ask(
             lambda kernel: kernel.emit_all(decide.add_condition(kernel.world, waiting, action, awaited, state, delay))
         )
-
-    def get(self, guid: int, name: str) -> Any:
-        """The value of an attribute: the one that was set, or the default; None where there is neither.
-
-        Raises:
-            UnknownGuid, BadAttribute: there is no such resource, or it has no such attribute.
-        """
-
-        def act(world: World) -> Any:
-            resource = decide.find(world, guid)
-            cls = ResourceFactory.get_resource_type(resource.rtype)
-            attribute = declarations.resolve(cls.declared(), name, resource.rtype)
-            default = None if attribute.required else attribute.default
-            return resource.attributes.get(attribute.name, default)
-
-        return self._session.read(act)
 
     def set(self, guid: int, name: str, value: Any) -> None:
         """Set an attribute. The value is checked and converted by the type that is declared.
@@ -425,79 +329,6 @@ class ExperimentController:
             missing = self._session.read(lambda world: _missing(world, wanted, is_there))
             raise WaitTimeout(seconds or 0.0, missing) from None
 
-    # --- looking ------------------------------------------------------------------------------------------------
-
-    def state(self, guid: int, hr: bool = False) -> ResourceState | str:
-        """The state of a resource, or with `hr` its name.
-
-        Raises:
-            UnknownGuid: there is no such resource.
-        """
-        state = self._session.read(lambda world: decide.find(world, guid).state)
-        return state.name if hr else state
-
-    def exit_code(self, guid: int) -> int | None:
-        """The exit status of the last end of a resource; None if it had none yet."""
-        return self._session.read(lambda world: decide.find(world, guid).exit_code)
-
-    def get_discover_time(self, guid: int) -> datetime | None:
-        """When it was last DISCOVERED; None if it never was."""
-        return self._time(guid, ResourceState.DISCOVERED)
-
-    def get_reserved_time(self, guid: int) -> datetime | None:
-        """When it was last RESERVED; None if it never was."""
-        return self._time(guid, ResourceState.RESERVED)
-
-    def get_provision_time(self, guid: int) -> datetime | None:
-        """When it was last PROVISIONED; None if it never was."""
-        return self._time(guid, ResourceState.PROVISIONED)
-
-    def get_ready_time(self, guid: int) -> datetime | None:
-        """When it was last READY; None if it never was."""
-        return self._time(guid, ResourceState.READY)
-
-    def get_start_time(self, guid: int) -> datetime | None:
-        """When it was last STARTED; None if it never was."""
-        return self._time(guid, ResourceState.STARTED)
-
-    def get_stop_time(self, guid: int) -> datetime | None:
-        """When it was last STOPPED; None if it never was."""
-        return self._time(guid, ResourceState.STOPPED)
-
-    def get_failed_time(self, guid: int) -> datetime | None:
-        """When it FAILED; None if it never did."""
-        return self._time(guid, ResourceState.FAILED)
-
-    def get_release_time(self, guid: int) -> datetime | None:
-        """When it was RELEASED; None if it never was."""
-        return self._time(guid, ResourceState.RELEASED)
-
-    def _time(self, guid: int, state: ResourceState) -> datetime | None:
-        time = self._session.read(lambda world: decide.find(world, guid).times.get(state))
-        return None if time is None else to_datetime(time)
-
-    def trace(
-        self, guid: int, name: str, attr: TraceAttr = TraceAttr.ALL, block: int = 512, offset: int = 0
-    ) -> str | bytes | int | None:
-        """What a resource recorded; None where there is no such trace yet.
-
-        Args:
-            guid: the resource.
-            name: the trace, such as ``"stdout"``.
-            attr: what is asked: all of it as text, one block as text, its path, its size in bytes, or all of its bytes.
-            block: bytes in a block, for STREAM.
-            offset: how many blocks to skip, for STREAM.
-
-        Raises:
-            UnknownGuid: there is no such resource.
-            UsageError: what is asked makes no sense.
-        """
-        self._session.read(lambda world: decide.find(world, guid))
-        try:
-            return _read_trace(self._session.manager(guid), name, TraceAttr(attr), block, offset)
-        except ValueError as error:
-            raise UsageError(f"trace {name!r} of #{guid}: {error}") from error
-
     # --- tasks --------------------------------------------------------------------------------------------------
 
     def schedule(self, date: Date, callback: Callable[[], Any], track: bool = False) -> int:
@@ -598,49 +429,6 @@ class ExperimentController:
         self._fm.set_ec_failure()
 
 
-# --- what is known of this process --------------------------------------------------------------------------------
-
-
-def default_local_dir() -> Path:
-    """Where experiments are kept: ``$NETREEL_HOME``, else ``netreel`` in the XDG state directory."""
-    home = os.environ.get("NETREEL_HOME")
-    if home:
-        return Path(home).absolute()
-    state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "netreel"
-
-
-def new_run_id() -> str:
-    """A name for a run: it sorts by time, and no other run has it."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
-
-
-def _holder() -> dict[str, Any]:
-    return {
-        "host": platform.node(),
-        "pid": os.getpid(),
-        "netreel": version("netreel"),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-    }
-
-
-def _holder_text(run_id: str) -> str:
-    return f"the controller of run {run_id}"
-
-
-def _load(path: Path) -> World:
-    """The world at the end of a log."""
-    with eventlog.open(path) as log:
-        world = snapshots.nearest(path, log, None, None)
-        return journal.rebuild(log.read(after=world.seq if world else 0), world)
-
-
-def _check_open(world: World, path: Path) -> None:
-    if world.closed:
-        raise BadState(f"{path} is over: its controller released everything and was shut down; there is nothing to do")
-
-
 # --- what the methods are given -----------------------------------------------------------------------------------
 
 
@@ -653,46 +441,9 @@ def _guids(given: Guids) -> list[int]:
     return guids
 
 
-def _convert(cls: type[ResourceManager], given: dict[str, Any]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        attribute = declarations.resolve(cls.declared(), name, cls.rtype)
-        values[attribute.name] = attribute.convert(value, cls.rtype)
-    return values
-
-
-def _declare(cls: type[ResourceManager]) -> events.TypeDeclared:
-    """What the engine is to know of a type."""
-    declared = cls.declared()
-    return events.TypeDeclared(
-        guid=EXPERIMENT,
-        rtype=cls.rtype,
-        lineage=cls.lineage(),
-        hooks=[str(step) for step in cls.hooks()],
-        links=[link.to_data() for link in cls.links.values()],
-        attributes={name: attribute.default for name, attribute in declared.items() if not attribute.required},
-        required=[name for name, attribute in declared.items() if attribute.required],
-        traces=[trace.name for trace in cls.traces],
-    )
-
-
 def _missing(world: World, guids: list[int], is_there: IsThere) -> dict[int, str]:
     """Those that have not got there, each in words."""
     return {guid: story.tell(world, guid) for guid in guids if not is_there(world.resources[guid])}
-
-
-def _read_trace(
-    manager: ResourceManager, name: str, attr: TraceAttr, block: int, offset: int
-) -> str | bytes | int | None:
-    if attr is TraceAttr.PATH:
-        return manager.trace_path(name)
-    if attr is TraceAttr.SIZE:
-        return manager.trace_size(name)
-    start, size = (offset * block, block) if attr is TraceAttr.STREAM else (0, None)
-    content = manager.read_trace(name, start, size)
-    if content is None or attr is TraceAttr.BYTES:
-        return content
-    return content.decode("utf-8", errors="replace")
 
 
 @atexit.register

@@ -228,6 +228,19 @@ def _annotations(base: type, names: Iterable[str]) -> dict[str, Any]:
     return get_type_hints(stand_in)
 
 
+def convert(attributes: Mapping[str, Attribute], given: Mapping[str, Any], rtype: str) -> dict[str, Any]:
+    """These values, each as its attribute has it, under the names that are declared.
+
+    Raises:
+        BadAttribute: there is no such attribute, or the value is none that it takes.
+    """
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        attribute = resolve(attributes, name, rtype)
+        values[attribute.name] = attribute.convert(value, rtype)
+    return values
+
+
 def resolve(attributes: Mapping[str, Attribute], name: str, rtype: str) -> Attribute:
     """The attribute of that name; ``hardRelease`` finds ``hard_release``.
 

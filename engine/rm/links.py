@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from engine.core.states import ResourceState, Step
+from engine.core.states import DEPLOYMENT, ResourceState, Step
 
 
 @dataclass(slots=True)
@@ -47,10 +47,16 @@ def link(
         rtype: the type of the others, or one that they extend.
         min: how many there must be before a deployment.
         max: how many there may be; None for any number.
-        after: the state that the others must have reached
-        before: before this step of mine. They are released after me.
+        after: the state that the others must have reached,
+        before: this step of mine, one of ``discover`` to ``start``. They are released after me.
+
+    Raises:
+        ValueError: there is no such step.
     """
-    return LinkDeclaration(rtype, min, max, after, Step(before))
+    step = Step(before)
+    if step not in (*DEPLOYMENT, Step.START):
+        raise ValueError(f"link to {rtype}: before={before!r} is no step on the way up; take one of discover to start")
+    return LinkDeclaration(rtype, min, max, after, step)
 
 
 def collect(cls: type) -> dict[str, LinkDeclaration]:

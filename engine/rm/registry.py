@@ -6,6 +6,8 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import UnknownResourceType, nearest
+from engine.core.events import TypeDeclared
+from engine.core.world import EXPERIMENT
 from engine.rm.base import ResourceManager
 
 if TYPE_CHECKING:
@@ -49,6 +51,21 @@ class ResourceFactory:
     def resource_types(cls) -> list[str]:
         """The names of all types that can be used. Loads none of them."""
         return sorted({*cls._types, *(entry.name for entry in _announced())})
+
+
+def declare(cls: type[ResourceManager]) -> TypeDeclared:
+    """What the log is to say of a type."""
+    declared = cls.declared()
+    return TypeDeclared(
+        guid=EXPERIMENT,
+        rtype=cls.rtype,
+        lineage=cls.lineage(),
+        hooks=[str(step) for step in cls.hooks()],
+        links=[link.to_data() for link in cls.links.values()],
+        attributes={name: attribute.default for name, attribute in declared.items() if not attribute.required},
+        required=[name for name, attribute in declared.items() if attribute.required],
+        traces=[trace.name for trace in cls.traces],
+    )
 
 
 def _announced() -> tuple[EntryPoint, ...]:

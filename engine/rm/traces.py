@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.rm.base import ResourceManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +31,29 @@ class TraceAttr(StrEnum):
     """How many bytes it has."""
     BYTES = "bytes"
     """The whole content, as it is."""
+
+
+def read_trace(
+    manager: ResourceManager, name: str, attr: TraceAttr, block: int, offset: int
+) -> str | bytes | int | None:
+    """What is asked of a trace; None where there is none of that name yet.
+
+    Args:
+        manager: of the resource that records it.
+        name: the trace.
+        attr: what is asked.
+        block: bytes in a block, for STREAM.
+        offset: how many blocks to skip, for STREAM.
+
+    Raises:
+        ValueError: the name cannot be one of a trace.
+    """
+    if attr is TraceAttr.PATH:
+        return manager.trace_path(name)
+    if attr is TraceAttr.SIZE:
+        return manager.trace_size(name)
+    start, size = (offset * block, block) if attr is TraceAttr.STREAM else (0, None)
+    content = manager.read_trace(name, start, size)
+    if content is None or attr is TraceAttr.BYTES:
+        return content
+    return content.decode("utf-8", errors="replace")

@@ -18,7 +18,7 @@ from rich.table import Table
 
 import eventlog
 import replay
-from engine.controller import default_local_dir
+from engine.home import default_local_dir
 
 HERE = Path(__file__).parent
 console = Console(highlight=False, soft_wrap=True)

@@ -1,0 +1,88 @@
+"""Where runs live on disk, and who is in charge of one: ``local_dir/exp_id/run_id``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import secrets
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import eventlog
+from engine import journal, snapshots
+from engine.core.errors import BadState, UsageError
+
+if TYPE_CHECKING:
+    from engine.core.world import World
+
+_EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+
+
+def default_local_dir() -> Path:
+    """Where experiments are kept: ``$NETREEL_HOME``, else ``netreel`` in the XDG state directory."""
+    home = os.environ.get("NETREEL_HOME")
+    if home:
+        return Path(home).absolute()
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "netreel"
+
+
+def make_run_dir(exp_id: str | None, local_dir: str | os.PathLike[str] | None) -> Path:
+    """A new directory for a run, private to its user. Its name sorts by time, and no other run has it.
+
+    Raises:
+        UsageError: the experiment's name cannot be one of a directory, or the directory cannot be made.
+    """
+    exp_id = f"exp-{secrets.token_hex(8)}" if exp_id is None else exp_id
+    if not _EXP_ID.fullmatch(exp_id):
+        raise UsageError(f"exp_id {exp_id!r} names a directory: use letters, digits, '.', '_' and '-'")
+    home = default_local_dir() if local_dir is None else Path(local_dir).absolute()
+    run_dir = home / exp_id / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
+    try:
+        run_dir.mkdir(parents=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"the directory of the run cannot be made: {error}; "
+            f"set local_dir or NETREEL_HOME to one that you may write to"
+        ) from error
+    return run_dir
+
+
+def open_writer(run_dir: Path) -> eventlog.Writer:
+    """Become the one who writes a run's log.
+
+    Raises:
+        Locked, Corrupt, WriteFailed: see `eventlog.LogStore.open_writer`.
+    """
+    return eventlog.FileStore(run_dir).open_writer(f"the controller of run {run_dir.name}")
+
+
+def load(run_dir: Path) -> World:
+    """The world at the end of a run's log.
+
+    Raises:
+        NoLog, Corrupt, WrongVersion: the log cannot be read.
+        BadState: the run is over.
+    """
+    with eventlog.open(run_dir) as log:
+        world = snapshots.nearest(run_dir, log, None, None)
+        world = journal.rebuild(log.read(after=world.seq if world else 0), world)
+    if world.closed:
+        raise BadState(
+            f"{run_dir} is over: its controller released everything and was shut down; there is nothing to do"
+        )
+    return world
+
+
+def holder() -> dict[str, Any]:
+    """This process, as the log names the controller in charge."""
+    return {
+        "host": platform.node(),
+        "pid": os.getpid(),
+        "netreel": version("netreel"),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+    }

@@ -1,0 +1,226 @@
+"""Drives a kernel by hand: messages in, effects out, a time of its own, no threads.
+
+After every turn the log is read back through real bytes: the world that it comes to must be the live one, and the
+audit must find nothing.
+"""
+
+from dataclasses import fields, is_dataclass
+
+from engine import journal
+from engine.core import decide, events, messages
+from engine.core.kernel import Call, Cancel, Changed, Kernel, Probe, Run
+from engine.core.states import ResourceAction, ResourceState, Step
+from engine.core.world import EXPERIMENT, World
+from eventlog import MemoryStore
+from replay.audit import audit
+
+S = 1_000_000_000
+"""Nanoseconds in a second."""
+
+START, STOP, DEPLOY = ResourceAction.START, ResourceAction.STOP, ResourceAction.DEPLOY
+
+
+def declare(rtype, hooks=(), links=(), *, extends=(), attributes=None, required=()):
+    """A type as the engine knows it."""
+    return events.TypeDeclared(
+        guid=EXPERIMENT,
+        rtype=rtype,
+        lineage=[rtype, *extends],
+        hooks=list(hooks),
+        links=[dict(link) for link in links],
+        attributes={"critical": True, **(attributes or {})},
+        required=list(required),
+        traces=[],
+    )
+
+
+def link(rtype, **how):
+    """What a type says about its links."""
+    return {"name": "link", "rtype": rtype, "min": 0, "max": None, "after": "READY", "before": "deploy", **how}
+
+
+def deep(world):
+    """All that a world holds, except what the next turn is to look at."""
+    seen = {}  # what many share is looked at once
+    return {field.name: _plain(getattr(world, field.name), seen) for field in fields(world) if field.name != "touched"}
+
+
+def _plain(value, seen):
+    if isinstance(value, dict):
+        return {key: _plain(item, seen) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, seen) for item in value]
+    if not is_dataclass(value):
+        return value
+    if id(value) not in seen:
+        seen[id(value)] = {field.name: _plain(getattr(value, field.name), seen) for field in fields(value)}
+    return seen[id(value)]
+
+
+class Lab:
+    """An experiment without a controller.
+
+    Attributes:
+        now: the time, in ns since 1970.
+        begun: the hooks that were called since the last look, as "start #1".
+        cancelled, called, probed, changed: the other effects, since the last look.
+    """
+
+    def __init__(self, store=None, now=100 * S, wants_abort=None):
+        self.store = store or MemoryStore()
+        self.now = now
+        self.writer = self.store.open_writer("lab")
+        self.wants_abort = wants_abort
+        world = journal.rebuild(self.store.read())
+        self.kernel = Kernel(world, self.writer.epoch, "run", self._wants_abort)
+        self.declared = {}
+        self.begun, self.cancelled, self.called, self.probed, self.changed = [], [], [], [], []
+        self.kernel.begin_turn(now)
+        self.kernel.emit(events.ControllerOpened(EXPERIMENT, "lab", "run", {}))
+
+    def _wants_abort(self, guid):
+        return self.world.resources[guid].critical if self.wants_abort is None else self.wants_abort(guid)
+
+    @property
+    def world(self) -> World:
+        return self.kernel.world
+
+    @property
+    def entries(self):
+        return [journal.to_entry(record) for record in self.store.read()]
+
+    def kinds(self, after=0):
+        return [entry.event.kind for entry in self.entries if entry.seq > after]
+
+    # --- turns
+
+    def turn(self, *made, at=None):
+        """One turn: lists of events that were decided on, and messages."""
+        self.now = self.now if at is None else at
+        self.kernel.begin_turn(self.now)
+        for item in made:
+            if isinstance(item, list):
+                self.kernel.emit_all(item)
+            else:
+                self.kernel.hear(item)
+        return self.commit()
+
+    def commit(self):
+        self.kernel.settle()
+        entries, effects = self.kernel.take()
+        self.writer.append([journal.to_record(entry) for entry in entries])
+        for effect in effects:
+            self._note(effect)
+        self.check()
+        return effects
+
+    def check(self):
+        entries = self.entries
+        rebuilt = journal.rebuild(self.store.read())
+        assert deep(rebuilt) == deep(self.world)
+        assert rebuilt.to_dict() == self.world.to_dict()
+        assert audit(entries) == []
+
+    def _note(self, effect):
+        match effect:
+            case Run(guid, attempt):
+                self.begun.append(f"{attempt.step} #{guid}")
+            case Probe(guid, attempt):
+                self.probed.append(f"{attempt.step} #{guid}")
+            case Cancel(guid):
+                self.cancelled.append(guid)
+            case Call(task):
+                self.called.append(task)
+            case Changed():
+                self.changed.append(effect)
+
+    def look(self):
+        """The hooks that were called since the last look."""
+        begun, self.begun = self.begun, []
+        return begun
+
+    def crash(self):
+        """The controller dies; another one rebuilds the world, and has not taken over yet."""
+        self.writer.abandon()
+        successor = Lab(self.store, self.now, self.wants_abort)
+        successor.declared = self.declared
+        return successor
+
+    def take_over(self):
+        self.kernel.take_over("its controller is gone")
+        return self.commit()
+
+    # --- the description
+
+    def type(self, rtype, hooks=(), links=(), **more):
+        self.declared[rtype] = declare(rtype, hooks, links, **more)
+        return rtype
+
+    def add(self, *hooks, rtype=None, critical=True, to=(), guid=None, auto=False, **attributes):
+        """A resource of a type that has code for these steps."""
+        if rtype is None:
+            rtype = self.type("+".join(hooks) or "plain", hooks)
+        values = attributes if critical else {"critical": False, **attributes}
+        made = decide.register(self.world, self.declared[rtype], guid, values, connect_to=to, auto_deploy=auto)
+        self.turn(made)
+        return next(event.guid for event in made if isinstance(event, events.ResourceRegistered))
+
+    def connect(self, one, two):
+        self.turn(decide.connect(self.world, one, two))
+
+    def when(self, guids, action, on, state, delay=0):
+        """`action` on `guids` only `delay` seconds after `on` have reached `state`."""
+        guids, on = ([it] if isinstance(it, int) else it for it in (guids, on))
+        self.turn(decide.add_condition(self.world, guids, action, on, state, round(delay * S)))
+
+    # --- what the user asks for
+
+    def deploy(self, *guids, barrier=True, group=None):
+        made = decide.deploy(self.world, guids or None, group, wait_all_ready=barrier)
+        self.turn(made)
+        return made[0].group
+
+    def request(self, guid, step):
+        self.turn(decide.request_step(self.world, guid, Step(step)))
+
+    def release(self, *guids):
+        self.turn(decide.release(self.world, guids or None))
+
+    # --- what happens
+
+    def token(self, guid):
+        return self.world.resources[guid].attempt.token
+
+    def done(self, *guids, receipt=None):
+        """The hooks under way return."""
+        self.turn(*(messages.HookDone(guid, self.token(guid), receipt) for guid in guids))
+
+    def fail(self, guid, why="broken"):
+        error = {"type": "RuntimeError", "message": why, "step": str(self.world.resources[guid].attempt.step)}
+        self.turn(messages.HookFailed(guid, self.token(guid), error))
+
+    def ended(self, guid, code=0):
+        self.turn(messages.EndedByItself(guid, code))
+
+    def failed(self, guid, why="died", code=None):
+        self.turn(messages.FailedByItself(guid, {"type": "Failed", "message": why}, code))
+
+    def wait(self, seconds):
+        """Time goes by, and every timer that becomes due meanwhile rings when it does."""
+        until = self.now + round(seconds * S)
+        while (due := self.kernel.next_due()) is not None and due <= until:
+            self.turn(messages.Tick(), at=max(due, self.now))
+        self.turn(messages.Tick(), at=until)
+
+    # --- what has become of it
+
+    def resource(self, guid):
+        return self.world.resources[guid]
+
+    def state(self, *guids):
+        states = [self.world.resources[guid].state.name for guid in guids]
+        return states[0] if len(states) == 1 else states
+
+    def at(self, guid, state):
+        """When it entered a state, in seconds since the laboratory opened."""
+        return (self.resource(guid).times[ResourceState[state]] - 100 * S) / S

@@ -100,7 +100,7 @@ class _Auditor:
         self._last: events.Entry | None = None
         self._resources: dict[int, _Seen] = {}
         self._types: dict[str, events.TypeDeclared] = {}
-        self._barriers: dict[int, _Gate] = {}
+        self._barriers: dict[int, _Gate | None] = {}
         self._tokens: set[str] = set()
         self._aborted = False
         self._closed = False
@@ -201,9 +201,10 @@ class _Auditor:
                 seen.gates.append(_Gate(Step(link["before"]), [other], ResourceState[link["after"]], 0))
 
     def _deploy(self, event: events.GroupDeployed) -> None:
-        if event.wait_all_ready and event.group not in self._barriers:
-            self._barriers[event.group] = _Gate(Step.START, [], ResourceState.READY, 0, group=True)
-        barrier = self._barriers.get(event.group)
+        if event.group not in self._barriers:  # whether a group has a barrier is said when it is made
+            barrier = _Gate(Step.START, [], ResourceState.READY, 0, group=True) if event.wait_all_ready else None
+            self._barriers[event.group] = barrier
+        barrier = self._barriers[event.group]
         if barrier is not None:
             barrier.on.extend(event.guids)
             for guid in event.guids:

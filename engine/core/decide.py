@@ -7,7 +7,7 @@ before.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import events, topology
 from engine.core.errors import (
@@ -26,6 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from engine.core.world import Link, TypeInfo
+
+_READY: Final = (
+    ResourceState.NEW,
+    ResourceState.DISCOVERED,
+    ResourceState.RESERVED,
+    ResourceState.PROVISIONED,
+    ResourceState.READY,
+)
+
+_BEFORE: Final = {
+    ResourceAction.DEPLOY: _READY[:1],
+    ResourceAction.START: _READY,
+    ResourceAction.STOP: (*_READY, ResourceState.STARTED),
+}
+"""The states that a resource is in before an action of its own: it may wait for itself to have been in one."""
 
 
 def find(world: World, guid: int) -> Resource:
@@ -117,8 +132,9 @@ def _check_connection(world: World, types: Mapping[str, TypeInfo], one: Resource
     if one is two:
         raise BadConnection(f"{describe(one)} cannot be connected to itself")
     for mine, other in ((one, two), (two, one)):
-        if mine.state in FINAL:
-            raise BadConnection(f"{describe(mine)} is {mine.state.name} and takes no more connections")
+        if mine.state in FINAL or mine.releasing:
+            how = mine.state.name if mine.state in FINAL else "being released"
+            raise BadConnection(f"{describe(mine)} is {how} and takes no more connections")
         for link in links_to(types, mine, other):
             _check_room(world, mine, other, link)
     _check_accepted(types, one, two)
@@ -183,7 +199,7 @@ def add_condition(
     if not waiting or not awaited:
         raise BadCondition("a condition needs one resource at least on each side")
     both = set(waiting) & set(awaited)
-    if both and not (action is ResourceAction.STOP and state is ResourceState.STARTED):
+    if both and state not in _BEFORE[action]:
         raise BadCondition(
             f"{action.name} of #{min(both)} would wait for #{min(both)} itself to be {state.name}: it can never hold"
         )
@@ -211,9 +227,17 @@ def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait
     for resource in wanted:
         _check_complete(world, world.types, resource)
     chosen = [resource.guid for resource in wanted]
-    topology.check_can_hold(world, chosen, wait_all_ready=wait_all_ready)
+    topology.check_can_hold(world, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
     number = len(world.groups) + 1 if group is None else group
     return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready)]
+
+
+def _barrier(world: World, group: int | None, joining: list[int], *, wait_all_ready: bool) -> list[int]:
+    """Those of whom none is to start before all of them are READY. Who joins a group takes it as it was made."""
+    if group is None:
+        return joining if wait_all_ready else []
+    barrier = world.groups[group].barrier
+    return [] if barrier is None else [*barrier.on, *joining]
 
 
 def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
@@ -221,14 +245,15 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
         return [
             resource
             for resource in world.resources.values()
-            if resource.state is ResourceState.NEW and resource.group is None
+            if resource.state is ResourceState.NEW and resource.group is None and not resource.releasing
         ]
     wanted = [find(world, guid) for guid in dict.fromkeys(guids)]
     for resource in wanted:
         if resource.group is not None:
             raise BadState(f"{describe(resource)} is deployed already, in group {resource.group}")
-        if ResourceState.STARTED in resource.times or resource.state in FINAL:
-            raise BadState(f"{describe(resource)} is {resource.state.name} and cannot be deployed")
+        if ResourceState.STARTED in resource.times or resource.state in FINAL or resource.releasing:
+            how = "being released" if resource.releasing else resource.state.name
+            raise BadState(f"{describe(resource)} is {how} and cannot be deployed")
     return wanted
 
 

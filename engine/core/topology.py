@@ -6,7 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadCondition
-from engine.core.states import DEPLOYMENT, ResourceState, Step
+from engine.core.states import DEPLOYMENT, FINAL, ResourceState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ _BY: Final = {
 }
 
 
-def check_can_hold(world: World, guids: Sequence[int], *, wait_all_ready: bool) -> None:
+def check_can_hold(world: World, barrier: Sequence[int]) -> None:
     """Refuse a deployment whose conditions, links and barrier wait for each other in a circle.
 
     A condition on STOP that waits for STOPPED is no part of a circle: a resource may also end by itself, and "when
@@ -36,18 +36,19 @@ def check_can_hold(world: World, guids: Sequence[int], *, wait_all_ready: bool) 
 
     Args:
         world: the experiment.
-        guids: what is about to be deployed.
-        wait_all_ready: whether none of it starts before all of it is READY.
+        barrier: those of whom none is about to start before all of them are READY.
 
     Raises:
         BadCondition: the message spells the circle out.
     """
     graph = _graph(world)
-    if wait_all_ready:
-        barrier: _Node = ("condition", 0, None)
-        graph[barrier] = {("step", guid, Step.DEPLOY) for guid in guids}
-        for guid in guids:
-            graph[("step", guid, Step.START)].add(barrier)
+    everybody: _Node = ("condition", 0, None)
+    graph[everybody] = {("step", guid, Step.DEPLOY) for guid in barrier}
+    for guid in barrier:
+        graph[("step", guid, Step.START)].add(everybody)
+    for resource in world.resources.values():
+        for step in _behind(resource):
+            graph[("step", resource.guid, step)].clear()  # what has happened waits for nothing any more
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -67,6 +68,13 @@ def _graph(world: World) -> dict[_Node, set[_Node]]:
                 seen.add(id(condition))
                 _add_condition(graph, condition, len(seen))
     return graph
+
+
+def _behind(resource: Resource) -> tuple[Step, ...]:
+    """The steps that a resource has taken, or never will."""
+    if resource.state in FINAL or ResourceState.STARTED in resource.times:
+        return (*DEPLOYMENT, Step.START)
+    return DEPLOYMENT[: resource.walked]
 
 
 def _conditions(resource: Resource) -> Iterable[Condition]:

@@ -327,7 +327,9 @@ def links_to(types: Mapping[str, TypeInfo], mine: Resource, other: Resource) -> 
 
 
 def _depend(world: World, mine: Resource, other: Resource, link: Link, entry: Entry) -> None:
-    mine.depends_on.append(other.guid)
+    # Of two that depend on each other, along whatever ring of links, one must be released first.
+    if not _depends(world, other.guid, mine.guid):
+        mine.depends_on.append(other.guid)
     key = (other.guid, link.after, link.before)
     condition = world.links.get(key)
     if condition is None:
@@ -336,6 +338,16 @@ def _depend(world: World, mine: Resource, other: Resource, link: Link, entry: En
         _watch(world, condition, condition.on, entry)
     condition.guids.append(mine.guid)
     mine.gates.setdefault(link.before, []).append(condition)
+
+
+def _depends(world: World, guid: int, needed: int) -> bool:
+    """Whether a resource depends on another one, directly or through others."""
+    ahead, seen = [guid], {guid}
+    while ahead:
+        following = set(world.resources[ahead.pop()].depends_on) - seen
+        seen |= following
+        ahead.extend(following)
+    return needed in seen
 
 
 @_apply.register
@@ -376,6 +388,8 @@ def _(event: events.GroupDeployed, world: World, entry: Entry) -> None:
 
 
 def _join_barrier(world: World, barrier: Condition, guids: list[int], entry: Entry) -> None:
+    if not guids:
+        return
     barrier.guids.extend(guids)
     barrier.on.extend(guids)
     for guid in guids:
@@ -441,6 +455,7 @@ def _(event: events.StepBegun, world: World, entry: Entry) -> None:
 def _(event: events.StepDone, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = None
+    resource.receipts.pop(event.step, None)  # that of an earlier attempt says nothing about this one
     if event.receipt is not None:
         resource.receipts[event.step] = event.receipt
     _take(world, resource, event.step, entry)
@@ -513,7 +528,8 @@ def _entered(world: World, resource: Resource, entry: Entry) -> None:
         _see(world, condition, entry)
     if state is ResourceState.FAILED:
         handle = _break if resource.critical else _see
-        for condition in _still_watching(world, guid, keep=ResourceState.RELEASED):
+        # A critical one can still be released; another one counts as having reached that, too.
+        for condition in _still_watching(world, guid, keep=ResourceState.RELEASED if resource.critical else None):
             handle(world, condition, entry)
     elif state is ResourceState.RELEASED:
         _unblock(world, resource, entry)

@@ -1,0 +1,216 @@
+"""Links and release: what comes up first goes down last, and everything goes down."""
+
+import pytest
+
+from engine.core import decide
+from engine.core.errors import BadConnection
+from tests.engine.core.lab import Lab, link
+
+
+@pytest.fixture
+def lab():
+    """A laboratory with hosts and what runs on them."""
+    lab = Lab()
+    lab.type("host", ("provision", "release"))
+    lab.type("app", ("deploy", "start", "stop", "release"), [link("host", min=1, max=1)])
+    return lab
+
+
+def make(lab, *rtypes, to=()):
+    return [lab.add(rtype=rtype, to=to) for rtype in rtypes]
+
+
+def test_a_step_waits_until_the_linked_ones_have_got_there(lab):
+    (host,) = make(lab, "host")
+    (app,) = make(lab, "app", to=[host])
+    lab.deploy()
+    assert lab.look() == ["provision #1"]
+    assert lab.state(app) == "PROVISIONED"
+    lab.done(host)
+    assert lab.look() == ["deploy #2"]
+
+
+def test_a_link_may_name_another_state_and_step(lab):
+    lab.type("probe", ("provision", "start"), [link("host", after="STARTED", before="start")])
+    (host,) = make(lab, "host")
+    (probe,) = make(lab, "probe", to=[host])
+    lab.deploy(barrier=False)
+    assert lab.look() == ["provision #1", "provision #2"]
+    lab.done(probe)
+    assert lab.look() == []
+    lab.done(host)
+    assert lab.look() == ["start #2"]
+
+
+def test_types_that_extend_the_linked_one_count(lab):
+    lab.type("rack host", ("provision",), extends=["host"])
+    (host,) = make(lab, "rack host")
+    make(lab, "app", to=[host])
+    lab.deploy()
+    assert lab.look() == ["provision #1"]
+
+
+def test_many_that_are_linked_to_one_share_a_condition(lab):
+    (host,) = make(lab, "host")
+    apps = [make(lab, "app", to=[host])[0] for _ in range(50)]
+    assert len(lab.world.links) == 1
+    lab.deploy()
+    lab.done(host)
+    assert lab.look() == ["provision #1", *(f"deploy #{app}" for app in apps)]
+
+
+def test_release_runs_in_reverse(lab):
+    (host,) = make(lab, "host")
+    app, other = make(lab, "app", "app", to=[host])
+    lab.deploy()
+    lab.done(host)
+    lab.done(app, other)
+    lab.done(app, other)
+    lab.look()
+    lab.release()
+    assert lab.look() == [f"stop #{app}", f"stop #{other}"]
+    lab.done(app, other)
+    assert lab.look() == [f"release #{app}", f"release #{other}"]
+    lab.done(app)
+    assert lab.look() == []
+    lab.done(other)
+    assert lab.look() == [f"release #{host}"]
+    lab.done(host)
+    assert lab.state(host, app, other) == ["RELEASED"] * 3
+
+
+def test_what_was_never_deployed_is_released_too(lab):
+    (host,) = make(lab, "host")
+    make(lab, "app", to=[host])
+    lab.release()
+    assert lab.look() == ["release #2"]
+    lab.done(2)
+    assert lab.look() == ["release #1"]
+
+
+def test_a_partial_release_lets_the_rest_go_on(lab):
+    (host,) = make(lab, "host")
+    app, other = make(lab, "app", "app", to=[host])
+    lab.deploy()
+    lab.done(host)
+    lab.done(app, other)
+    lab.done(app, other)
+    lab.release(app)
+    lab.done(app)
+    lab.done(app)
+    assert lab.state(host, app, other) == ["STARTED", "RELEASED", "STARTED"]
+    lab.release()
+    lab.look()
+    for guid in (other, other, host):
+        lab.done(guid)
+    assert lab.state(host, app, other) == ["RELEASED"] * 3
+
+
+def test_a_second_release_adds_those_that_the_first_left_out(lab):
+    (host,) = make(lab, "host")
+    app, other = make(lab, "app", "app", to=[host])
+    lab.release(app)
+    assert decide.release(lab.world, [app]) == []
+    lab.release()
+    lab.look()
+    lab.done(app)
+    assert lab.look() == []
+    lab.done(other)
+    assert lab.look() == ["release #1"]
+
+
+def test_a_step_under_way_is_finished_but_no_longer_wanted(lab):
+    lab.type("slow", ("deploy", "start", "release"))
+    (slow,) = make(lab, "slow")
+    lab.deploy()
+    lab.release()
+    assert (lab.cancelled, lab.look()) == ([slow], ["deploy #1"])
+    lab.done(slow)
+    assert (lab.state(slow), lab.look()) == ("READY", ["release #1"])
+
+
+def test_a_start_under_way_is_stopped_before_the_release(lab):
+    one = lab.add("start", "stop", "release")
+    lab.deploy()
+    lab.release()
+    lab.look()
+    for step in ("stop", "release"):
+        lab.done(one)
+        assert lab.look() == [f"{step} #1"]
+
+
+def test_a_stop_under_way_is_not_cancelled(lab):
+    one = lab.add("start", "stop", "release")
+    lab.deploy()
+    lab.done(one)
+    lab.request(one, "stop")
+    lab.release()
+    assert lab.cancelled == []
+    lab.done(one)
+    assert lab.look() == ["start #1", "stop #1", "release #1"]
+
+
+def test_one_that_fails_to_be_released_is_released_with_the_error(lab):
+    one = lab.add("release")
+    lab.release()
+    lab.fail(one, "it sticks")
+    assert (lab.state(one), lab.resource(one).error["message"]) == ("RELEASED", "it sticks")
+    assert not lab.world.aborted
+
+
+def test_one_whose_stop_fails_is_released_all_the_same(lab):
+    one = lab.add("start", "stop", "release")
+    lab.deploy()
+    lab.done(one)
+    lab.release()
+    lab.fail(one, "it sticks")
+    lab.done(one)
+    assert lab.state(one) == "RELEASED"
+
+
+def test_nothing_is_left_to_release_after_a_release(lab):
+    make(lab, "host")
+    lab.release()
+    lab.done(1)
+    assert decide.release(lab.world, None) == []
+
+
+def test_two_that_are_linked_to_each_other_are_released_all_the_same(lab):
+    lab.type("left", ("release",), [link("right")])
+    lab.type("right", ("release",), [link("left", before="start")])
+    left, right = make(lab, "left", "right")
+    lab.connect(left, right)
+    lab.release()
+    lab.done(left)
+    lab.done(right)
+    assert lab.state(left, right) == ["RELEASED", "RELEASED"]
+
+
+def test_a_ring_of_links_is_released_all_the_same(lab):
+    for name, other in ("ab", "bc", "ca"):
+        lab.type(name, ("release",), [link(other)])
+    ring = make(lab, "a", "b", "c")
+    for one, two in zip(ring, [*ring[1:], ring[0]], strict=True):
+        lab.connect(one, two)
+    lab.release()
+    while begun := lab.look():
+        lab.done(*(int(step.partition("#")[2]) for step in begun))
+    assert lab.state(*ring) == ["RELEASED"] * 3
+
+
+def test_two_links_of_one_type_to_the_same_host_count_as_they_are(lab):
+    lab.type("double", ("release",), [link("host"), link("host", name="again", before="start")])
+    (host,) = make(lab, "host")
+    (double,) = make(lab, "double", to=[host])
+    lab.release()
+    lab.done(double)
+    lab.done(host)
+    assert lab.look() == [f"release #{double}", f"release #{host}"]
+
+
+def test_what_is_being_released_takes_no_more_connections(lab):
+    (host,) = make(lab, "host")
+    (app,) = make(lab, "app")
+    lab.release(app)
+    with pytest.raises(BadConnection, match="#2 app is being released and takes no more connections"):
+        lab.connect(app, host)

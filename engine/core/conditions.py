@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine.core.states import DEPLOYMENT, GATE, ResourceAction
+
 if TYPE_CHECKING:
     from engine.core.states import Step
     from engine.core.world import Condition, Resource
@@ -18,8 +20,16 @@ def due_at(condition: Condition) -> int | None:
 
 
 def gates(resource: Resource, step: Step) -> list[Condition]:
-    """The conditions that stand before a step of a resource. Several of them must all hold."""
-    return resource.gates.get(step, [])
+    """The conditions that stand before a step of a resource. Several of them must all hold.
+
+    Those on DEPLOY stand before the first step of the walk. They are asked again before each later one, because the
+    user may have taken the first ones by hand, which asks no condition.
+    """
+    gate = resource.gates.get(step, [])
+    first = GATE[ResourceAction.DEPLOY]
+    if step in DEPLOYMENT and step is not first and first in resource.gates:
+        return resource.gates[first] + gate
+    return gate
 
 
 def broken(conditions: list[Condition]) -> Condition | None:

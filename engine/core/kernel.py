@@ -148,7 +148,8 @@ class Kernel:
             case messages.FailedByItself(guid, error, code):
                 self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT))
             case messages.TaskReturned(task, error):
-                self.emit(events.TaskDone(EXPERIMENT, task, error, lost=False), self._task_begun.pop(task))
+                if self.world.tasks[task].state == "running":  # it may have been given up
+                    self.emit(events.TaskDone(EXPERIMENT, task, error, lost=False), self._task_begun.pop(task))
             case messages.Tick():
                 pass  # a turn is all that it asks for
 
@@ -159,16 +160,26 @@ class Kernel:
         return attempt if attempt is not None and attempt.token == token else None
 
     def _is_running(self, guid: int, token: str) -> bool:
-        resource = self.world.resources[guid]
-        return resource.state is ResourceState.STARTED and resource.tokens.get(Step.START) == token
+        resource = self.world.resources.get(guid)
+        return (
+            resource is not None
+            and resource.state is ResourceState.STARTED
+            and resource.tokens.get(Step.START) == token
+        )
 
     def _hook_done(self, guid: int, token: str, receipt: dict[str, Any] | None) -> None:
         attempt = self._current(guid, token)
         if attempt is None:
             return
         self.emit(events.StepDone(guid, attempt.step, receipt), attempt.seq)
-        early = self._early.pop(guid, None)
-        if early is not None and attempt.step is Step.START:
+        self._catch_up(guid)
+
+    def _catch_up(self, guid: int) -> None:
+        """Let an end take effect that was told too early: a failure after any step, another end after the start."""
+        early = self._early.get(guid)
+        started = self.world.resources[guid].state is ResourceState.STARTED
+        if early is not None and (started or isinstance(early, events.ResourceFailed)):
+            del self._early[guid]
             self._end(early)
 
     def _hook_failed(self, guid: int, token: str, error: dict[str, Any]) -> None:
@@ -208,8 +219,10 @@ class Kernel:
             # However it went, it was told to end. The status is kept, once; the step says when it is over.
             if event.code is not None and resource.exit_code is None:
                 self.emit(events.ResourceEnded(event.guid, event.code), attempt.seq if attempt else self.world.seq)
-        elif attempt is not None:
+        elif attempt is not None or ResourceState.STARTED not in resource.times:
             self._early[event.guid] = event
+            if attempt is None:
+                self._catch_up(event.guid)
         elif resource.state is ResourceState.STARTED:
             self._end(event)
 
@@ -258,6 +271,7 @@ class Kernel:
                 self._begin(resource, step, max(cause, opened_by))
             case plan.Pass(steps, opened_by):
                 self.emit(events.StepPassed(resource.guid, steps), max(cause, opened_by))
+                self._catch_up(resource.guid)
             case plan.Later(due):
                 heappush(self._timers, (due, resource.guid, cause))
             case plan.Fail(condition):

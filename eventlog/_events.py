@@ -49,7 +49,7 @@ class Encoder:
     """Turns batches of events into payloads. For one thread at a time."""
 
     def __init__(self) -> None:
-        self._packer = msgpack.Packer(strict_types=True)
+        self._packer = msgpack.Packer()
 
     def encode(self, events: Sequence[Event], *, first: int, epoch: int) -> bytes:
         """One msgpack array of event arrays `[kind, version, time, guid, cause, data]`.
@@ -103,7 +103,7 @@ def _refusal(event: Event, error: Exception) -> Exception:
 
 
 def _check_types(event: Event) -> None:
-    """Refuse what msgpack would take and give back as something else (a bytearray, a key that is a number)."""
+    """Refuse what msgpack would take and give back as something else (a tuple, an enum, a key that is a number)."""
     if not (
         type(event.kind) is str
         and type(event.version) is type(event.time) is type(event.guid) is type(event.cause) is int

@@ -110,10 +110,8 @@ def _frame_at(view: memoryview, start: int, salt: int, seq: int, origin: int) ->
     if first != seq:
         return Stop(origin + start, seq, f"a frame begins with event {first} instead of {seq}", tearable=False)
     end = body + length + -length % ALIGNMENT
-    if end > len(view):
-        return Stop(origin + start, seq, f"a payload of {length} bytes is cut off")
     if crc32(view[body:end]) != checksum:
-        return Stop(origin + start, seq, "the checksum of a payload does not match")
+        return Stop(origin + start, seq, f"a payload of {length} bytes is cut off or does not match its checksum")
     return Commit(view[body : body + length], first, number, origin + start, origin + end)
 
 

@@ -58,10 +58,9 @@ def find(directory: Directory, segment: Segment, seq: int) -> tuple[int, int]:
         return best
     try:
         data = directory.read(segment.key.index_name, 0, _LARGEST)
-        size = directory.size(segment.key.name)
     except FileNotFoundError:
         return best
     for found, offset, checksum, _ in _ENTRY.iter_unpack(data[: len(data) - len(data) % _ENTRY.size]):
-        if crc32(_BODY.pack(found, offset), segment.salt) == checksum and found <= seq and offset <= size:
+        if crc32(_BODY.pack(found, offset), segment.salt) == checksum and found <= seq:
             best = max(best, (offset, found))
     return best

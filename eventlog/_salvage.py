@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from eventlog._disk import Directory
     from eventlog._events import Event
+    from eventlog._frame import Commit
     from eventlog._segments import Key
 
 
@@ -51,8 +52,15 @@ def _salvage_segment(directory: Directory, key: Key, salt: int | None, reached: 
     data = directory.read(key.name, 0, _segments.LARGEST)
     path = directory.path / key.name
     for commit in _frame.scan(data, salt=salt, seq=reached + 1):
-        for event in decode(commit.payload, first=commit.first, count=commit.number, epoch=key.epoch):
+        for event in _events(commit, key.epoch):
             yield Salvaged(event, path, commit.start)
+
+
+def _events(commit: Commit, epoch: int) -> list[Event]:
+    try:
+        return decode(commit.payload, first=commit.first, count=commit.number, epoch=epoch)
+    except ValueError:
+        return []  # part of the damage: its checksum is right, its content is not
 
 
 def _salts(directory: Directory, keys: list[Key]) -> dict[Key, int]:

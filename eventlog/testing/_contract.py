@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -134,7 +135,7 @@ class LogContract(ABC):
 
     @pytest.mark.parametrize(
         "value",
-        [(1, 2), bytearray(b"x"), memoryview(b"x"), {1: 2}, {b"k": 2}, {1, 2}, 1j, [(1,)], {"a": (1,)}],
+        [(1, 2), bytearray(b"x"), memoryview(b"x"), {1: 2}, {b"k": 2}, {1, 2}, 1j, [(1,)], {"a": (1,)}, HTTPStatus.OK],
     )
     def test_a_type_that_would_not_come_back_is_refused(self, store: LogStore, value: object) -> None:
         """The event is named, and nothing of its batch is written."""

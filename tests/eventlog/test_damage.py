@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from eventlog import _segments
 from eventlog._segments import HEADER_LENGTH
 from eventlog._verify import examine
 from eventlog.testing import Image, SimDirectory, SimStore, event
@@ -188,6 +189,15 @@ def test_a_frame_of_another_segment_or_log_is_never_read(source: bytes):
 def test_a_segment_of_another_log_is_never_read():
     assert classify(changed(LAST, OTHER.image[LAST], note=False)) == ("corrupt", LAST, 48, 4, True)
     assert classify(changed(FIRST, OTHER.image[FIRST], note=False)) == ("corrupt", LAST, 48, 4, True)
+
+
+def test_events_that_are_missing_between_two_segments_are_corrupt():
+    first = _segments.parse_header(SAMPLE.image[FIRST])
+    end = _segments.Tail(first.key, len(SAMPLE.image[FIRST]), first.salt)
+    last = _segments.Key(2, 5)
+    header = _segments.new_header(last, end, id_=bytes(16), created=0)
+    said = classify({FIRST: SAMPLE.image[FIRST], last.name: header})
+    assert said == ("corrupt", FIRST, len(SAMPLE.image[FIRST]), 4, True)
 
 
 @pytest.mark.parametrize("rest", [bytes(1), bytes(512), b"\xff" * 100])

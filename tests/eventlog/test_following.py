@@ -1,5 +1,6 @@
 """Following a log while another process, or this one, writes it."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,8 +11,8 @@ import pytest
 from damage import write
 
 import eventlog
-from eventlog import FileStore, _durable
-from eventlog.testing import event
+from eventlog import FileStore, WriteFailed, _durable, _segments
+from eventlog.testing import SimDirectory, SimStore, event
 
 FOLLOW = """
 import sys, time, eventlog
@@ -60,6 +61,43 @@ def test_what_is_not_synced_is_not_seen(tmp_path: Path, monkeypatch: pytest.Monk
     writer.append([event(3)])
     assert seen == [[1], [1, 2]]
     writer.close()
+
+
+def test_a_segment_that_is_being_begun_is_neither_torn_nor_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_segments, "FULL", 100)
+    seen = []
+    with FileStore(tmp_path).open_writer("test") as writer:
+        writer.append([event(1)])
+        real = os.write
+
+        def write_slowly(fd, data):
+            report = eventlog.verify(tmp_path)
+            seen.append((report.events, report.segments, report.torn, report.dropped))
+            return real(fd, data[: len(data) // 2 + 1])
+
+        monkeypatch.setattr(os, "write", write_slowly)
+        writer.append([event(2)])
+    assert set(map(repr, seen)) == {"(1, 1, None, [])"}
+
+
+def test_a_writer_that_begins_while_the_files_are_listed_is_noticed():
+    directory = SimDirectory()
+    begun = []
+
+    def begin(call: str, name: str) -> None:
+        if call == "names":
+            directory.on_call = fail_to_sync
+            begun.append(SimStore(directory).open_writer("test"))
+            with pytest.raises(WriteFailed):
+                begun[0].append([event(1)])
+
+    def fail_to_sync(call: str, name: str) -> None:
+        if call == "sync" and begun:
+            raise OSError(errno.EIO, "simulated")
+
+    directory.on_call = begin
+    assert list(SimStore(directory).read()) == []
+    assert begun
 
 
 def test_what_a_dead_writer_did_not_announce_is_synced_before_it_is_shown(tmp_path: Path, monkeypatch):

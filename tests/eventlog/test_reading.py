@@ -136,8 +136,10 @@ def test_a_renamed_segment_is_corrupt(run: Path):
     assert damage(run).byte == 32
 
 
-def test_damage_is_refused_and_nothing_touched_when_writing_should_go_on(run: Path):
-    flip(segments(run)[0], HEADER_LENGTH)
+@pytest.mark.parametrize("harm", [lambda path: flip(path, HEADER_LENGTH), lambda path: flip(path, 0), Path.unlink])
+@pytest.mark.parametrize("number", [0, 1])
+def test_damage_is_refused_and_nothing_touched_when_writing_should_go_on(run: Path, harm, number: int):
+    harm(segments(run)[number])
     before = {path: path.read_bytes() for path in segments(run)}
     with pytest.raises(Corrupt):
         write(run, 1)

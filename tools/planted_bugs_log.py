@@ -1,0 +1,253 @@
+"""Plants bugs in the log, one at a time, and shows that its tests find every one.
+
+Each bug is a small change to one file, made in a copy. The tests run until the first failure; a bug that none fails
+on is a hole in the tests, and the exit status is 1. Without arguments all are tried; else those whose name contains
+one of the arguments.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A change that makes the log worse.
+
+    Attributes:
+        name: What is wrong then.
+        file: In which file of the package.
+        old: The text that is replaced; it occurs exactly once.
+        new: What takes its place.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+BUGS = (
+    Bug(
+        "a write is acknowledged before it is synced",
+        "_writer.py",
+        "left = left[self._file.write(left) :]\n        self._file.sync()",
+        "left = left[self._file.write(left) :]",
+    ),
+    Bug("the directory is not synced", "_writer.py", "            directory.sync()\n", ""),
+    Bug(
+        "a failed sync is tried again",
+        "_writer.py",
+        "left = left[self._file.write(left) :]\n        self._file.sync()",
+        "left = left[self._file.write(left) :]\n"
+        "        try:\n            self._file.sync()\n        except OSError:\n            self._file.sync()",
+    ),
+    Bug("a failure is forgotten", "_writer.py", "            self._failure = error\n            if", "            if"),
+    Bug(
+        "an interrupt is taken lightly",
+        "_writer.py",
+        "except BaseException as error:  # also",
+        "except OSError as error:  # also",
+    ),
+    Bug("the rest of a short write is left out", "_writer.py", "while left:", "if left:"),
+    Bug(
+        "the note is written before the sync",
+        "_writer.py",
+        "            self._segment.append(payload, first=self.last_seq + 1, count=len(events))\n"
+        "            self._note.overwrite(_durable.compose(self._segment.tail))\n",
+        "            ahead = self._segment.tail.length + 10_000\n"
+        "            self._note.overwrite(_durable.compose(self._segment.tail._replace(length=ahead)))\n"
+        "            self._segment.append(payload, first=self.last_seq + 1, count=len(events))\n"
+        "            self._note.overwrite(_durable.compose(self._segment.tail))\n",
+    ),
+    Bug(
+        "no note is left before the first segment",
+        "_writer.py",
+        "        note.overwrite(_durable.compose(tail))\n        segment",
+        "        segment",
+    ),
+    Bug("an epoch is used again", "_writer.py", "epoch = 1 + max(", "epoch = max(1, 0) + 0 * max("),
+    Bug(
+        "the epoch of a segment that was not finished is used again",
+        "_writer.py",
+        "    used = _segments.keys(directory.names())\n",
+        "    used = [span.segment.key for span in view.spans]\n",
+    ),
+    Bug("damage does not keep a writer from going on", "_writer.py", "        raise view.damage\n", "        pass\n"),
+    Bug("a takeover is not noticed", "_writer.py", "if newest.epoch > self.epoch:", "if newest.epoch < self.epoch:"),
+    Bug("a replaced lock file is not noticed", "_writer.py", "if not self._lock.in_place():", "if False:"),
+    Bug(
+        "a new segment names the whole of a torn one",
+        "_writer.py",
+        "Tail(span.segment.key, ending.length, ",
+        "Tail(span.segment.key, directory.size(span.segment.key.name), ",
+    ),
+    Bug("the lock is not taken", "_disk.py", "if not (_take(fd) and", "if not (True and"),
+    Bug(
+        "recovery believes what is in memory only",
+        "_reader.py",
+        "        directory.settle(name)\n",
+        "        pass\n",
+    ),
+    Bug(
+        "the cache is believed after a failed sync",
+        "testing/_simdisk.py",
+        "        node.cached = node.durable\n        node.lost.clear()\n",
+        "",
+    ),
+    Bug(
+        "opening cuts a torn tail off",
+        "_reader.py",
+        "    path = directory.path / span.segment.key.name\n    return Ending(stop.byte, stop.seq, TornTail.at",
+        "    path = directory.path / span.segment.key.name\n"
+        "    directory.create(span.segment.key.name + '.bak').write(rest)\n"
+        "    return Ending(stop.byte, stop.seq, TornTail.at",
+    ),
+    Bug(
+        "any damage is a torn tail",
+        "_reader.py",
+        "if stop.byte < span.synced or follows or not stop.tearable:",
+        "if span.next_base is not None:",
+    ),
+    Bug(
+        "a later frame proves nothing",
+        "_reader.py",
+        "follows = later is not None or",
+        "follows = later == -1 or",
+    ),
+    Bug("the note proves nothing", "_reader.py", "if stop.byte < span.synced or follows", "if follows"),
+    Bug(
+        "a shortened segment is whole",
+        "_reader.py",
+        "    if stop.byte < span.synced:\n",
+        "    if False:\n",
+    ),
+    Bug("a gap between segments is overlooked", "_reader.py", "if span.next_base != stop.seq:", "if False:"),
+    Bug(
+        "what a stale writer added is overlooked",
+        "_reader.py",
+        "    if whole or _frame.next_header(",
+        "    if False and _frame.next_header(",
+    ),
+    Bug("unsynced events are shown", "_reader.py", "reached if live and synced else None", "None"),
+    Bug("a new segment is shown before its note", "_reader.py", "if key <= synced.key]", "]"),
+    Bug("a segment that the note names may be missing", "_reader.py", "if synced and not damage:", "if False:"),
+    Bug(
+        "without a note, the segment of a living writer counts",
+        "_reader.py",
+        "if synced is not None or _durable.read(directory) is None:",
+        "if True:",
+    ),
+    Bug("the frame header has no checksum", "_frame.py", "!= header_checksum:", "!= header_checksum and False:"),
+    Bug("the salt is left out", "_frame.py", "_CRC.pack(crc32(head, salt))", "_CRC.pack(crc32(head))"),
+    Bug("the payload has no checksum", "_frame.py", "if crc32(view[body:end]) != checksum:", "if False:"),
+    Bug("the padding has no checksum", "_frame.py", "crc32(padded), 0)", "crc32(payload), 0)"),
+    Bug("the seq of a frame is not checked", "_frame.py", "    if first != seq:\n", "    if False:\n"),
+    Bug("frames are not aligned", "_frame.py", "bytes(-len(payload) % ALIGNMENT)", "b''"),
+    Bug("a quotation of the log is taken for a later frame", "_frame.py", "_HEAD.unpack(head)[2] >= seq", "True"),
+    Bug("salvage reads damaged frames", "_frame.py", "        if isinstance(found, Commit):\n", "        if True:\n"),
+    Bug("the segment header has no checksum", "_segments.py", "if crc32(data[: length - _CRC.size]) ==", "if True or"),
+    Bug(
+        "the order of segments is not checked",
+        "_segments.py",
+        "    if (segment.before.key, segment",
+        "    if 0 and (segment",
+    ),
+    Bug(
+        "the salt of the predecessor is not checked",
+        "_segments.py",
+        "segment.before.salt) != (before.key, before.salt)",
+        "0) != (before.key, 0)",
+    ),
+    Bug("a renamed segment is read", "_segments.py", "    if segment.key != key:\n", "    if False:\n"),
+    Bug("a later format is read", "_segments.py", "    if major != MAJOR:\n", "    if False:\n"),
+    Bug("a damaged header is a torn one", "_segments.py", "if len(data) <= HEADER_LENGTH:", "if True:"),
+    Bug("a torn header is a damaged one", "_segments.py", "if len(data) <= HEADER_LENGTH:", "if not data:"),
+    Bug(
+        "the note has no checksum", "_durable.py", "_CRC.pack(crc32(data[: _BODY.size])) == data[_BODY.size :]", "True"
+    ),
+    Bug("an index is believed", "_index.py", "if crc32(_BODY.pack(found, offset), segment.salt) == checksum and", "if"),
+    Bug("an index leads too far", "_index.py", "found <= seq and", "found <= seq + 10 and"),
+    Bug("tuples are written", "_events.py", "elif type(value) not in _SCALARS:", "elif type(value) is set:"),
+    Bug("keys of other types are written", "_events.py", "            _check_keys(event, value)\n", ""),
+    Bug("a cause may come later", "_events.py", "not 0 <= event.cause < seq", "not 0 <= event.cause"),
+    Bug("any seq is taken", "_events.py", "if event.seq != seq or event.epoch", "if event.epoch"),
+    Bug("an event may have any size", "_events.py", "if len(record) > MAX_EVENT:", "if False:"),
+    Bug(
+        "reading from the middle is off by one",
+        "_log.py",
+        "self._after + 1 - commit.first",
+        "self._after - commit.first",
+    ),
+    Bug("a follower stays in its segment", "_log.py", "span.segment.key >= self._key", "span.segment.key == self._key"),
+    Bug("a follower forgets its place", "_log.py", "            self._start, self._seq = commit.end, following\n", ""),
+)
+
+
+def plant(bug: Bug | None) -> Path:
+    """Copy what the tests need to a directory of its own, with the bug in it."""
+    copy = Path(tempfile.mkdtemp(prefix="planted-"))
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "eventlog", copy / "eventlog", ignore=ignore)
+    shutil.copytree(ROOT / "tests" / "eventlog", copy / "tests" / "eventlog", ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    if bug:
+        path = copy / "eventlog" / bug.file
+        text = path.read_text()
+        if text.count(bug.old) != 1:
+            raise SystemExit(f"{bug.name}: its text occurs {text.count(bug.old)} times in {bug.file}, not once")
+        path.write_text(text.replace(bug.old, bug.new))
+    return copy
+
+
+def first_failure(bug: Bug | None) -> tuple[str | None, float]:
+    """The test that fails first with this bug, None if none does, and how long that took in seconds."""
+    copy = plant(bug)
+    began = time.monotonic()
+    tests = sorted((copy / "tests" / "eventlog").glob("test_*.py"), key=lambda path: path.name == "test_crash.py")
+    options = ["-x", "-q", "-m", "not torture", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *(str(path) for path in tests)],  # the longest one last
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shutil.rmtree(copy)
+    failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if ran.returncode and not failed:
+        failed = [ran.stdout[-300:] + ran.stderr[-300:]]
+    return (failed[0].split(" - ")[0] if failed else None), time.monotonic() - began
+
+
+def main() -> int:
+    """Try the bugs; return how many were not found, or 1 for tests that fail without any."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", help="try only the bugs whose name contains one of these")
+    names = parser.parse_args().names
+    chosen = [bug for bug in BUGS if not names or any(name in bug.name for name in names)]
+    failed, _ = first_failure(None)
+    if failed:
+        print(f"without any bug: {failed}")
+        return 1
+    missed = 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for bug, (failed, seconds) in zip(chosen, pool.map(first_failure, chosen), strict=True):
+            missed += not failed
+            print(f"{'found ' if failed else 'MISSED'}  {bug.name}  ({seconds:.1f} s)  {failed or ''}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} found")
+    return min(missed, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -32,6 +32,11 @@ class Charge:
         self._interrupts = Interrupts(self._controllers)
 
     @property
+    def shown(self) -> bool:
+        """Whether what happens is to be seen on a terminal."""
+        return self._progress.shown
+
+    @property
     def letting_go(self) -> bool:
         """Whether Ctrl-C takes the controllers from whoever uses them."""
         return self._interrupts.letting_go

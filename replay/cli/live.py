@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PAUSE: Final = 0.1
 """Seconds from one picture to the next, at least."""
 
-_FRAME: Final = 5
+_FRAME: Final = 6
 """Lines of the terminal that are not for resources."""
 
 
@@ -72,14 +72,14 @@ class Follower:
     def picture(self, width: int, height: int) -> RenderableType:
         """The run as it stands, for a terminal of that size."""
         with self._lock:
-            return Group(self._heading(), self._resources(width, height), self._footing())
+            return Group("", self._heading(), self._resources(width, height), self._footing())
 
     def _heading(self) -> Text:
         world = self._world
-        text = Text(world.exp_id, style="bold") + Text(f"  {world.run_id}", style="dim")
+        text = Text(no_wrap=True, overflow="ellipsis").append(world.exp_id, style="bold")
         if world.start and not world.closed:
             text.append(f"  {words.duration(max(0, time.time_ns() - world.start))}")
-        return text
+        return text.append(f"  {world.run_id}", style="dim")
 
     def _resources(self, width: int, height: int) -> RenderableType:
         if len(self._world.resources) > height - _FRAME:
@@ -102,10 +102,13 @@ class Progress:
     Args:
         console: where to.
         quiet: show nothing at all.
+
+    Attributes:
+        shown: whether there is anything to be seen.
     """
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
-        self._shown = console.is_interactive and console.file.isatty() and not quiet
+        self.shown = console.is_interactive and console.file.isatty() and not quiet
         self._console = console
         # What the script prints must stay on its own stream if that is not this terminal.
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=sys.stdout.isatty())
@@ -129,7 +132,7 @@ class Progress:
 
     def watch(self, run_dir: Path) -> None:
         """Show this run from now on."""
-        if not self._shown:
+        if not self.shown:
             return
         begun = self._follower is not None
         self._follower = Follower(run_dir, self._changed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
+from rich.table import Table
 from rich.text import Text
 
 import eventlog
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rich.table import Table
-
     from engine.core import events
+    from engine.core.world import World
     from replay.cli.runs import Reading, Run
     from replay.state import Moment
 
+
+_NARROW: Final = 90
+"""With fewer columns, a list has no times."""
 
 # --- ls -----------------------------------------------------------------------------------------------------------
 
@@ -54,7 +57,7 @@ def ls(home: Path, as_json: bool) -> None:
     if as_json:
         click.echo(words.to_json([_listed_json(entry) for entry in listed]))
     elif listed:
-        screen.stdout().print(_list_table(listed))
+        screen.put(_list_table(listed, screen.width()))
     else:
         say(f"there is no run below {home} yet; netreel run SCRIPT makes one")
 
@@ -72,19 +75,19 @@ def _list(run: Run) -> _Listed:
         return _Listed(run, None, (error.strerror or str(error)).lower())
 
 
-def _list_table(listed: list[_Listed]) -> Table:
-    table = screen.grid("RUN", "EXPERIMENT", "STATE", "STARTED", "TOOK", "RESOURCES")
+def _list_table(listed: list[_Listed], width: int) -> Table:
+    table = screen.grid("RUN", "EXPERIMENT", "STATE", *([] if width < _NARROW else ["STARTED", "TOOK"]), "RESOURCES")
     for entry in listed:
-        table.add_row(entry.run.run_id, entry.run.exp_id, *_list_cells(entry))
+        table.add_row(entry.run.short_id, entry.run.exp_id, *_list_cells(entry, width))
     return table
 
 
-def _list_cells(entry: _Listed) -> list[Text]:
+def _list_cells(entry: _Listed, width: int) -> list[Text]:
     if entry.reading is None:
         return [Text(entry.problem, style="red")]
     world = entry.reading.world
-    took = words.duration(entry.reading.took)
-    return [screen.charge(entry.reading), Text(screen.moment(world.start)), Text(took), screen.counts(world)]
+    times = [Text(screen.moment(world.start)), Text(words.duration(entry.reading.took))]
+    return [screen.charge(entry.reading), *([] if width < _NARROW else times), screen.counts(world)]
 
 
 def _listed_json(entry: _Listed) -> dict[str, Any]:
@@ -94,6 +97,14 @@ def _listed_json(entry: _Listed) -> dict[str, Any]:
 
 
 # --- show ---------------------------------------------------------------------------------------------------------
+
+
+_COMMANDS: Final = {
+    "over": [("log", "what happened"), ("check", "whether all of it was allowed")],
+    "running": [("log -f", "what happens")],
+    "gone": [("reconnect", "go on with it"), ("release", "undo what it left"), ("log", "what happened")],
+}
+"""What can be done next, by who is in charge."""
 
 
 @click.command(
@@ -109,13 +120,8 @@ def show(run: str, home: Path, as_json: bool) -> None:
     if as_json:
         click.echo(words.to_json(reading.to_dict()))
         return
-    console = screen.stdout()
-    console.print(screen.heading(reading), "", screen.resources(reading.world, console.width), sep="\n")
-    for line in _remarks(reading):
-        console.print(line)
-    console.print()
-    for command, what in _advice(reading, home):
-        console.print(Text(f"{command:<{_widest(reading, home)}}  ") + Text(what, style="dim"))
+    table = screen.resources(reading.world, screen.width())
+    screen.put(screen.heading(reading), "", table, *_remarks(reading), "", _advice(reading, home))
 
 
 def _remarks(reading: Reading) -> Iterator[Text]:
@@ -125,21 +131,12 @@ def _remarks(reading: Reading) -> Iterator[Text]:
         yield Text(f"\n{reading.torn}", style="yellow")
 
 
-def _advice(reading: Reading, home: Path) -> list[tuple[str, str]]:
+def _advice(reading: Reading, home: Path) -> Table:
     name = reading.run.called(home)
-    if reading.charge == "over":
-        return [(f"netreel log {name}", "what happened"), (f"netreel check {name}", "whether all of it was allowed")]
-    if reading.charge == "running":
-        return [(f"netreel log -f {name}", "what happens")]
-    return [
-        (f"netreel reconnect {name}", "go on with it"),
-        (f"netreel release {name}", "undo what it left"),
-        (f"netreel log {name}", "what happened"),
-    ]
-
-
-def _widest(reading: Reading, home: Path) -> int:
-    return max(len(command) for command, _ in _advice(reading, home))
+    table = Table.grid(padding=(0, 2))
+    for command, what in _COMMANDS[reading.charge]:
+        table.add_row(f"netreel {command} {name}", Text(what, style="dim"))
+    return table
 
 
 # --- state --------------------------------------------------------------------------------------------------------
@@ -161,14 +158,16 @@ def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
     if as_json:
         click.echo(words.to_json(view(world).to_dict()))
         return
-    console = screen.stdout()
     after = words.duration(world.time - world.start)
-    console.print(Text(f"{found.run_id} after event {world.seq}, {after} from its start", style="bold"))
-    console.print(screen.resources(world, console.width))
+    heading = Text(f"{found.run_id} after event {world.seq}, {after} from its start", style="bold")
+    screen.put(heading, screen.resources(world, screen.width()), *_pending(world))
+
+
+def _pending(world: World) -> Iterator[str]:
     for timer in view(world).timers:
-        console.print(f"#{timer.guid} is to {timer.step} at {timer.due:%H:%M:%S.%f}")
+        yield f"#{timer.guid} is to {timer.step} at {timer.due:%H:%M:%S.%f}"
     for number, task in world.tasks.items():
-        console.print(f"task {number}: {task.state}, due {screen.moment(task.due)}")
+        yield f"task {number} is {task.state}, due {screen.moment(task.due)}"
 
 
 def _moment(text: str) -> Moment:

@@ -128,7 +128,9 @@ def _whose(error: OSError) -> str:
 
 def say(message: str) -> None:
     """One line for the person at the terminal, on standard error."""
-    click.echo(f"netreel: {message}", err=True)
+    # Not click's echo: a live view on the same terminal replaces this stream, to print above itself.
+    sys.stderr.write(f"netreel: {message}\n")
+    sys.stderr.flush()
 
 
 # --- options ------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from engine.core.errors import ExperimentError
 from engine.core.states import ENDS, ResourceState, Step
 from replay.cli import runs, screen, scripts, words
 from replay.cli.charge import Charge
-from replay.cli.program import FAILED, INTERRUPTED, Refused, common, say
+from replay.cli.program import FAILED, Refused, common, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,17 +64,25 @@ def _tell(reading: Reading, home: Path) -> None:
     """How a run ended: always if there is something to do about it, else only to somebody who is there."""
     name, world = reading.run.called(home), reading.world
     if reading.charge != "over":
-        say(f"{world.exp_id} {_left(world)}; to come back: netreel reconnect {name}")
+        say(f"{world.exp_id} {_left(world, name)}")
     elif world.aborted:
-        say(f"{world.exp_id} {words.how_it_ended(world)}; look at it: netreel show {name}")
+        say(f"{world.exp_id} failed because of {words.abortion(world)}; look at it: netreel show {name}")
     elif sys.stderr.isatty():
         took = words.duration(world.time - world.start)
-        say(f"{world.exp_id} is done after {took}; look at it: netreel show {name}")
+        say(f"{world.exp_id} is released after {took}; look at it: netreel show {name}")
 
 
-def _left(world: World) -> str:
-    going_on = any(resource.state not in ENDS for resource in world.resources.values())
-    return "goes on without its controller" if going_on else "has ended, and is not released"
+def _left(world: World, name: str) -> str:
+    failed = f"failed because of {words.abortion(world)}, and " if world.aborted else ""
+    if any(_will_end(world, resource) for resource in world.resources.values()):
+        return f"{failed}goes on without its controller; to come back: netreel reconnect {name}"
+    return f"{failed}is not released; to do so: netreel release {name}"
+
+
+def _will_end(world: World, resource: Resource) -> bool:
+    """Whether an end of its own is still to come: of what is started by its type's code, as a command is."""
+    begun = resource.group is not None or resource.state is ResourceState.STARTED
+    return begun and resource.state not in ENDS and Step.START in world.types[resource.rtype].hooks
 
 
 # --- reconnect ----------------------------------------------------------------------------------------------------
@@ -102,9 +110,8 @@ def reconnect(run: str, releases: bool, quiet: bool, home: Path, as_json: bool) 
     _tell(reading, home)
     if as_json:
         click.echo(words.to_json(reading.to_dict()))
-    elif status != INTERRUPTED:
-        console = screen.stdout()
-        console.print(screen.resources(reading.world, console.width))
+    elif not charge.shown:
+        screen.put(screen.resources(reading.world, screen.width()))
     return status or (FAILED if reading.world.aborted else 0)
 
 
@@ -113,12 +120,6 @@ def _go_on(run: Run, *, releases: bool) -> int:
     world = runs.read(run).world
     ec.wait_finished([resource.guid for resource in world.resources.values() if _will_end(world, resource)])
     return _release(ec) if releases else 0
-
-
-def _will_end(world: World, resource: Resource) -> bool:
-    """Whether an end of its own is to be expected: of what is started by its type's code, as a command is."""
-    begun = resource.group is not None or resource.state is ResourceState.STARTED
-    return begun and Step.START in world.types[resource.rtype].hooks
 
 
 def _take_over(run: Run) -> ExperimentController:

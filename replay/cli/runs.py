@@ -39,13 +39,18 @@ class Run:
         """The name of its experiment."""
         return self.path.parent.name
 
+    @property
+    def short_id(self) -> str:
+        """The last part of its id, which tells it from others well enough for people."""
+        return self.run_id.rpartition("-")[2]
+
     def to_dict(self) -> dict[str, Any]:
         """Which run it is, for JSON."""
         return {"run_id": self.run_id, "exp_id": self.exp_id, "directory": str(self.path)}
 
     def called(self, home: Path) -> str:
         """How to name it on a command line: by the last part of its id if it is below `home`."""
-        return self.run_id.rpartition("-")[2] if self.path.parent.parent == home else str(self.path)
+        return self.short_id if self.path.parent.parent == home else str(self.path)
 
 
 # --- which runs there are ---------------------------------------------------------------------------------------
@@ -127,11 +132,7 @@ def _of_experiment(runs: list[Run], text: str) -> list[Run]:
 
 
 def _beginning_with(runs: list[Run], text: str) -> list[Run]:
-    return [run for run in runs if text and (run.run_id.startswith(text) or _last_part(run).startswith(text))]
-
-
-def _last_part(run: Run) -> str:
-    return run.run_id.rpartition("-")[2]
+    return [run for run in runs if text and (run.run_id.startswith(text) or run.short_id.startswith(text))]
 
 
 def _only(matches: list[Run], text: str, home: Path) -> Run:

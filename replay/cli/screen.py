@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,8 @@ from replay.cli import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.console import RenderableType
 
     from engine.core.world import Resource, World
     from replay.cli.runs import Reading
@@ -34,6 +37,23 @@ def stderr() -> Console:
     return _console(stderr=True)
 
 
+def put(*parts: RenderableType) -> None:
+    """Write to standard output, one below the other. In a pipe no line ends in blanks."""
+    console = stdout()
+    if console.file.isatty():
+        console.print(*parts, sep="\n")
+        return
+    with console.capture() as capture:
+        console.print(*parts, sep="\n")
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip(), color=True)
+
+
+def width() -> int:
+    """Columns of standard output."""
+    return stdout().width
+
+
 def _console(*, stderr: bool) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() else _UNCUT
@@ -41,7 +61,7 @@ def _console(*, stderr: bool) -> Console:
 
 
 def grid(*headings: str) -> Table:
-    """A table without lines. Its columns are as wide as they need; its last one takes what is left."""
+    """A table without lines. Its columns are as wide as they need; its last one gets what is left."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for heading in headings[:-1]:
         table.add_column(heading, no_wrap=True, overflow="ellipsis")
@@ -69,8 +89,8 @@ def charge(reading: Reading) -> Text:
     if reading.charge == "over":
         return Text("over") + aborted
     if reading.holder is None:
-        return Text("its controller is gone", style="yellow") + aborted
-    return Text(f"running under pid {reading.holder.get('pid')}", style="green") + aborted
+        return Text("controller gone", style="yellow") + aborted
+    return Text(f"running, pid {reading.holder.get('pid')}", style="green") + aborted
 
 
 def heading(reading: Reading) -> Text:
@@ -100,10 +120,10 @@ def resources(world: World, width: int) -> Table:
     """
     table = _resource_table(width)
     for resource in world.resources.values():
-        table.add_row(*_cells(world, resource, width), Text(words.label(resource), no_wrap=True, overflow="ellipsis"))
-        note = words.note(world, resource)
-        if note:
-            table.add_row(*[""] * (len(table.columns) - 1), Text(note, style="dim"))
+        table.add_row(*_cells(world, resource, width), _cut(Text(words.label(resource))))
+        waiting = words.waiting(world, resource)
+        if waiting:
+            table.add_row(*[""] * (len(table.columns) - 1), Text(waiting, style="dim"))
     return table
 
 
@@ -111,13 +131,18 @@ def resource_lines(world: World, width: int) -> Table:
     """Exactly one line for each resource; see `resources`."""
     table = _resource_table(width)
     for resource in world.resources.values():
-        text, note = words.label(resource), words.note(world, resource)
+        text, note = words.label(resource), words.failure(resource) or words.waiting(world, resource)
         what = Text(words.one_line(text, 32) if note else text)
         if note:
-            what.append(f"  {note}", style="dim")
-        what.no_wrap, what.overflow = True, "ellipsis"
-        table.add_row(*_cells(world, resource, width), what)
+            what.append(f"  {words.one_line(note, 200)}", style="dim")
+        table.add_row(*_cells(world, resource, width), _cut(what))
     return table
+
+
+def _cut(text: Text) -> Text:
+    """A text that is cut, not wrapped, where there is no room for it."""
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
 
 
 def _resource_table(width: int) -> Table:
@@ -135,8 +160,9 @@ def _cells(world: World, resource: Resource, width: int) -> list[Text]:
 
 def failures(world: World) -> Iterable[Text]:
     """Each failure, with all that is known of it."""
-    for resource, message in words.failures(world):
-        yield Text(f"{describe(resource)}: ", style="bold red") + Text(message)
+    for resource in world.resources.values():
+        if resource.error is not None:
+            yield Text(f"{describe(resource)}: ", style="bold red") + Text(words.failure(resource))
 
 
 def moment(nanoseconds: int) -> str:

@@ -84,27 +84,17 @@ def label(resource: Resource) -> str:
     return next((one_line(text) for text in texts if isinstance(text, str) and text), "")
 
 
-def note(world: World, resource: Resource) -> str:
-    """Why it failed, or what it waits for; empty if there is nothing to say."""
-    if resource.error is not None:
-        return one_line(str(resource.error["message"]), 200)
-    if _just_runs(resource):
+def waiting(world: World, resource: Resource) -> str:
+    """What it waits for; empty if it waits for nothing."""
+    undisturbed = resource.attempt is None and not resource.releasing
+    if resource.state is ResourceState.STARTED and undisturbed and plan.going_on(resource) is None:
         return ""
     return "; ".join(story.waiting_for(world, resource.guid))
 
 
-def _just_runs(resource: Resource) -> bool:
-    undisturbed = resource.attempt is None and not resource.releasing
-    return resource.state is ResourceState.STARTED and undisturbed and plan.going_on(resource) is None
-
-
-def failures(world: World) -> list[tuple[Resource, str]]:
-    """The resources that failed, or whose release did, each with all of what is known of why."""
-    return [
-        (resource, str(resource.error["message"]))
-        for resource in world.resources.values()
-        if resource.error is not None
-    ]
+def failure(resource: Resource) -> str:
+    """Why it failed, or why its release did; empty if nothing did."""
+    return "" if resource.error is None else str(resource.error["message"])
 
 
 def counts(world: World) -> dict[ResourceState, int]:
@@ -115,15 +105,10 @@ def counts(world: World) -> dict[ResourceState, int]:
     return {state: number for state, number in found.items() if number}
 
 
-def how_it_ended(world: World) -> str:
-    """What has become of an experiment, in words."""
-    if world.aborted:
-        resource = world.resources[world.aborted_by[0]]
-        why = f": {resource.error['message']}" if resource.error else ""
-        return f"failed because of {describe(resource)}{one_line(why, 200)}"
-    if not world.resources:
-        return "nothing was in it"
-    return "done" if world.closed else "not released yet"
+def abortion(world: World) -> str:
+    """Which failure has aborted an experiment."""
+    resource = world.resources[world.aborted_by[0]]
+    return f"{describe(resource)}: {one_line(failure(resource), 200)}"
 
 
 # --- events -----------------------------------------------------------------------------------------------------

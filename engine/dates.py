@@ -19,6 +19,7 @@ NS: Final = 1_000_000_000
 Duration = str | float | timedelta
 Date = str | float | timedelta | datetime
 
+_MAX: Final = 2**63 - 1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS: Final = {"h": 3600 * NS, "m": 60 * NS, "s": NS, "ms": NS // 1000, "us": NS // 1_000_000, "ns": 1}
 _TERM: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|us|ns|s)")
@@ -39,9 +40,22 @@ def to_ns(duration: Duration) -> int:
     elif isinstance(duration, bool) or not isinstance(duration, int | float) or not math.isfinite(duration):
         raise UsageError(f"{duration!r} is no duration; {_HELP}")
     else:
-        nanoseconds = round(duration * NS)
+        nanoseconds = _whole(duration * NS, duration)
     if nanoseconds < 0:
         raise UsageError(f"{duration!r} is negative; {_HELP}")
+    return _bounded(nanoseconds, duration)
+
+
+def _whole(nanoseconds: float, given: object) -> int:
+    if not math.isfinite(nanoseconds):
+        raise UsageError(f"{given!r} is too long; {_HELP}")
+    return round(nanoseconds)
+
+
+def _bounded(nanoseconds: int, given: object) -> int:
+    """What the log has room for: some 290 years from 1970, in either direction."""
+    if not -_MAX <= nanoseconds <= _MAX:
+        raise UsageError(f"{given!r} is more than 290 years away, which is more than can be recorded")
     return nanoseconds
 
 
@@ -49,7 +63,7 @@ def _read(text: str) -> int:
     terms = _TERM.findall(text)
     if not terms or "".join(number + unit for number, unit in terms) != text:
         raise UsageError(f"{text!r} is no duration; {_HELP}")
-    return sum(round(float(number) * _UNITS[unit]) for number, unit in terms)
+    return sum(_whole(float(number) * _UNITS[unit], text) for number, unit in terms)
 
 
 def to_due(date: Date, now: int) -> int:
@@ -72,8 +86,16 @@ def to_due(date: Date, now: int) -> int:
 
 
 def from_datetime(moment: datetime) -> int:
-    """A datetime in ns since 1970, exactly; a naive one is local time."""
-    return (moment.astimezone() - _EPOCH) // timedelta(microseconds=1) * 1000
+    """A datetime in ns since 1970, exactly; a naive one is local time.
+
+    Raises:
+        UsageError: it is too far away to be recorded.
+    """
+    try:
+        aware = moment.astimezone()
+    except (OverflowError, ValueError):  # at either end of the years that there are
+        aware = moment.replace(tzinfo=UTC)
+    return _bounded((aware - _EPOCH) // timedelta(microseconds=1) * 1000, moment.isoformat())
 
 
 def to_datetime(nanoseconds: int) -> datetime:

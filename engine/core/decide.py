@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     from engine.core.world import Link, TypeInfo
 
+_LAST_GUID: Final = 2**63 - 1
+"""What the log has room for."""
+
 _READY: Final = (
     ResourceState.NEW,
     ResourceState.DISCOVERED,
@@ -68,6 +71,12 @@ def describe(resource: Resource) -> str:
     return f"#{resource.guid} {resource.rtype}"
 
 
+def _standing(resource: Resource) -> str:
+    """Its state, or that it is on its way out."""
+    on_its_way = resource.releasing and resource.state is not ResourceState.RELEASED
+    return "being released" if on_its_way else resource.state.name
+
+
 # --- the description --------------------------------------------------------------------------------------------
 
 
@@ -107,8 +116,8 @@ def register(
 
 def _free_number(world: World, guid: int | None) -> int:
     number = world.last_guid + 1 if guid is None else guid
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise BadState(f"a guid is a whole number from 1 on, not {guid!r}")
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= _LAST_GUID:
+        raise BadState(f"a guid is a whole number from 1 to {_LAST_GUID}, not {number!r}")
     if number in world.resources:
         raise BadState(f"guid {number} is taken by {describe(world.resources[number])}; leave it out to get a free one")
     return number
@@ -133,8 +142,7 @@ def _check_connection(world: World, types: Mapping[str, TypeInfo], one: Resource
         raise BadConnection(f"{describe(one)} cannot be connected to itself")
     for mine, other in ((one, two), (two, one)):
         if mine.state in FINAL or mine.releasing:
-            how = mine.state.name if mine.state in FINAL else "being released"
-            raise BadConnection(f"{describe(mine)} is {how} and takes no more connections")
+            raise BadConnection(f"{describe(mine)} is {_standing(mine)} and takes no more connections")
         for link in links_to(types, mine, other):
             _check_room(world, mine, other, link)
     _check_accepted(types, one, two)
@@ -252,8 +260,7 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
         if resource.group is not None:
             raise BadState(f"{describe(resource)} is deployed already, in group {resource.group}")
         if ResourceState.STARTED in resource.times or resource.state in FINAL or resource.releasing:
-            how = "being released" if resource.releasing else resource.state.name
-            raise BadState(f"{describe(resource)} is {how} and cannot be deployed")
+            raise BadState(f"{describe(resource)} is {_standing(resource)} and cannot be deployed")
     return wanted
 
 
@@ -282,7 +289,7 @@ def request_step(world: World, guid: int, step: Step) -> list[events.Event]:
     if step is not Step.STOP:
         check_not_aborted(world)
     if resource.releasing:
-        raise BadState(f"{describe(resource)} is being released")
+        raise BadState(f"{describe(resource)} is {_standing(resource)}: nothing else can be done with it any more")
     if resource.attempt is not None:
         raise BadState(f"{describe(resource)} is busy with {resource.attempt.step}")
     if step not in TRANSITIONS[resource.state]:

@@ -47,6 +47,8 @@ def _in_words(world: World, condition: Condition) -> str:
     if condition.met_at is not None:
         return f"{condition.delay / _NS:g} s are to go by"
     missing = [guid for guid in condition.on if not world.resources[guid].has_reached(condition.state)]
+    if condition.origin == "group":  # it goes on without those that were released
+        missing = [guid for guid in missing if world.resources[guid].state is not ResourceState.RELEASED]
     names = ", ".join(f"{describe(world.resources[guid])} ({world.resources[guid].state.name})" for guid in missing[:5])
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     whose = "of its group " if condition.origin == "group" else ""

@@ -1,0 +1,114 @@
+"""What a resource waits for, in words."""
+
+import pytest
+
+from engine.core import story
+from engine.core.states import ResourceState as State
+from tests.engine.core.lab import DEPLOY, START, STOP, Lab, link
+
+
+@pytest.fixture
+def lab():
+    return Lab()
+
+
+def why(lab, guid):
+    return story.waiting_for(lab.world, guid)
+
+
+def test_nobody_has_deployed_it(lab):
+    assert why(lab, lab.add()) == ["nobody has deployed it"]
+
+
+def test_a_step_is_under_way(lab):
+    one = lab.add("provision")
+    lab.deploy()
+    assert why(lab, one) == ["its provision is under way"]
+
+
+def test_others_are_awaited(lab):
+    one, two = lab.add("provision"), lab.add("start")
+    lab.when(two, DEPLOY, one, State.READY)
+    lab.when(two, DEPLOY, one, State.RESERVED)
+    lab.when(two, START, one, State.STARTED)
+    lab.deploy(barrier=False)
+    assert why(lab, two) == ["before its discover, #1 provision (RESERVED) is to be READY"]
+
+
+def test_of_many_five_are_named(lab):
+    ones = [lab.add("provision") for _ in range(7)]
+    two = lab.add("start")
+    lab.when(two, START, ones, State.STARTED)
+    lab.deploy(barrier=False)
+    named = ", ".join(f"#{one} provision (RESERVED)" for one in ones[:5])
+    assert why(lab, two) == [f"before its start, {named} and 2 more is to be STARTED"]
+
+
+def test_a_delay_is_to_go_by(lab):
+    one, two = lab.add("start"), lab.add("start")
+    lab.when(two, START, one, State.STARTED, 1.5)
+    lab.deploy()
+    lab.done(one)
+    assert why(lab, two) == ["before its start, 1.5 s are to go by"]
+
+
+def test_the_rest_of_its_group_is_awaited(lab):
+    one, two, three = lab.add("provision"), lab.add("start"), lab.add("provision")
+    lab.deploy()
+    lab.release(three)
+    lab.done(three)
+    assert why(lab, two) == ["before its start, #1 provision (RESERVED) of its group is to be READY"]
+
+
+def test_the_experiment_was_aborted(lab):
+    one, two = lab.add("start"), lab.add("provision")
+    lab.deploy()
+    lab.done(two)
+    lab.fail(one)
+    assert why(lab, two) == ["it runs until it ends or is stopped"]
+
+
+def test_an_abort_holds_it_where_it_is(lab):
+    one, two = lab.add("deploy"), lab.add("start")
+    lab.deploy()
+    lab.fail(one)
+    assert why(lab, two) == ["the experiment was aborted"]
+
+
+def test_it_runs_until_it_is_told_otherwise(lab):
+    one, two = lab.add("start"), lab.add("start")
+    lab.when(two, STOP, one, State.STOPPED)
+    lab.deploy()
+    lab.done(one, two)
+    assert why(lab, one) == ["it runs until it ends or is stopped"]
+    assert why(lab, two) == ["before its stop, #1 start (STARTED) is to be STOPPED"]
+
+
+def test_nothing_is_awaited_after_an_end(lab):
+    one = lab.add("start")
+    lab.deploy()
+    lab.done(one)
+    lab.ended(one)
+    assert why(lab, one) == []
+
+
+def test_dependents_are_to_be_released_first(lab):
+    lab.type("host")
+    lab.type("app", ("release",), [link("host")])
+    host = lab.add(rtype="host")
+    for _ in range(2):
+        lab.add(rtype="app", to=[host])
+    lab.release()
+    assert why(lab, host) == ["2 that depend on it are still to be released"]
+    assert why(lab, 2) == ["its release is under way"]
+
+
+def test_one_line_tells_all(lab):
+    one, two = lab.add("start"), lab.add("start")
+    lab.deploy()
+    lab.done(one)
+    lab.fail(two, "no such file")
+    assert story.tell(lab.world, one) == "#1 start is STARTED: it runs until it ends or is stopped"
+    assert story.tell(lab.world, two) == "#2 start is FAILED: no such file"
+    lab.ended(one)
+    assert story.tell(lab.world, one) == "#1 start is STOPPED"

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _MENTIONS: Final = ("guids", "on", "other", "by")
 """Where the data of an event name other resources."""
 
+_WIDE: Final = 100
+"""From so many columns on, a line has the type of its resource."""
+
+_FULL_WHO: Final = 22
+_SHORT_WHO: Final = 4
 _SHORTEST: Final = 20
 
 
@@ -120,9 +125,10 @@ class Wanted:
 
 
 def _kinds(given: str) -> list[str]:
-    found = [kind for kind in KINDS if given in {kind, kind.partition(".")[0]}]
+    words_of = {kind: {kind, kind.partition(".")[0]} for kind in KINDS}
+    found = [kind for kind, names in words_of.items() if given in names]
     if not found:
-        raise Refused(f"there is no kind of event {given!r}; {nearest(given, KINDS)}")
+        raise Refused(f"there is no kind of event {given!r}; {nearest(given, set().union(*words_of.values()))}")
     return found
 
 
@@ -184,14 +190,19 @@ class _Lines:
             self._epoch = record.epoch
             yield click.style(f"controller {record.epoch}", bold=True)
         place = f"{record.seq:>6} {(record.time - self.start) / NS:>10.3f}"
-        who = f"#{record.guid} {self._types.get(record.guid, '')}" if record.guid else ""
+        who = f"{self._who(record):<{_FULL_WHO if self._width >= _WIDE else _SHORT_WHO}}"
         cause = f"  ← {record.cause}" if record.cause else ""
-        left = self._width - len(f"{place}  {record.kind:<20}  {who:<22}  {cause}")
+        left = self._width - len(f"{place}  {record.kind:<20}  {who}  {cause}")
         what = words.one_line(words.in_words(record), max(_SHORTEST, left))
         yield (
             f"{click.style(place, dim=True)}  {click.style(f'{record.kind:<20}', fg=_colour(record.kind))}"
-            f"  {who:<22}  {what}{click.style(cause, dim=True)}"
+            f"  {who}  {what}{click.style(cause, dim=True)}"
         ).rstrip()
+
+    def _who(self, record: eventlog.Event) -> str:
+        if not record.guid:
+            return ""
+        return f"#{record.guid} {self._types.get(record.guid, '')}" if self._width >= _WIDE else f"#{record.guid}"
 
 
 def _colour(kind: str) -> str | None:

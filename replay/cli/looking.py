@@ -115,7 +115,7 @@ Example:
 @click.argument("run")
 @common
 def show(run: str, home: Path, as_json: bool) -> None:
-    """Show how a run stands, what its resources wait for, and what can be done."""
+    """Show how a run stands, and what can be done."""
     reading = runs.read(runs.find(home, run))
     if as_json:
         click.echo(words.to_json(reading.to_dict()))
@@ -152,7 +152,10 @@ Example:
 @click.option("--at", "at", help="A seq, a time from the start such as 12.5s, or a date such as 2030-01-31T12:00:00.")
 @common
 def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
-    """Show an experiment as it stood at any moment; by default at the end of its log."""
+    """Show an experiment as it stood at any moment.
+
+    By default, that is the end of its log.
+    """
     found = runs.find(home, run)
     world = runs.read(found, None if at is None else _moment(at)).world
     if as_json:
@@ -195,7 +198,10 @@ Example:
 @click.argument("run")
 @common
 def check(run: str, home: Path, as_json: bool) -> int:
-    """Audit a log: was everything that happened allowed? Exit status 1 if something was not."""
+    """Audit a log: was all that happened allowed?
+
+    If something was not, the exit status is 1.
+    """
     found = runs.find(home, run)
     counted: list[int] = []
     with eventlog.open(found.path) as log:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 import click
 
-from engine.core.errors import ExperimentError
+from engine.core.errors import ExperimentError, nearest
 from eventlog import LogError
 
 if TYPE_CHECKING:
@@ -66,16 +66,28 @@ class Program(click.Group):
         command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is meant.
+
+        Raises:
+            Refused: there is none of that name.
+        """
+        if args[0] not in _MODULES and not args[0].startswith("-"):
+            raise Refused(f"there is no command {args[0]!r}; {nearest(args[0], _MODULES)}")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. What the log, the engine and the system refuse gets one line; see `Refused`."""
         try:
             return super().invoke(ctx)
-        except (LogError, ExperimentError, OSError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
+        except BrokenPipeError:
+            raise
+        except (Refused, LogError, ExperimentError, OSError) as error:
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
-            raise Refused(_in_words(error)) from error
+            raise error if isinstance(error, Refused) else Refused(_in_words(error)) from error
 
     def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run the program, and exit with its status. Click's own way would tell an error in three lines."""
@@ -95,6 +107,9 @@ class Program(click.Group):
 
 
 def _tell(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
     hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f" See {error.ctx.command_path} --help."

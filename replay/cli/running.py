@@ -42,10 +42,11 @@ Example:
 @_quiet
 @common
 def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: bool) -> int:
-    """Run a Python script that describes experiments, and show on a terminal what they do.
+    """Run a Python script that describes experiments.
 
-    Ctrl-C lets go of them: what runs goes on, and reconnect comes back to it. A second Ctrl-C within a second releases
-    everything. With --json, what the script prints goes to standard error.
+    On a terminal, what they do is shown meanwhile. Ctrl-C lets go of them: what runs goes on, and reconnect comes back
+    to it. A second Ctrl-C within a second releases everything. With --json, what the script prints goes to standard
+    error.
     """
     scripts.check(script)
     os.environ["NETREEL_HOME"] = str(home)
@@ -99,9 +100,10 @@ Example:
 @_quiet
 @common
 def reconnect(run: str, releases: bool, quiet: bool, home: Path, as_json: bool) -> int:
-    """Take over a run whose controller is gone, and wait until everything in it has ended.
+    """Take over a run, and wait until everything in it has ended.
 
-    Then the run is left as it is, unless --release is given. Ctrl-C lets go of it again.
+    Its controller must be gone. In the end the run is left as it is, unless --release is given. Ctrl-C lets go of it
+    again.
     """
     found = runs.find(home, run)
     charge = Charge(quiet=quiet)
@@ -154,9 +156,9 @@ Example:
 @_quiet
 @common
 def release(run: str, quiet: bool, home: Path, as_json: bool) -> int:
-    """Take over a run whose controller is gone, release everything in it, and close it.
+    """Take over a run, release everything in it, and close it.
 
-    A run that is over is left alone; that is no error.
+    Its controller must be gone. A run that is over is left alone; that is no error.
     """
     found = runs.find(home, run)
     before = runs.read(found)

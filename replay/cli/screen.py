@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.core.decide import describe
+from engine.core.states import ResourceState
 from engine.dates import to_datetime
 from replay.cli import words
 
@@ -70,14 +71,20 @@ def grid(*headings: str) -> Table:
 
 
 def state(resource: Resource) -> Text:
-    """The state of a resource in its colour."""
-    return Text(resource.state.name, style=words.STYLES[resource.state])
+    """The state of a resource in its colour; that of one that failed stays red after its release."""
+    style = words.STYLES[resource.state] if resource.error is None else "red"
+    return Text(resource.state.name, style=style)
 
 
 def counts(world: World) -> Text:
-    """How many resources are in each state."""
+    """How many resources are in each state, and how many of those that were released had failed."""
     parts = [Text(f"{number} {state.name}", style=words.STYLES[state]) for state, number in words.counts(world).items()]
-    return Text(", ").join(parts) if parts else Text("none", style="dim")
+    failed = sum(
+        ResourceState.FAILED in each.times and each.state is ResourceState.RELEASED for each in world.resources.values()
+    )
+    if failed:
+        parts.append(Text(f"{failed} of them had failed", style="red"))
+    return cut(Text(", ").join(parts) if parts else Text("none", style="dim"))
 
 
 # --- a run ------------------------------------------------------------------------------------------------------
@@ -120,7 +127,7 @@ def resources(world: World, width: int) -> Table:
     """
     table = _resource_table(width)
     for resource in world.resources.values():
-        table.add_row(*_cells(world, resource, width), _cut(Text(words.label(resource))))
+        table.add_row(*_cells(world, resource, width), cut(Text(words.label(resource))))
         waiting = words.waiting(world, resource)
         if waiting:
             table.add_row(*[""] * (len(table.columns) - 1), Text(waiting, style="dim"))
@@ -135,11 +142,11 @@ def resource_lines(world: World, width: int) -> Table:
         what = Text(words.one_line(text, 32) if note else text)
         if note:
             what.append(f"  {words.one_line(note, 200)}", style="dim")
-        table.add_row(*_cells(world, resource, width), _cut(what))
+        table.add_row(*_cells(world, resource, width), cut(what))
     return table
 
 
-def _cut(text: Text) -> Text:
+def cut(text: Text) -> Text:
     """A text that is cut, not wrapped, where there is no room for it."""
     text.no_wrap, text.overflow = True, "ellipsis"
     return text

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from engine.core.errors import nearest
-from replay.cli.program import FAILED, Refused, say
+from replay.cli.program import FAILED, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -23,17 +23,17 @@ def check(path: Path) -> None:
         OSError: it cannot be read.
     """
     if not path.exists():
-        siblings = [entry.name for entry in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise Refused(f"there is no script {path.absolute()}; {nearest(path.name, siblings)}")
+        siblings = sorted(entry.name for entry in path.absolute().parent.glob("*.py"))
+        hint = f"; {nearest(path.name, siblings)}" if siblings else ""
+        raise Refused(f"there is no script {path.absolute()}{hint}")
     if path.is_dir() or path.suffix != ".py":
         raise Refused(f"{path} is no script; run takes a file of Python, NAME.py")
     try:
         compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except SyntaxError as error:
+        where = f", line {error.lineno}" if error.lineno else ""
         text = f": {error.text.strip()}" if error.text else ""
-        raise Refused(f"{path}, line {error.lineno}: {error.msg}{text}") from error
-    except ValueError as error:
-        raise Refused(f"{path} is no Python: {error}") from error
+        raise Refused(f"{path}{where}: {error.msg}{text}") from error
 
 
 def run(path: Path, arguments: Sequence[str], interrupted: Callable[[], bool]) -> int:
@@ -80,7 +80,7 @@ def _status(error: SystemExit) -> int:
         return 0
     if isinstance(error.code, int):
         return error.code
-    say(str(error.code))
+    sys.stderr.write(f"{error.code}\n")
     return FAILED
 
 
@@ -89,4 +89,4 @@ def _show(error: Exception, path: Path) -> None:
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename != str(path):
         place = place.tb_next
-    sys.excepthook(type(error), error, place or error.__traceback__)
+    sys.excepthook(type(error), error.with_traceback(place or error.__traceback__), None)

@@ -176,7 +176,11 @@ def test_frames_that_changed_places_are_corrupt():
         assert rearranged(name, second, first) == ("corrupt", name, HEADER_LENGTH, seq, True)
 
 
-@pytest.mark.parametrize("source", [SAMPLE.frames(FIRST)[0], OTHER.frames(LAST)[0], OTHER.frames(LAST)[1]])
+@pytest.mark.parametrize(
+    "source",
+    [SAMPLE.frames(FIRST)[0], OTHER.frames(LAST)[0], OTHER.frames(LAST)[1]],
+    ids=["other segment", "other log, same place", "other log"],
+)
 def test_a_frame_of_another_segment_or_log_is_never_read(source: bytes):
     first, second = SAMPLE.frames(LAST)
     end = SAMPLE.starts[LAST]

@@ -209,6 +209,7 @@ report() {
 	set -- $(readlink "$at/started")
 	started=$* command=
 	[ $# -lt 2 ] || ! alive "$1" "$2" "$claim_boot" || command=alive
+	# step: asked
 	end=$(readlink "$at/exit")
 	end=${end#end }
 	# It may have begun and ended since `started` was read.
@@ -273,8 +274,10 @@ leaderless() {
 do_remove() {
 	private
 	running=
-	for at in "$base"/*; do # a supervisor that has recorded the end may still be there for a moment
-		[ -L "$at/claim" ] && report && [ -z "$end" ] && [ -n "$supervisor$command" ] && running="$running ${at##*/}"
+	for at in "$base"/*; do
+		[ -L "$at/claim" ] || continue
+		report # a supervisor that has recorded the end may still be there for a moment
+		[ -n "$end" ] || [ -z "$supervisor$command" ] || running="$running ${at##*/}"
 	done
 	[ -z "$running" ] || fail "$base is not removed, since something of it runs:$running; stop it first"
 	rm -rf "$base"

@@ -89,7 +89,7 @@ KILLED = {
 
 
 def test_every_step_is_a_crash_point():
-    assert set(STEPS) == {*KILLED, "voided"}
+    assert set(STEPS) == {*KILLED, "asked", "voided"}
 
 
 @pytest.mark.parametrize("step", KILLED)
@@ -217,6 +217,18 @@ def test_a_start_that_waits_for_another_one_is_told(lab, gate, background):
     held.open()
     assert first.result(PATIENCE) == second.result(PATIENCE)
     assert settled(lab, lab.launcher()) == Ended(0)
+
+
+def test_a_command_that_begins_and_ends_while_somebody_asks_has_begun(lab, gate, background):
+    supervisor, asking = gate("entitled"), gate("asked")
+    first = background(lab.launcher().start, "a", lab.counted())
+    supervisor.pid()
+    second = background(lab.launcher().start, "a", lab.counted())
+    asking.pid()
+    supervisor.open()
+    assert settled(lab, lab.launcher()) == Ended(0)
+    asking.open()
+    assert first.result(PATIENCE) == second.result(PATIENCE)
 
 
 def test_a_start_that_waits_for_one_whose_supervisor_is_killed_is_told(lab, gate, background):

@@ -135,20 +135,21 @@ _set_seq, _set_time, _set_kind, _set_guid, _set_data, _set_cause, _set_epoch, _s
 )
 
 
-def _restore(
-    seq: int, epoch: int, kind: str, version: int, time: int, guid: int, cause: int, data: dict[str, Any]
-) -> Event:
-    """The same as `Event(...)` in half the time, which is half the time of reading a log."""
-    event = _new(Event)
-    _set_seq(event, seq)
-    _set_time(event, time)
-    _set_kind(event, kind)
-    _set_guid(event, guid)
-    _set_data(event, data)
-    _set_cause(event, cause)
-    _set_epoch(event, epoch)
-    _set_version(event, version)
-    return event
+def _restore(records: list[Any], first: int, epoch: int) -> list[Event]:
+    """The same as `Event(...)` for each, in half the time: what makes an instance frozen is slow to fill."""
+    events = []
+    for seq, (kind, version, time, guid, cause, data) in enumerate(records, first):
+        event = _new(Event)
+        _set_seq(event, seq)
+        _set_time(event, time)
+        _set_kind(event, kind)
+        _set_guid(event, guid)
+        _set_data(event, data)
+        _set_cause(event, cause)
+        _set_epoch(event, epoch)
+        _set_version(event, version)
+        events.append(event)
+    return events
 
 
 def decode(payload: bytes | memoryview, *, first: int, count: int, epoch: int) -> list[Event]:
@@ -158,8 +159,7 @@ def decode(payload: bytes | memoryview, *, first: int, count: int, epoch: int) -
         ValueError: The payload is not what `Encoder.encode` makes of `count` events.
     """
     try:
-        records = msgpack.unpackb(payload, strict_map_key=True)
-        events = [_restore(seq, epoch, *record) for seq, record in enumerate(records, first)]
+        events = _restore(msgpack.unpackb(payload, strict_map_key=True), first, epoch)
     except (TypeError, ValueError, msgpack.exceptions.UnpackException) as error:
         raise ValueError(f"the payload is not an array of events: {error}") from error
     if len(events) != count:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import eventlog
 from engine.core import events
-from engine.core.world import World, apply
+from engine.core.apply import apply
+from engine.core.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,6 +20,7 @@ def run(*args: str, home: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=100,
+        check=False,
     )
 
 

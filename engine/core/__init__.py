@@ -8,7 +8,7 @@ Where to look:
 
 * what may follow READY?                 `states.TRANSITIONS`
 * which events are there?                `events`
-* what does an event change?             `world.apply`
+* what does an event change?             `apply`
 * is this request allowed?               `decide`
 * when is a condition met?               `conditions`
 * what happens next?                     `plan`

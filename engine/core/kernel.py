@@ -11,8 +11,9 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from engine.core import events, messages, plan
+from engine.core.apply import apply
 from engine.core.states import ResourceState, Step
-from engine.core.world import EXPERIMENT, Attempt, Resource, World, apply
+from engine.core.world import EXPERIMENT, Attempt, Resource, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -13,8 +13,9 @@ from rich.text import Text
 
 import eventlog
 from engine import journal
+from engine.core.apply import apply
 from engine.core.errors import ExperimentError
-from engine.core.world import World, apply
+from engine.core.world import World
 from replay.cli import screen, words
 
 if TYPE_CHECKING:

@@ -46,7 +46,9 @@ CONTROLLER = textwrap.dedent("""
 @pytest.mark.slow
 def test_a_full_disk_stops_the_controller_and_nothing_else(tmp_path: Path) -> None:
     """What runs goes on, every call says why nothing is done any more, and a later controller takes over."""
-    done = subprocess.run([sys.executable, "-c", CONTROLLER, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", CONTROLLER, str(tmp_path)], capture_output=True, text=True, timeout=60, check=True
+    )
     *said, run_dir = done.stdout.splitlines()
     assert said == ["WriteFailed FAILED EC_FAILURE", "WriteFailed", "WriteFailed", "WriteFailed"], done.stderr
 

@@ -125,10 +125,10 @@ class Wanted:
 
 
 def _kinds(given: str) -> list[str]:
-    words_of = {kind: {kind, kind.partition(".")[0]} for kind in KINDS}
-    found = [kind for kind, names in words_of.items() if given in names]
+    names_of = {kind: {kind, kind.partition(".")[0]} for kind in KINDS}
+    found = [kind for kind, names in names_of.items() if given in names]
     if not found:
-        raise Refused(f"there is no kind of event {given!r}; {nearest(given, set().union(*words_of.values()))}")
+        raise Refused(f"there is no kind of event {given!r}; {nearest(given, set().union(*names_of.values()))}")
     return found
 
 
@@ -225,7 +225,7 @@ def _verify(run: Run, *, as_json: bool) -> int:
 
 
 def _findings(report: eventlog.Report) -> Iterator[str]:
-    yield f"{report.events} events in {report.segments} segments are intact"
+    yield f"{words.count(report.events, 'event')} in {words.count(report.segments, 'segment')}, all intact"
     for torn in report.dropped:
         yield f"left out earlier: {torn}"
     if report.torn is not None:

@@ -211,8 +211,8 @@ def check(run: str, home: Path, as_json: bool) -> int:
     else:
         for violation in violations:
             click.echo(violation)
-        result = f"{len(violations)} violations" if violations else "all of it was allowed"
-        click.echo(f"{len(counted)} events of {found.run_id} audited: {result}")
+        result = words.count(len(violations), "violation") if violations else "all of it was allowed"
+        click.echo(f"{words.count(len(counted), 'event')} of {found.run_id} audited: {result}")
     return FAILED if violations else 0
 
 

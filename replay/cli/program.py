@@ -5,7 +5,6 @@ The commands are loaded when they are called, so that one that only reads does n
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -83,25 +82,23 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise
+            return _pipe_closed()
         except (Refused, LogError, ExperimentError, OSError) as error:
             if ctx.meta.get(_DEBUG):
                 traceback.print_exc()
             raise error if isinstance(error, Refused) else Refused(_in_words(error)) from error
 
-    def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+    def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> NoReturn:  # type: ignore[override]  # noqa: ARG002 - it has one name, however it was started
         """Run the program, and exit with its status. Click's own way would tell an error in three lines."""
         extra["standalone_mode"] = False
         try:
-            status = super().main(args, prog_name or "netreel", **extra)
+            status = super().main(args, self.name, **extra)
             sys.stdout.flush()
         except click.ClickException as error:
             status = _tell(error)
         except click.Abort:
             status = INTERRUPTED
-        except OSError as error:
-            if error.errno != errno.EPIPE:
-                raise
+        except BrokenPipeError:
             status = _pipe_closed()
         sys.exit(status)
 
@@ -195,6 +192,7 @@ others as in NETREEL_LOG_FOLLOW=1."""
 
 
 @click.group(
+    "netreel",
     cls=Program,
     context_settings={"auto_envvar_prefix": "NETREEL", "help_option_names": ["-h", "--help"]},
     epilog=_EPILOG,

@@ -108,7 +108,7 @@ def heading(reading: Reading) -> Text:
         who = f" on {reading.holder.get('host')} since {reading.holder.get('since')}"
     elif reading.charge == "gone":
         who = f" (it was pid {world.holder.get('pid')} on {world.holder.get('host')})"
-    extent = f"{world.seq} events over {words.duration(world.time - world.start)}"
+    extent = f"{words.count(world.seq, 'event')} over {words.duration(world.time - world.start)}"
     return Text("\n").join(
         [
             Text(world.exp_id, style="bold") + Text(f"  {world.run_id}"),

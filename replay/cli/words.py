@@ -61,6 +61,11 @@ def duration(nanoseconds: int) -> str:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def count(number: int, noun: str) -> str:
+    """So many of them."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def one_line(text: str, longest: int = _LONGEST) -> str:
     """A text on one line, cut if it is long."""
     text = " ".join(text.split())

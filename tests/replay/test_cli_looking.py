@@ -1,0 +1,487 @@
+"""`netreel ls, show, log, state, check` on logs that are written here, event by event, so that every line is known."""
+
+import json
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from click.testing import CliRunner, Result
+
+import eventlog
+from engine import journal
+from engine.core import events
+from engine.core.states import DEPLOYMENT, ResourceState, Step
+from replay.cli import main
+
+START = 1_900_000_000_000_000_000
+SECOND = 1_000_000_000
+HOLDER = {"host": "lab", "pid": 4711, "netreel": "0.1.0"}
+RUN = "20300317T174640.000000Z-aaaa0001"
+
+
+def opened(exp_id="hello", run_id=RUN):
+    return events.ControllerOpened(0, exp_id, run_id, HOLDER)
+
+
+THING = events.TypeDeclared(0, "lab::Thing", ["lab::Thing"], ["start", "stop"], [], {"critical": True}, [], [])
+
+WAITING = [
+    (0, opened()),
+    (0, THING),
+    (0, events.ResourceRegistered(1, "lab::Thing", {"command": "serve"})),
+    (0, events.ResourceRegistered(2, "lab::Thing", {"command": "ask"})),
+    (0, events.ConditionRegistered(0, [2], Step.START, [1], ResourceState.STARTED, 2 * SECOND)),
+    (0, events.GroupDeployed(0, 1, [1, 2], wait_all_ready=True)),
+    (0, events.StepPassed(1, list(DEPLOYMENT))),
+    (0, events.StepPassed(2, list(DEPLOYMENT))),
+    (0.25, events.StepBegun(1, Step.START, "t1")),
+    (0.5, events.StepDone(1, Step.START, {"pid": 99})),
+]
+"""The first one runs, the second one waits."""
+
+FAILED = [
+    *WAITING,
+    (1, events.ResourceFailed(1, {"type": "Failed", "message": "the device is gone"}, 3, 0)),
+    (1, events.ExperimentAborted(0, 1)),
+]
+
+OVER = [
+    *FAILED,
+    (2, events.ReleaseRequested(0, [1, 2])),
+    (2, events.StepPassed(1, [Step.RELEASE])),
+    (2, events.StepPassed(2, [Step.RELEASE])),
+    (2.5, events.RunClosed(0)),
+]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    """Where the runs of a test are kept. Times are told in UTC."""
+    monkeypatch.setenv("NETREEL_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    return tmp_path / "home"
+
+
+def write(home: Path, story=WAITING, exp_id="hello", run_id=RUN) -> Path:
+    """A run of these events, each with its time in seconds from the start. The last one is written by itself."""
+    run_dir = home / exp_id / run_id
+    records = [
+        journal.to_record(events.Entry(seq, START + round(seconds * SECOND), 0, 1, event))
+        for seq, (seconds, event) in enumerate(story, 1)
+    ]
+    with eventlog.FileStore(run_dir).open_writer("a test") as writer:
+        writer.append(records[:-1])
+        writer.append(records[-1:])
+    return run_dir
+
+
+def segment(run_dir: Path) -> Path:
+    return next((run_dir / "log").glob("*.log"))
+
+
+def tear(run_dir: Path) -> None:
+    """Cut the last write short, as a loss of power does."""
+    path = segment(run_dir)
+    path.write_bytes(path.read_bytes()[:-10])
+    (run_dir / "log" / "durable").unlink()
+
+
+def damage(run_dir: Path) -> None:
+    path = segment(run_dir)
+    data = bytearray(path.read_bytes())
+    data[130] ^= 1
+    path.write_bytes(data)
+
+
+def netreel(*args: object) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
+
+
+def lines(*args: object) -> list[str]:
+    """What it answers, where nothing is wrong."""
+    result = netreel(*args)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout.splitlines()
+
+
+def refusal(*args: object) -> str:
+    """The one line by which it refuses."""
+    result = netreel(*args)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("netreel: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr.removeprefix("netreel: ").rstrip("\n")
+
+
+# --- which run --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [RUN, "20300317", "aaaa0001", "aaaa", "hello"])
+def test_a_run_is_named_by_its_id_the_beginning_of_it_or_its_experiment(home, text):
+    write(home)
+    assert lines("show", text)[0] == f"hello  {RUN}"
+
+
+def test_a_run_is_named_by_its_directory_wherever_that_is(home, tmp_path, monkeypatch):
+    run_dir = write(tmp_path / "elsewhere")
+    monkeypatch.chdir(run_dir)
+    assert lines("show", ".") == lines("show", run_dir)
+    assert lines("show", ".")[-1].strip().startswith(f"netreel log {run_dir}")
+
+
+def test_an_experiment_means_its_latest_run(home):
+    write(home)
+    later = "20300318T000000.000000Z-bbbb0001"
+    write(home, [(0, opened(run_id=later))], run_id=later)
+    assert lines("show", "hello")[0] == f"hello  {later}"
+
+
+def test_an_unknown_run_is_refused_with_the_nearest_names(home):
+    write(home)
+    assert refusal("show", "helo") == f"there is no run 'helo' below {home}; did you mean hello?"
+
+
+def test_a_beginning_of_several_runs_is_refused_with_their_names(home):
+    ids = [f"20300317T17464{n}.000000Z-aaaa000{n}" for n in range(7)]
+    for run_id in ids:
+        write(home, [(0, opened(run_id=run_id))], run_id=run_id)
+    message = refusal("show", "aaaa")
+    assert message.startswith(f"'aaaa' may be any of 7 runs below {home}: {ids[6]} (hello), {ids[5]} (hello), ")
+    assert message.endswith(" and 2 more; give more of its id")
+
+
+def test_what_is_no_run_is_refused(home, tmp_path):
+    run_dir = write(home)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full" / "x").mkdir(parents=True)
+    assert refusal("log", tmp_path / "none") == f"there is no directory {tmp_path}/none; netreel ls lists the runs"
+    assert refusal("log", tmp_path / "empty").startswith(f"{tmp_path}/empty is empty; a run is a directory with a log/")
+    assert refusal("log", tmp_path / "full").startswith(f"{tmp_path}/full is no run: there is no log/ in it; ")
+    assert refusal("log", run_dir.parent).endswith(f"did you mean {run_dir}?")
+    assert refusal("log", segment(run_dir)).startswith(f"{segment(run_dir)} is a file; ")
+
+
+def test_a_run_without_an_event_is_refused(home):
+    run_dir = write(home, [])
+    assert refusal("show", "hello").startswith(f"{run_dir} holds no event: ")
+
+
+# --- ls ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_no_runs_says_how_to_make_one(home):
+    result = netreel("ls")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == f"netreel: there is no run below {home} yet; netreel run SCRIPT makes one\n"
+
+
+def test_a_list_has_every_run_also_those_that_cannot_be_read(home):
+    write(home, OVER)
+    write(home, run_id="20300317T174641.000000Z-aaaa0002")
+    damage(write(home, exp_id="bad", run_id="20300317T174642.000000Z-aaaa0003"))
+    write(home, [], exp_id="none", run_id="20300317T174643.000000Z-aaaa0004")
+    (home / "none" / "20300317T174644.000000Z-aaaa0005").mkdir()
+    (home / "none" / "plots").mkdir()
+    assert lines("ls") == [
+        "RUN       EXPERIMENT  STATE            STARTED              TOOK    RESOURCES",
+        "aaaa0005  none        empty",
+        "aaaa0004  none        empty",
+        "aaaa0003  bad         damaged",
+        "aaaa0002  hello       controller gone  2030-03-17 17:46:40  0.50 s  1 READY, 1 STARTED",
+        "aaaa0001  hello       over, aborted    2030-03-17 17:46:40  2.50 s  2 RELEASED, 1 of them had failed",
+    ]
+
+
+def test_a_list_tells_who_is_in_charge(home):
+    run_dir = home / "hello" / RUN
+    with eventlog.FileStore(run_dir).open_writer("a test") as writer:
+        writer.append([journal.to_record(events.Entry(1, START, 0, 1, opened()))])
+        (entry,) = json.loads(netreel("ls", "--json").stdout)
+        assert eventlog.holder(run_dir)["pid"] == entry["pid"]
+        assert entry["state"] == "running"
+        assert f"running, pid {entry['pid']} on " in lines("show", "hello")[1]
+    assert eventlog.holder(run_dir) is None
+
+
+def test_a_list_in_json(home):
+    run_dir = write(home)
+    (home / "hello" / "20300317T174644.000000Z-aaaa0005").mkdir()
+    empty, full = json.loads(netreel("ls", "--json").stdout)
+    assert (empty["state"], empty["problem"]) == ("unreadable", "empty")
+    assert full == {
+        "run_id": RUN,
+        "exp_id": "hello",
+        "directory": str(run_dir),
+        "state": "gone",
+        "aborted": False,
+        "pid": None,
+        "host": None,
+        "started": "2030-03-17T17:46:40+00:00",
+        "seconds": 0.5,
+        "resources": {"READY": 1, "STARTED": 1},
+    }
+
+
+# --- show and state ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_shown_with_what_waits_and_what_can_be_done(home):
+    write(home)
+    assert lines("show", "hello") == [
+        f"hello  {RUN}",
+        "controller gone (it was pid 4711 on lab)",
+        "started 2030-03-17 17:46:40; 10 events over 0.50 s; controller 1",
+        "",
+        "#  STATE    SINCE    EXIT  TYPE        WHAT",
+        "1  STARTED  +0.50 s        lab::Thing  serve",
+        "2  READY    +0.00 s        lab::Thing  ask",
+        "                                       before its start, 2 s are to go by",
+        "",
+        "netreel reconnect aaaa0001  go on with it",
+        "netreel release aaaa0001    undo what it left",
+        "netreel log aaaa0001        what happened",
+    ]
+
+
+def test_a_run_that_is_over_is_shown_with_its_failures(home):
+    write(home, OVER)
+    shown = lines("show", "hello")
+    assert shown[1] == "over, aborted"
+    assert shown[5] == "1  RELEASED  +2.00 s  3     lab::Thing  serve"
+    assert "#1 lab::Thing: the device is gone" in shown
+    assert shown[-1] == "netreel check aaaa0001  whether all of it was allowed"
+
+
+def test_a_log_that_was_cut_short_is_shown_and_it_is_said(home):
+    run_dir = write(home)
+    tear(run_dir)
+    shown = lines("show", "hello")
+    assert shown[2].startswith("started 2030-03-17 17:46:40; 9 events")
+    assert any("the last write was cut short" in line for line in shown)
+    assert "cut short" in json.loads(netreel("show", "hello", "--json").stdout)["torn"]
+
+
+def test_an_experiment_is_shown_as_it_stood(home):
+    write(home, OVER)
+    assert lines("state", "hello", "--at", "10") == [
+        f"{RUN} after event 10, 0.50 s from its start",
+        "#  STATE    SINCE    EXIT  TYPE        WHAT",
+        "1  STARTED  +0.50 s        lab::Thing  serve",
+        "2  READY    +0.00 s        lab::Thing  ask",
+        "                                       before its start, 2 s are to go by",
+        "#2 is to start at 17:46:42.500000",
+    ]
+    assert lines("state", "hello", "--at", "0.75s") == lines("state", "hello", "--at", "10")
+    assert lines("state", "hello", "--at", "2030-03-17T17:46:40.75+00:00") == lines("state", "hello", "--at", "10")
+
+
+def test_a_state_in_json_is_that_of_the_moment(home):
+    write(home, OVER)
+    state = json.loads(netreel("state", "hello", "--at", "10", "--json").stdout)
+    assert (state["seq"], state["closed"], state["resources"]["1"]["state"]) == (10, False, "STARTED")
+
+
+@pytest.mark.parametrize("at", ["soon", "99"])
+def test_a_moment_that_is_none_is_refused(home, at):
+    write(home)
+    assert {"soon": "--at takes a seq, ", "99": "there is no event 99: the log goes from 1 to 10"}[at] in refusal(
+        "state", "hello", "--at", at
+    )
+
+
+# --- log --------------------------------------------------------------------------------------------------------
+
+
+def test_events_are_shown_one_a_line(home):
+    write(home)
+    assert lines("log", "hello") == [
+        "controller 1",
+        "     1      0.000  controller.opened                             by pid 4711 on lab, netreel 0.1.0",
+        "     2      0.000  type.declared                                 lab::Thing",
+        "     3      0.000  resource.registered   #1 lab::Thing           command=serve",
+        "     4      0.000  resource.registered   #2 lab::Thing           command=ask",
+        "     5      0.000  condition.registered                          start of #2 after #1 STARTED + 2 s",
+        "     6      0.000  group.deployed                                group 1: #1 #2",
+        f"     7      0.000  step.passed           #1 lab::Thing           {', '.join(DEPLOYMENT)}",
+        f"     8      0.000  step.passed           #2 lab::Thing           {', '.join(DEPLOYMENT)}",
+        "     9      0.250  step.begun            #1 lab::Thing           start",
+        "    10      0.500  step.done             #1 lab::Thing           start: pid=99",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "seqs"),
+    [
+        (["--kind", "step.begun"], [9]),
+        (["--kind", "step", "--guid", "1"], [7, 9, 10]),
+        (["--guid", "2"], [4, 5, 6, 8]),
+        (["--since", "9"], [9, 10]),
+        (["--since", "0.3s"], [10]),
+        (["--kind", "run", "--kind", "group"], [6]),
+    ],
+)
+def test_events_are_chosen_by_kind_resource_and_time(home, options, seqs):
+    write(home)
+    assert [json.loads(line)["seq"] for line in lines("log", "hello", "--json", *options)] == seqs
+
+
+def test_flags_can_be_set_in_the_environment(home, monkeypatch):
+    write(home)
+    monkeypatch.setenv("NETREEL_LOG_SINCE", "10")
+    monkeypatch.setenv("NETREEL_JSON", "1")
+    assert [json.loads(line)["data"] for line in lines("log", "hello")] == [
+        {"step": "start", "receipt": {"pid": 99}},
+    ]
+
+
+def test_following_ends_when_the_run_is_closed(home):
+    write(home, OVER)
+    assert lines("log", "-f", "hello") == lines("log", "hello")
+
+
+def test_a_torn_log_is_shown_as_far_as_it_goes(home):
+    tear(write(home))
+    result = netreel("log", "hello")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 10)
+    assert "the last write was cut short" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["log", "show", "state", "check"])
+def test_a_damaged_log_is_refused_with_file_and_byte(home, command):
+    run_dir = write(home)
+    damage(run_dir)
+    result = netreel(command, "hello")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"netreel: {segment(run_dir)}, byte 88: the log is damaged: ")
+
+
+def test_verifying_tells_what_is_there_and_fails_on_damage(home):
+    run_dir = write(home)
+    assert lines("log", "hello", "--verify") == ["10 events in 1 segment, all intact"]
+    damage(run_dir)
+    result = netreel("log", "hello", "--verify")
+    assert result.exit_code == 1
+    assert "the log is damaged" in result.stdout
+    assert json.loads(netreel("log", "hello", "--verify", "--json").stdout)["ok"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--kind", "stp"], "there is no kind of event 'stp'; did you mean step"),
+        (["--since", "soon"], "--since takes a seq, such as 120, or a time from the start, such as 12.5s: "),
+        (["--guid", "x"], "Invalid value for '--guid': 'x' is not a valid integer. See netreel log --help."),
+        (["--folow"], "No such option '--folow'. Did you mean '--follow'? See netreel log --help."),
+    ],
+)
+def test_wrong_options_are_refused(home, options, message):
+    write(home)
+    assert message in refusal("log", "hello", *options)
+
+
+# --- later versions, permissions, pipes -------------------------------------------------------------------------
+
+
+def test_a_log_in_a_later_format_is_refused(home):
+    path = segment(write(home))
+    data = bytearray(path.read_bytes())
+    data[8:10] = struct.pack("<H", 2)
+    data[84:88] = struct.pack("<I", crc32(data[:84]))
+    path.write_bytes(data)
+    assert refusal("show", "hello") == f"{path}: the log is in format 2.0; this version reads 1.*"
+    assert "of a later version" in lines("ls")[1]
+
+
+def test_an_event_of_a_later_version_is_refused(home):
+    run_dir = home / "hello" / RUN
+    with eventlog.FileStore(run_dir).open_writer("a test") as writer:
+        writer.append([eventlog.Event(1, START, "controller.opened", 0, {}, 0, 1, version=99)])
+    assert refusal("show", "hello").startswith(f"{run_dir}: event 1 is a 'controller.opened' of version 99")
+
+
+def test_a_missing_permission_is_told_with_its_owner(home, monkeypatch):
+    run_dir = write(home)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(eventlog, "holder", refuse)
+    assert refusal("show", "hello") == f"{run_dir}: permission denied; it belongs to {run_dir.owner()}"
+    assert "permission denied" in lines("ls")[1]
+
+
+def test_a_traceback_is_shown_only_when_asked_for(home):
+    result = netreel("show", "--debug", "nothing")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.splitlines()[-1].startswith("netreel: there is no run 'nothing'")
+
+
+@pytest.mark.slow
+def test_a_pipe_that_is_closed_is_no_error(home):
+    many = [(0, events.AttributeSet(1, "command", f"say {n}")) for n in range(3000)]
+    write(home, [*WAITING, *many])
+    command = [sys.executable, "-c", "from replay.cli import main; main()", "log", "hello"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "controller 1\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_a_command_that_only_reads_loads_no_engine(home):
+    write(home)
+    code = (
+        "import sys\nfrom replay.cli import main\ntry: main(['ls'])\nexcept SystemExit: pass\n"
+        "print(sorted({'pykka', 'paramiko', 'networkx', 'engine.controller', 'rms'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+# --- check, and the program itself ------------------------------------------------------------------------------
+
+
+def test_an_audit_tells_how_much_it_has_seen(home):
+    write(home)
+    assert lines("check", "hello") == [f"10 events of {RUN} audited: all of it was allowed"]
+
+
+def test_an_audit_that_finds_something_fails(home):
+    write(home, [*WAITING, (1, events.StepBegun(2, Step.START, "t2"))])
+    report = json.loads(netreel("check", "hello", "--json").stdout)
+    (found,) = report["violations"]
+    assert (report["events"], found["seq"], found["rule"]) == (11, 11, "delay")
+    result = netreel("check", "hello")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"event 11: delay: {found['message']}",
+        f"11 events of {RUN} audited: 1 violation",
+    ]
+
+
+@pytest.mark.parametrize("command", ["run", "ls", "show", "log", "state", "check", "reconnect", "release"])
+def test_every_command_has_an_example_and_json(home, command):
+    text = netreel(command, "--help").stdout
+    assert f"Example:\n    netreel {command}" in text
+    assert "--json" in text
+
+
+def test_an_unknown_command_is_refused(home):
+    assert refusal("sho", "hello") == "there is no command 'sho'; did you mean show?"
+
+
+def test_without_a_command_the_help_is_shown():
+    result = netreel()
+    assert result.exit_code == 2
+    assert "Usage: netreel" in result.stderr
+
+
+def test_the_version_is_told():
+    assert netreel("--version").stdout == "netreel, version 0.1.0\n"

@@ -6,8 +6,8 @@ over all go through it, so there is no second way to reach a state.
 
 from __future__ import annotations
 
-from functools import singledispatch
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core import events
 from engine.core.events import Entry
@@ -22,18 +22,30 @@ def apply(world: World, entry: Entry) -> None:
     """Fold one event into the world."""
     world.seq = entry.seq
     world.time = entry.time
-    _apply(entry.event, world, entry)
+    HANDLERS[type(entry.event)](entry.event, world, entry)
 
 
-@singledispatch
-def _apply(event: events.Event, world: World, entry: Entry) -> None:
-    raise TypeError(f"apply does not know {event.kind}")  # pragma: no cover - a test walks over all kinds
+HANDLERS: Final[dict[type[events.Event], Callable[[Any, World, Entry], None]]] = {}
+"""By class of event, what it changes."""
+
+_E = TypeVar("_E", bound=events.Event)
+_Handler = Callable[[_E, World, Entry], None]
+
+
+def _on(kind: type[_E]) -> Callable[[_Handler[_E]], _Handler[_E]]:
+    """Enter a handler in `HANDLERS`."""
+
+    def enter(handler: _Handler[_E]) -> _Handler[_E]:
+        HANDLERS[kind] = handler
+        return handler
+
+    return enter
 
 
 # --- the controller ---------------------------------------------------------------------------------------------
 
 
-@_apply.register
+@_on(events.ControllerOpened)
 def _(event: events.ControllerOpened, world: World, entry: Entry) -> None:
     if not world.start:
         world.exp_id, world.run_id, world.start = event.exp_id, event.run_id, entry.time
@@ -41,12 +53,12 @@ def _(event: events.ControllerOpened, world: World, entry: Entry) -> None:
     world.holder = event.holder
 
 
-@_apply.register
+@_on(events.RunClosed)
 def _(event: events.RunClosed, world: World, entry: Entry) -> None:
     world.closed = True
 
 
-@_apply.register
+@_on(events.ExperimentAborted)
 def _(event: events.ExperimentAborted, world: World, entry: Entry) -> None:
     world.aborted_by.append(event.by)
 
@@ -54,12 +66,12 @@ def _(event: events.ExperimentAborted, world: World, entry: Entry) -> None:
 # --- the description --------------------------------------------------------------------------------------------
 
 
-@_apply.register
+@_on(events.TypeDeclared)
 def _(event: events.TypeDeclared, world: World, entry: Entry) -> None:
     world.types[event.rtype] = type_info(event)
 
 
-@_apply.register
+@_on(events.ResourceRegistered)
 def _(event: events.ResourceRegistered, world: World, entry: Entry) -> None:
     attributes = {**world.types[event.rtype].attributes, **event.attributes}
     resource = Resource(event.guid, event.rtype, dict(event.attributes), bool(attributes.get("critical", True)))
@@ -68,7 +80,7 @@ def _(event: events.ResourceRegistered, world: World, entry: Entry) -> None:
     world.last_guid = max(world.last_guid, event.guid)
 
 
-@_apply.register
+@_on(events.ResourceConnected)
 def _(event: events.ResourceConnected, world: World, entry: Entry) -> None:
     one, two = world.resources[event.guid], world.resources[event.other]
     one.connections.append(two.guid)
@@ -102,7 +114,7 @@ def _depends(world: World, guid: int, needed: int) -> bool:
     return needed in seen
 
 
-@_apply.register
+@_on(events.AttributeSet)
 def _(event: events.AttributeSet, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attributes[event.name] = event.value
@@ -110,7 +122,7 @@ def _(event: events.AttributeSet, world: World, entry: Entry) -> None:
         resource.critical = bool(event.value)
 
 
-@_apply.register
+@_on(events.ConditionRegistered)
 def _(event: events.ConditionRegistered, world: World, entry: Entry) -> None:
     condition = Condition(entry.seq, "user", event.step, event.guids, event.on, event.state, event.delay)
     world.conditions[entry.seq] = condition
@@ -123,7 +135,7 @@ def _(event: events.ConditionRegistered, world: World, entry: Entry) -> None:
 # --- what the user asks for -------------------------------------------------------------------------------------
 
 
-@_apply.register
+@_on(events.GroupDeployed)
 def _(event: events.GroupDeployed, world: World, entry: Entry) -> None:
     group = world.groups.get(event.group)
     if group is None:
@@ -150,13 +162,13 @@ def _join_barrier(world: World, barrier: Condition, guids: list[int], entry: Ent
     _watch(world, barrier, guids, entry)
 
 
-@_apply.register
+@_on(events.StepRequested)
 def _(event: events.StepRequested, world: World, entry: Entry) -> None:
     world.resources[event.guid].requested = event.step
     world.touched[event.guid] = entry.seq
 
 
-@_apply.register
+@_on(events.ReleaseRequested)
 def _(event: events.ReleaseRequested, world: World, entry: Entry) -> None:
     for guid in event.guids:
         world.resources[guid].releasing = True
@@ -166,17 +178,17 @@ def _(event: events.ReleaseRequested, world: World, entry: Entry) -> None:
     _touch_all(world, event.guids, entry.seq)
 
 
-@_apply.register
+@_on(events.TaskScheduled)
 def _(event: events.TaskScheduled, world: World, entry: Entry) -> None:
     world.tasks[event.task] = Task(event.due)
 
 
-@_apply.register
+@_on(events.TaskBegun)
 def _(event: events.TaskBegun, world: World, entry: Entry) -> None:
     world.tasks[event.task].state = "running"
 
 
-@_apply.register
+@_on(events.TaskDone)
 def _(event: events.TaskDone, world: World, entry: Entry) -> None:
     task = world.tasks[event.task]
     task.error = event.error
@@ -186,14 +198,14 @@ def _(event: events.TaskDone, world: World, entry: Entry) -> None:
 # --- what the resources do --------------------------------------------------------------------------------------
 
 
-@_apply.register
+@_on(events.StepPassed)
 def _(event: events.StepPassed, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     for step in event.steps:
         _take(world, resource, step, entry)
 
 
-@_apply.register
+@_on(events.StepBegun)
 def _(event: events.StepBegun, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = Attempt(event.step, event.token, entry.seq)
@@ -203,7 +215,7 @@ def _(event: events.StepBegun, world: World, entry: Entry) -> None:
         resource.exit_code = None
 
 
-@_apply.register
+@_on(events.StepDone)
 def _(event: events.StepDone, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = None
@@ -213,7 +225,7 @@ def _(event: events.StepDone, world: World, entry: Entry) -> None:
     _take(world, resource, event.step, entry)
 
 
-@_apply.register
+@_on(events.StepFailed)
 def _(event: events.StepFailed, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = resource.requested = None
@@ -224,18 +236,18 @@ def _(event: events.StepFailed, world: World, entry: Entry) -> None:
         _take(world, resource, Turn.FAIL, entry)
 
 
-@_apply.register
+@_on(events.StepVoided)
 def _(event: events.StepVoided, world: World, entry: Entry) -> None:
     world.resources[event.guid].attempt = None
     world.touched[event.guid] = entry.seq
 
 
-@_apply.register
+@_on(events.ResourceFound)
 def _(event: events.ResourceFound, world: World, entry: Entry) -> None:
     world.touched[event.guid] = entry.seq
 
 
-@_apply.register
+@_on(events.ResourceEnded)
 def _(event: events.ResourceEnded, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.exit_code = event.code
@@ -245,7 +257,7 @@ def _(event: events.ResourceEnded, world: World, entry: Entry) -> None:
         _take(world, resource, Turn.END, entry)
 
 
-@_apply.register
+@_on(events.ResourceFailed)
 def _(event: events.ResourceFailed, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.exit_code = event.code if event.code is not None else resource.exit_code

@@ -297,19 +297,25 @@ _ENCODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     list[Step]: lambda steps: [str(step) for step in steps],
     ResourceState: lambda state: state.name,
 }
+# A dictionary finds the member of an enumeration several times faster than a call of its class.
+_STEPS: Final = {step.value: step for step in Step}
+_STATES: Final = {state.name: state for state in ResourceState}
 _DECODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
-    Step: Step,
-    list[Step]: lambda names: [Step(name) for name in names],
-    ResourceState: lambda name: ResourceState[name],
+    Step: _STEPS.__getitem__,
+    list[Step]: lambda names: [_STEPS[name] for name in names],
+    ResourceState: _STATES.__getitem__,
 }
 
 
 class _Codec(NamedTuple):
-    """How the fields of one kind become data and come back: only those that are not plain need a function."""
+    """How the fields of one kind become data and come back: only those that are not plain need a function.
+
+    Fields are in the order of the class, without its first, `guid`; functions stand with the place of their field.
+    """
 
     names: tuple[str, ...]
-    encoders: dict[str, Callable[[Any], Any]]
-    decoders: dict[str, Callable[[Any], Any]]
+    encoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+    decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
 
 
 def _codec(cls: type[Event]) -> _Codec:
@@ -317,8 +323,8 @@ def _codec(cls: type[Event]) -> _Codec:
     names = tuple(field.name for field in fields(cls) if field.name != "guid")  # type: ignore[arg-type]  # made by _event
     return _Codec(
         names,
-        {name: _ENCODERS[types[name]] for name in names if types[name] in _ENCODERS},
-        {name: _DECODERS[types[name]] for name in names if types[name] in _DECODERS},
+        tuple((place, _ENCODERS[types[name]]) for place, name in enumerate(names) if types[name] in _ENCODERS),
+        tuple((place, _DECODERS[types[name]]) for place, name in enumerate(names) if types[name] in _DECODERS),
     )
 
 
@@ -328,10 +334,10 @@ _CODECS: Final = {cls: _codec(cls) for cls in KINDS.values()}
 def to_data(event: Event) -> dict[str, Any]:
     """The plain values of an event, without its guid."""
     names, encoders, _ = _CODECS[type(event)]
-    data = {name: getattr(event, name) for name in names}
-    for name, encode in encoders.items():
-        data[name] = encode(data[name])
-    return data
+    values = [getattr(event, name) for name in names]
+    for place, encode in encoders:
+        values[place] = encode(values[place])
+    return dict(zip(names, values, strict=True))
 
 
 def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Event:
@@ -341,9 +347,10 @@ def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Ev
         KeyError: the kind is not known here.
     """
     cls = KINDS[kind]
-    plain = dict(data)
-    for step in range(version, cls.version):
-        plain = UPCASTERS[kind, step](plain)
-    for name, decode in _CODECS[cls].decoders.items():
-        plain[name] = decode(plain[name])
-    return cls(guid=guid, **plain)  # type: ignore[call-arg]  # a data class made by _event
+    for old in range(version, cls.version):
+        data = UPCASTERS[kind, old](dict(data))
+    names, _, decoders = _CODECS[cls]
+    values = [data[name] for name in names]
+    for place, decode in decoders:
+        values[place] = decode(values[place])
+    return cls(guid, *values)  # type: ignore[call-arg]  # a data class made by _event

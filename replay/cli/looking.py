@@ -134,6 +134,8 @@ def _remarks(reading: Reading) -> Iterator[Text]:
 def _advice(reading: Reading, home: Path) -> Table:
     name = reading.run.called(home)
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
     for command, what in _COMMANDS[reading.charge]:
         table.add_row(f"netreel {command} {name}", Text(what, style="dim"))
     return table

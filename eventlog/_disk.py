@@ -181,7 +181,7 @@ class RealDirectory(_Descriptor):
     def settle(self, name: str) -> None:
         fd = self._open(name, os.O_RDONLY)
         try:
-            os.fsync(fd)
+            _sync_if_possible(fd)
             os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
         finally:
             os.close(fd)
@@ -223,6 +223,14 @@ class RealDirectory(_Descriptor):
 
     def _open(self, name: str, flags: int) -> int:
         return os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+
+
+def _sync_if_possible(fd: int) -> None:
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.EROFS}:  # the file system is never written: nothing to sync
+            raise
 
 
 def _take(fd: int) -> bool:

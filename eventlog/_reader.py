@@ -39,6 +39,11 @@ if TYPE_CHECKING:
 
 LOCK: Final = "lock"
 
+_IF_COPIED: Final = (
+    "if this is a copy that was made while the log was being written, make it anew, "
+    f"or remove {_durable.NAME} from it to read what is there"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -93,7 +98,7 @@ def look(directory: Directory, *, writing: bool = False) -> View:
     if synced and not damage:
         damage = _check_reached(directory, spans, synced)
     if spans and not live:
-        _settle(directory, spans[-1])
+        damage = _settle(directory, spans[-1], writing=writing) or damage
     dropped = [header for header in headers if isinstance(header, TornTail)]
     unfinished = dropped[-1] if dropped and headers[-1] is dropped[-1] else None
     return View(spans, dropped, unfinished, live, damage)
@@ -144,19 +149,21 @@ def _check_reached(directory: Directory, spans: list[Span], synced: Tail) -> Cor
     known = {span.segment.key: span.segment.salt for span in spans}
     if synced.key == _segments.NOTHING.key or known.get(synced.key) == synced.salt:
         return None
-    return Corrupt.at(
-        directory.path / synced.key.name,
-        0,
-        f"this segment was synced, says {_durable.NAME}, and is not here; if this is a copy that was made while "
-        f"the log was being written, make it anew, or remove {_durable.NAME} from it to read what is there",
-        first_seq=synced.key.base,
-    )
+    reason = f"this segment was synced, says {_durable.NAME}, and is not here; {_IF_COPIED}"
+    return Corrupt.at(directory.path / synced.key.name, 0, reason, first_seq=synced.key.base)
 
 
-def _settle(directory: Directory, span: Span) -> None:
+def _settle(directory: Directory, span: Span, *, writing: bool) -> Corrupt | None:
+    """See that what counts of the last segment is on the disk. A writer gets the error of the system, as everywhere."""
     name = span.segment.key.name
-    if directory.size(name) > span.synced:
-        directory.settle(name)
+    try:
+        if directory.size(name) > span.synced:
+            directory.settle(name)
+    except OSError as error:
+        if writing:
+            raise
+        return Corrupt.at(directory.path / name, span.synced, f"the disk cannot sync it: {error}")
+    return None
 
 
 class Ending(NamedTuple):
@@ -190,7 +197,7 @@ def commits(directory: Directory, span: Span, *, start: int, seq: int) -> Genera
     if stop.reason:
         return _judge_flaw(directory, span, stop, data[stop.byte - start :])
     if stop.byte < span.synced:
-        raise _corrupt(directory, span, stop, f"it ends here, and {span.synced} bytes of it were synced")
+        raise _corrupt(directory, span, stop, f"it ends here, {span.synced - stop.byte} bytes too early")
     if span.next_base is None:
         return Ending(stop.byte, stop.seq, None)
     if span.next_base != stop.seq:
@@ -267,4 +274,6 @@ def _judge_rest(directory: Directory, span: Span, stop: Stop) -> Ending:
 def _corrupt(directory: Directory, span: Span, stop: Stop, reason: str, *, intact_after: bool | None = None) -> Corrupt:
     path = directory.path / span.segment.key.name
     follows = span.next_base is not None if intact_after is None else intact_after
+    if stop.byte < span.synced and not follows:
+        reason = f"{reason}, and {_durable.NAME} says that it was synced; {_IF_COPIED}"
     return Corrupt.at(path, stop.byte, reason, first_seq=stop.seq, intact_after=follows)

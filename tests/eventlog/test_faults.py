@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from eventlog import Corrupt, Event, WriteFailed, Writer, _segments
+from eventlog._verify import examine
 from eventlog.testing import SimDirectory, SimStore, event
 
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EFBIG)
@@ -139,3 +140,41 @@ def test_what_a_failed_sync_left_in_memory_only_is_not_taken_for_durable():
         writer.append(events(writer, 1))
     writer.close()
     assert survivors(directory) == 1
+
+
+def test_a_reader_reports_a_disk_that_cannot_sync():
+    directory = SimDirectory()
+    with SimStore(directory).open_writer("test") as writer:
+        writer.append(events(writer, 1))
+    del directory.nodes["durable"]
+
+    def fail(call: str, name: str) -> None:
+        if call == "settle":
+            raise OSError(errno.EIO, "the disk is gone")
+
+    directory.on_call = fail
+    assert "the disk cannot sync it" in str(examine(directory).corrupt)
+    with pytest.raises(Corrupt):
+        list(SimStore(directory).read())
+    with pytest.raises(WriteFailed):
+        SimStore(directory).open_writer("test")
+
+
+def test_a_reader_reports_a_disk_that_cannot_read():
+    directory = SimDirectory()
+    with SimStore(directory).open_writer("test") as writer:
+        for _ in range(3):
+            writer.append(events(writer, 3))
+    *_, last = sorted(name for name in directory.nodes if name.endswith(".log"))
+    reads = []
+
+    def fail(call: str, name: str) -> None:
+        if (call, name) == ("read", last):
+            reads.append(name)
+            if len(reads) > 1:  # the first one is that of the header
+                raise OSError(errno.EIO, "the disk is gone")
+
+    directory.on_call = fail
+    report = examine(directory)
+    assert (report.corrupt.path.name, report.corrupt.reason) == (last, "the disk cannot read it")
+    assert report.events >= 3

@@ -247,3 +247,13 @@ def test_a_file_system_that_is_full(tmp_path: Path):
     finally:
         subprocess.run(["umount", str(mounted)], check=True)
     expect_recovery(tmp_path / "run", acknowledged)
+
+
+def test_who_writes_can_be_asked_without_getting_in_the_way(tmp_path: Path):
+    with FileStore(tmp_path).open_writer("controller of exp-1"):
+        assert eventlog.holder(tmp_path)["holder"] == "controller of exp-1"
+        with pytest.raises(Locked):
+            FileStore(tmp_path).open_writer("another")
+    assert eventlog.holder(tmp_path) is None
+    with pytest.raises(eventlog.NoLog):
+        eventlog.holder(tmp_path / "nowhere")

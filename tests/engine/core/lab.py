@@ -6,8 +6,10 @@ audit must find nothing.
 
 from dataclasses import fields, is_dataclass
 
+import msgpack
+
 from engine import journal
-from engine.core import decide, events, messages
+from engine.core import decide, events, messages, snapshot
 from engine.core.kernel import Call, Cancel, Changed, Kernel, Probe, Run
 from engine.core.states import ResourceAction, ResourceState, Step
 from engine.core.world import EXPERIMENT, World
@@ -42,7 +44,10 @@ def link(rtype, **how):
 def deep(world):
     """All that a world holds, except what the next turn is to look at."""
     seen = {}  # what many share is looked at once
-    return {field.name: _plain(getattr(world, field.name), seen) for field in fields(world) if field.name != "touched"}
+    held = {field.name: _plain(getattr(world, field.name), seen) for field in fields(world) if field.name != "touched"}
+    # In which order conditions are told is of no account.
+    held["watched"] = {key: sorted(told, key=repr) for key, told in held["watched"].items()}
+    return held
 
 
 def _plain(value, seen):
@@ -120,6 +125,8 @@ class Lab:
         assert deep(rebuilt) == deep(self.world)
         assert rebuilt.to_dict() == self.world.to_dict()
         assert audit(entries) == []
+        plain = msgpack.unpackb(msgpack.packb(snapshot.to_plain(self.world)))
+        assert deep(snapshot.from_plain(plain)) == deep(self.world)
 
     def _note(self, effect):
         match effect:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from engine import journal
 from engine.core import events
+from engine.core.apply import HANDLERS
 from engine.core.events import KINDS, Entry, from_data, to_data
 from engine.core.states import ResourceState, Step
-from engine.core.apply import HANDLERS
 from engine.core.world import World
 from eventlog import MemoryStore, WrongVersion
 from eventlog.testing import event as record

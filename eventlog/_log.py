@@ -50,10 +50,7 @@ def open_directory(run_dir: str | os.PathLike[str]) -> Directory:
 
 
 class Log:
-    """A log that is open for reading. Iterating yields its events in order.
-
-    It is a context manager; closing it ends what iterates over it.
-    """
+    """A log that is open for reading, a context manager. Iterating yields its events in order."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
@@ -142,11 +139,12 @@ def _deadline(timeout: float | None) -> float | None:
 
 
 def _wait(inotify: INotify, deadline: float | None) -> bool:
-    """Sleep until something happens in the directory; False if it does not before the deadline."""
-    if deadline is None:
-        return bool(inotify.read())
-    left = deadline - time.monotonic()
-    return left > 0 and bool(inotify.read(timeout=left * 1000))
+    """Sleep until something happens in the directory or the deadline has come; False if it was past already."""
+    left = None if deadline is None else 1000 * (deadline - time.monotonic())
+    if left is not None and left <= 0:
+        return False
+    inotify.read(timeout=left)
+    return True
 
 
 class Cursor:

@@ -20,7 +20,8 @@ MAGIC: Final = b"\x89ELG\r\n\x1a\n"
 MAJOR: Final = 1
 MINOR: Final = 0
 
-# Magic, major, minor, header length; id; epoch, base; epoch, base and length of the predecessor; creation; its salt.
+# Magic, major, minor, header length; id; epoch, base; epoch, base and length of the predecessor; when this one was
+# made; the salt of the predecessor.
 _HEAD: Final = struct.Struct("<8sHHI16sQQQQQQI")
 _PREFIX: Final = struct.Struct("<8sHHI")
 _CRC: Final = struct.Struct("<I")

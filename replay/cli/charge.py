@@ -50,11 +50,12 @@ class Charge:
         on_open.append(self._opened)
         try:
             with self._progress:
-                return self._interruptible(act)
+                status = self._interruptible(act)
         except KeyboardInterrupt:
-            return INTERRUPTED
+            status = INTERRUPTED
         finally:
             on_open.remove(self._opened)
+        return INTERRUPTED if self._interrupts.releasing else status
 
     def readings(self) -> list[Reading]:
         """How the runs of all these controllers stand."""

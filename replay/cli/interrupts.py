@@ -6,13 +6,12 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final, Self
 
+from engine.controller import ExperimentController
 from engine.failure import ECState
 from replay.cli.program import say
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from engine.controller import ExperimentController
 
 _GRACE: Final = 1.0
 """Seconds after a first Ctrl-C in which a second one counts."""
@@ -26,11 +25,11 @@ class Interrupts:
 
     A KeyboardInterrupt at once would take a script out of its `with`, which shuts down and so releases everything. So
     the first Ctrl-C only lets go of the controllers, and the script is interrupted after that. A second one within a
-    second interrupts it right away. With no controller in charge the first one does.
+    second interrupts it right away, unless it is shutting down already. With no controller in charge, the first one
+    does.
 
     Args:
         controllers: all that are to be looked after; more may be added at any time.
-
     """
 
     def __init__(self, controllers: list[ExperimentController]) -> None:
@@ -70,6 +69,7 @@ class Interrupts:
         return [ec for ec in self._controllers if ec.ecstate in {ECState.RUNNING, ECState.RELEASED}]
 
     def _interrupted(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
+        """The signal's handler. It runs between any two steps of the main thread."""
         if self._let_go or not (self._asked or self.live()):
             raise KeyboardInterrupt
         if not self._asked:
@@ -80,7 +80,8 @@ class Interrupts:
         elif self._decision.setdefault(None, _RELEASE) == _RELEASE:
             self._decided.set()
             say("releasing everything")
-            raise KeyboardInterrupt
+            if not _is_shutting_down(frame):
+                raise KeyboardInterrupt
 
     def _wait(self) -> None:
         """The first Ctrl-C. In a thread of its own: the main one may hold a lock that letting go needs."""
@@ -91,6 +92,15 @@ class Interrupts:
             ec.detach()
         self._let_go = True
         signal.pthread_kill(_main_thread(), signal.SIGINT)
+
+
+def _is_shutting_down(frame: FrameType | None) -> bool:
+    """Whether the code that was interrupted is in the middle of a shutdown: to break it off would release less."""
+    while frame is not None:
+        if frame.f_code is ExperimentController.shutdown.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _main_thread() -> int:

@@ -39,7 +39,7 @@ class Follower:
     """
 
     def __init__(self, run_dir: Path, changed: threading.Event) -> None:
-        self._log = eventlog.open(run_dir)
+        self._run_dir = run_dir
         self._changed = changed
         self._lock = threading.Lock()
         self._world = World()
@@ -49,18 +49,20 @@ class Follower:
 
     def _follow(self) -> None:
         try:
-            for record in self._log.follow():
-                self._take(record)
-                if record.kind == "run.closed":
-                    break
+            with eventlog.open(self._run_dir) as log:
+                for record in log.follow():
+                    self._take(record)
+                    if record.kind == "run.closed":
+                        break
         except (eventlog.LogError, ExperimentError, OSError) as error:
             self._trouble = f"the view stops here: {error}"
             self._changed.set()
 
     def catch_up(self) -> None:
         """Read what the thread has not come to."""
-        for record in self._log.read(after=self._world.seq):
-            self._take(record)
+        with eventlog.open(self._run_dir) as log:
+            for record in log.read(after=self._world.seq):
+                self._take(record)
 
     def _take(self, record: eventlog.Event) -> None:
         with self._lock:
@@ -115,6 +117,7 @@ class Progress:
         self._live = Live(console=console, auto_refresh=False, redirect_stdout=sys.stdout.isatty())
         self._changed = threading.Event()
         self._ended = threading.Event()
+        self._beginning = threading.Lock()  # a script may make its controllers in threads
         self._follower: Follower | None = None
         self._painter = threading.Thread(target=self._paint_on, name="netreel-progress", daemon=True)
 
@@ -135,13 +138,13 @@ class Progress:
         """Show this run from now on."""
         if not self.shown:
             return
-        begun = self._follower is not None
-        self._follower = Follower(run_dir, self._changed)
-        if not begun:
-            self._live.start()
-            # Who kills this process from elsewhere, as one may, is not left without a cursor.
-            self._console.show_cursor(True)
-            self._painter.start()
+        with self._beginning:
+            first, self._follower = self._follower is None, Follower(run_dir, self._changed)
+            if first:
+                self._live.start()
+                # Who kills this process from elsewhere, as one may, is not left without a cursor.
+                self._console.show_cursor(True)
+                self._painter.start()
 
     def _paint_on(self) -> None:
         while not self._ended.wait(_PAUSE):

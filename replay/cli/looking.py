@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from replay.state import Moment
 
 
+_MANY: Final = 40
+"""More resources than that are counted where one screen is all there is; `state` has each of them."""
+
 _NARROW: Final = 90
 """With fewer columns, a list has no times."""
 
@@ -120,23 +123,27 @@ def show(run: str, home: Path, as_json: bool) -> None:
     if as_json:
         click.echo(words.to_json(reading.to_dict()))
         return
-    table = screen.resources(reading.world, screen.width())
-    screen.put(screen.heading(reading), "", table, *_remarks(reading), "", _advice(reading, home))
+    few = len(reading.world.resources) <= _MANY
+    body = screen.resources(reading.world, screen.width()) if few else screen.counts(reading.world)
+    screen.put(screen.heading(reading), "", body, *_remarks(reading), "", _advice(reading, home, few=few))
 
 
 def _remarks(reading: Reading) -> Iterator[Text]:
-    for failure in screen.failures(reading.world):
+    failures = list(screen.failures(reading.world))
+    for failure in failures[:_MANY]:
         yield Text("\n") + failure
+    if len(failures) > _MANY:
+        yield Text(f"\nand {len(failures) - _MANY} more failed", style="bold red")
     if reading.torn is not None:
         yield Text(f"\n{reading.torn}", style="yellow")
 
 
-def _advice(reading: Reading, home: Path) -> Table:
+def _advice(reading: Reading, home: Path, *, few: bool) -> Table:
     name = reading.run.called(home)
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for command, what in _COMMANDS[reading.charge]:
+    for command, what in [*_COMMANDS[reading.charge], *([] if few else [("state", "each resource")])]:
         table.add_row(f"netreel {command} {name}", Text(what, style="dim"))
     return table
 

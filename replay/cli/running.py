@@ -13,7 +13,7 @@ import click
 import eventlog
 from engine.controller import ExperimentController
 from engine.core.decide import describe
-from engine.core.errors import ExperimentError
+from engine.core.errors import Closed, ExperimentError
 from engine.core.states import ENDS, ResourceState, Step
 from replay.cli import runs, screen, scripts, words
 from replay.cli.charge import Charge
@@ -138,6 +138,8 @@ def _take_over(run: Run) -> ExperimentController:
 def _release(ec: ExperimentController) -> int:
     try:
         ec.shutdown()
+    except Closed:
+        raise  # it was let go meanwhile
     except ExperimentError as error:
         say(str(error))
         return FAILED

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from fcntl import ioctl
 from pathlib import Path
 
@@ -208,6 +209,23 @@ def test_two_interrupts_release_everything(home, script, monkeypatch):
     assert result.stderr.splitlines()[-1] == "netreel: releasing everything"
     assert replay.state(only_run(home)).closed
     assert replay.check(only_run(home)) == []
+
+
+def test_two_interrupts_do_not_break_off_a_release(home, monkeypatch):
+    told = threading.Event()
+
+    def release(self, intent):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert told.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(interrupts, "_GRACE", 60)
+    monkeypatch.setattr(interrupts, "say", lambda message: told.set())
+    monkeypatch.setattr(Thing, "release", release, raising=False)
+    run_dir = left_behind(home)
+    assert netreel("release", "hello").exit_code == 130
+    assert replay.state(run_dir).closed
+    assert replay.check(run_dir) == []
 
 
 def test_an_interrupt_without_a_controller_ends_the_script(home, script):

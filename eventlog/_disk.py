@@ -187,7 +187,7 @@ class RealDirectory(_Descriptor):
             os.close(fd)
 
     def sync(self) -> None:
-        os.fsync(self._fd)
+        _sync_if_possible(self._fd)
 
     def lock(self, name: str, holder: Mapping[str, object]) -> RealLock | None:
         fd = self._open(name, os.O_RDWR | os.O_CREAT)
@@ -226,10 +226,11 @@ class RealDirectory(_Descriptor):
 
 
 def _sync_if_possible(fd: int) -> None:
+    """Sync, unless the file system says that there is no such thing for this file: a directory, or read-only media."""
     try:
         os.fsync(fd)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.EROFS}:  # the file system is never written: nothing to sync
+        if error.errno not in {errno.EINVAL, errno.EROFS}:
             raise
 
 

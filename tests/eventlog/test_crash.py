@@ -11,7 +11,7 @@ from itertools import accumulate, count, islice
 
 import pytest
 
-from eventlog import Event, Writer, _segments, _writer
+from eventlog import Event, Writer, _index, _segments, _writer
 from eventlog.testing import Image, SimDirectory, SimStore, event
 
 BATCHES = ([1], [2, 1], [1, 1, 1], [3, 1], [1, 4], [12, 1], [1, 2, 3, 1])
@@ -74,8 +74,8 @@ def check(image: Image, acknowledged: int, ends: set[int]) -> int:
 def check_reading(image: Image, found: int) -> None:
     """Check that a reader sees what a writer finds, and that reading again changes nothing."""
     directory = SimDirectory(image)
-    for _ in range(2):
-        assert [seen.seq for seen in SimStore(directory).read()] == list(range(1, found + 1))
+    for after in (0, 0, found // 2, found):
+        assert [seen.seq for seen in SimStore(directory).read(after)] == list(range(after + 1, found + 1))
     assert {name: node.cached for name, node in directory.nodes.items()} == image
 
 
@@ -94,16 +94,29 @@ def every_image(seed: int, writers: int) -> Iterator[tuple[Image, int, set[int]]
             image, _ = chance.choice(list(run.images.values()))
 
 
-def test_every_crash_image_recovers():
-    for number, (image, acknowledged, ends) in enumerate(islice(every_image(seed=1, writers=3), 50_000)):
+def recover_all(seed: int, writers: int, number: int) -> None:
+    for place, (image, acknowledged, ends) in enumerate(islice(every_image(seed, writers), number)):
         found = check(image, acknowledged, ends)
-        if number % 25 == 0:
+        if place % 25 == 0:
             check_reading(image, found)
 
 
+def test_some_crash_images_recover():
+    recover_all(seed=1, writers=4, number=2_000)
+
+
+def test_crash_images_with_indexes_recover(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_index, "SPACING", 120)
+    recover_all(seed=2, writers=3, number=4_000)
+
+
+@pytest.mark.slow
+def test_all_crash_images_recover():
+    recover_all(seed=3, writers=3, number=50_000)
+
+
 @pytest.mark.torture
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("seed", range(2, 10))
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(4, 12))
 def test_many_more_crash_images_recover(seed: int):
-    for image, acknowledged, ends in islice(every_image(seed, writers=5), 250_000):
-        check_reading(image, check(image, acknowledged, ends))
+    recover_all(seed, writers=5, number=250_000)

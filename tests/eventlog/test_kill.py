@@ -45,6 +45,7 @@ def kill_writers(run: Path, times: int) -> None:
             assert (writer.last_seq, writer.epoch) == (report.events, 2 * time + 2)
 
 
+@pytest.mark.slow
 def test_a_writer_is_killed(tmp_path: Path):
     kill_writers(tmp_path, 3)
 

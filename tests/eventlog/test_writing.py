@@ -257,3 +257,22 @@ def test_who_writes_can_be_asked_without_getting_in_the_way(tmp_path: Path):
     assert eventlog.holder(tmp_path) is None
     with pytest.raises(eventlog.NoLog):
         eventlog.holder(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EROFS])
+def test_a_file_system_that_has_no_sync_for_directories_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code):
+    def refuse(fd: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    write(tmp_path, 1)
+    assert seqs(tmp_path) == [1]
+
+
+def test_new_directories_are_synced_each_in_its_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    synced = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(Path(f"/proc/self/fd/{fd}").readlink()), real(fd))[1])
+    write(tmp_path / "exp" / "run", 1)
+    assert {tmp_path, tmp_path / "exp", tmp_path / "exp" / "run", tmp_path / "exp" / "run" / "log"} <= set(synced)
+    assert (tmp_path / "exp").stat().st_mode & 0o777 == 0o700

@@ -19,7 +19,7 @@ from engine.failure import ECState, FailureManager
 from engine.looking import Looking
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory, declare
-from engine.runtime.session import Session, default_workers
+from engine.runtime.session import Session, how_many_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with
 from engine.tasks import Task
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engine.core.kernel import Kernel
     from engine.dates import Date, Duration
     from engine.runtime.clock import Clock
-    from engine.runtime.waiters import IsThere
+    from engine.runtime.waiters import Outlook
 
 Guids = int | Iterable[int]
 
@@ -67,6 +67,7 @@ class ExperimentController(Looking):
         clock: Clock | None = None,
         workers: int | None = None,
     ) -> None:
+        workers = how_many_workers(workers)
         run_dir = home.make_run_dir(exp_id, local_dir)
         writer = home.open_writer(run_dir)
         self._open(World(), run_dir, writer, fm, clock, workers)
@@ -79,9 +80,9 @@ class ExperimentController(Looking):
         writer: eventlog.Writer,
         fm: FailureManager | None,
         clock: Clock | None,
-        workers: int | None,
+        workers: int,
     ) -> None:
-        self._workers = default_workers() if workers is None else workers
+        self._workers = workers
         self._fm = fm or FailureManager()
         self._fm.set_ec(self)
         self._run_dir = run_dir
@@ -122,6 +123,7 @@ class ExperimentController(Looking):
             Corrupt: the log is damaged.
             BadState: the run is over: everything was released and its controller shut down.
         """
+        number = how_many_workers(workers)
         path = Path(run_dir).absolute()
         home.load(path)  # refuses what cannot be taken over before a byte of it is touched
         writer = home.open_writer(path)
@@ -133,7 +135,7 @@ class ExperimentController(Looking):
             writer.abandon()
             raise
         ec = cls.__new__(cls)
-        ec._open(world, path, writer, fm, clock, workers)
+        ec._open(world, path, writer, fm, clock, number)
         ec._session.ask(ec._take_over)
         return ec
 
@@ -218,13 +220,13 @@ class ExperimentController(Looking):
             UnknownGuid, BadAttribute: there is no such resource or attribute, or the value is none that it takes.
             BadState: it is too late to set it.
         """
+        rtype = self._session.read(lambda world: decide.find(world, guid).rtype)
+        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
+        new = attribute.convert(value, rtype)  # the type's own check is no part of the turn
 
         def act(kernel: Kernel) -> None:
             resource = decide.find(kernel.world, guid)
-            cls = ResourceFactory.get_resource_type(resource.rtype)
-            attribute = declarations.resolve(cls.declared(), name, resource.rtype)
-            new = attribute.convert(value, resource.rtype)
-            old = resource.attributes.get(attribute.name, attribute.default)
+            old = resource.attributes.get(attribute.name, None if attribute.required else attribute.default)
             kernel.set_attribute(decide.set_attribute(resource, attribute.name, new, attribute.when), old)
 
         self._session.ask(act)
@@ -283,10 +285,8 @@ class ExperimentController(Looking):
 
     def _step(self, guid: int, step: Step) -> None:
         self._session.ask(lambda kernel: kernel.emit_all(decide.request_step(kernel.world, guid, step)))
-        self._session.wait([guid], done_with(step), through_abort=True)
-        failure = self._session.read(lambda world: decide.failure_of(world.resources[guid], step))
-        if failure is not None:
-            raise failure
+        taken = self._session.wait([guid], done_with(step), through_abort=True)
+        self._session.read(lambda world: decide.check_taken(world, guid, step, taken=taken))
 
     # --- waiting ------------------------------------------------------------------------------------------------
 
@@ -319,14 +319,14 @@ class ExperimentController(Looking):
         """Wait until all of these are RELEASED. An abort does not end it; see `wait_finished`."""
         return self._wait(guids, been_in(ResourceState.RELEASED), timeout, through_abort=True)
 
-    def _wait(self, guids: Guids, is_there: IsThere, timeout: Duration | None, *, through_abort: bool = False) -> bool:
+    def _wait(self, guids: Guids, outlook: Outlook, timeout: Duration | None, *, through_abort: bool = False) -> bool:
         wanted = _guids(guids)
         self._session.read(lambda world: [decide.find(world, guid) for guid in wanted])
         seconds = None if timeout is None else to_ns(timeout) / NS
         try:
-            return self._session.wait(wanted, is_there, seconds, through_abort=through_abort)
+            return self._session.wait(wanted, outlook, seconds, through_abort=through_abort)
         except TimeoutError:
-            missing = self._session.read(lambda world: _missing(world, wanted, is_there))
+            missing = self._session.read(lambda world: _missing(world, wanted, outlook))
             raise WaitTimeout(seconds or 0.0, missing) from None
 
     # --- tasks --------------------------------------------------------------------------------------------------
@@ -405,7 +405,7 @@ class ExperimentController(Looking):
             try:
                 self.release()
             finally:
-                self._session.ask(lambda kernel: kernel.emit(events.RunClosed(EXPERIMENT)))
+                self._session.ask(_close_run)
         finally:
             self._session.close()
             if self._ecstate is not ECState.FAILED:
@@ -434,16 +434,22 @@ class ExperimentController(Looking):
 
 def _guids(given: Guids) -> list[int]:
     """One guid, or several, as a list."""
-    guids = [given] if isinstance(given, int) else list(given)
+    guids = list(given) if isinstance(given, Iterable) else [given]
     for guid in guids:
         if isinstance(guid, bool) or not isinstance(guid, int):
             raise UsageError(f"a guid is a whole number, not {guid!r}")
     return guids
 
 
-def _missing(world: World, guids: list[int], is_there: IsThere) -> dict[int, str]:
+def _close_run(kernel: Kernel) -> None:
+    """Say that the run is over, if it is: a release that was interrupted can still be gone on with."""
+    if all(resource.state is ResourceState.RELEASED for resource in kernel.world.resources.values()):
+        kernel.emit(events.RunClosed(EXPERIMENT))
+
+
+def _missing(world: World, guids: list[int], outlook: Outlook) -> dict[int, str]:
     """Those that have not got there, each in words."""
-    return {guid: story.tell(world, guid) for guid in guids if not is_there(world.resources[guid])}
+    return {guid: story.tell(world, guid) for guid in guids if not outlook(world, world.resources[guid])}
 
 
 @atexit.register

@@ -37,7 +37,9 @@ def to_ns(duration: Duration) -> int:
         nanoseconds = duration // timedelta(microseconds=1) * 1000
     elif isinstance(duration, str):
         nanoseconds = _read(duration)
-    elif isinstance(duration, bool) or not isinstance(duration, int | float) or not math.isfinite(duration):
+    elif isinstance(duration, int) and not isinstance(duration, bool):
+        nanoseconds = duration * NS
+    elif not isinstance(duration, float) or not math.isfinite(duration):
         raise UsageError(f"{duration!r} is no duration; {_HELP}")
     else:
         nanoseconds = _whole(duration * NS, duration)

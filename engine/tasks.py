@@ -6,6 +6,8 @@ import traceback
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from engine.core.values import clip
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -35,9 +37,9 @@ class Task:
         """Call the function; the message of what it raised, or None. The engine calls this, once."""
         try:
             self.result = self._callback()
-        except Exception as error:  # noqa: BLE001 - what it raises goes to the task, never to the engine
+        except BaseException as error:  # noqa: BLE001 - what it raises goes to the task, never to the engine
             self.result = traceback.format_exc()
             self.status = TaskStatus.ERROR
-            return f"{type(error).__name__}: {error}"
+            return clip(f"{type(error).__name__}: {error}")
         self.status = TaskStatus.DONE
         return None

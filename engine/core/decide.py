@@ -336,7 +336,16 @@ def failure(resource: Resource) -> ResourceFailed:
     return ResourceFailed(resource.guid, resource.rtype, story.get("step"), story)
 
 
-def failure_of(resource: Resource, step: Step) -> ResourceFailed | None:
-    """Why this step failed, if it did."""
-    failed = resource.error is not None and resource.error.get("step") == step
-    return failure(resource) if failed else None
+def check_taken(world: World, guid: int, step: Step, *, taken: bool) -> None:
+    """See whether a step that was asked for is taken, now that nobody waits for it any more.
+
+    Raises:
+        ResourceFailed: it failed.
+        ExperimentAborted, BadState: it was accepted, but something else came first.
+    """
+    resource = world.resources[guid]
+    if resource.error is not None and resource.error.get("step") == step:
+        raise failure(resource)
+    if not taken:
+        check_not_aborted(world)
+        raise BadState(f"{describe(resource)} was released before it could {step}")

@@ -12,7 +12,7 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from engine.core.errors import BadAttribute, nearest
+from engine.core.errors import BadAttribute, UsageError, nearest
 from engine.core.values import check_plain
 
 if TYPE_CHECKING:
@@ -98,7 +98,10 @@ class Attribute:
                 self.check(converted)
             except ValueError as error:
                 raise BadAttribute(f"{where}: {error}") from error
-        check_plain(converted, where)
+        try:
+            check_plain(converted, where)
+        except UsageError as error:
+            raise BadAttribute(str(error)) from None
         return converted
 
     def _typed(self, value: Any, where: str) -> Any:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import UnknownResourceType, nearest
 from engine.core.events import TypeDeclared
+from engine.core.values import check_plain
 from engine.core.world import EXPERIMENT
 from engine.rm.base import ResourceManager
 
@@ -54,8 +55,15 @@ class ResourceFactory:
 
 
 def declare(cls: type[ResourceManager]) -> TypeDeclared:
-    """What the log is to say of a type."""
+    """What the log is to say of a type.
+
+    Raises:
+        UsageError: the default of an attribute is no plain value.
+    """
     declared = cls.declared()
+    for name, attribute in declared.items():
+        if not attribute.required:
+            check_plain(attribute.default, f"the default of {cls.rtype}.{name}")
     return TypeDeclared(
         guid=EXPERIMENT,
         rtype=cls.rtype,

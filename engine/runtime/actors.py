@@ -37,6 +37,7 @@ class Mailbox:
         self._lock = threading.Lock()
         self._scheduled = True  # until it is attached
         self._left = 0
+        self._closed = False
         self._actor: PooledActor | None = None
 
     def attach(self, actor: PooledActor) -> None:
@@ -47,6 +48,9 @@ class Mailbox:
     def put(self, envelope: Envelope[Any]) -> None:
         """Take a message, and have the actor run if it does not already."""
         with self._lock:
+            if self._closed:
+                _refuse(envelope)
+                return
             self._envelopes.append(envelope)
             wake, self._scheduled = not self._scheduled, True
         if wake and self._actor is not None:
@@ -90,6 +94,19 @@ class Mailbox:
         """Let pykka's tear-down see all that is left."""
         self._left = sys.maxsize
 
+    def close(self) -> None:
+        """Refuse what comes from now on. Who asked while the actor stopped is answered, too."""
+        with self._lock:
+            self._closed = True
+        for envelope in self.take_all():
+            _refuse(envelope)
+
+
+def _refuse(envelope: Envelope[Any]) -> None:
+    if envelope.reply_to is not None:
+        dead = pykka.ActorDeadError("the actor has stopped")
+        envelope.reply_to.set_exception((pykka.ActorDeadError, dead, None))
+
 
 class PooledActor(pykka.Actor):
     """An actor on an executor."""
@@ -131,4 +148,5 @@ class PooledActor(pykka.Actor):
         if self.actor_stopped.is_set():
             self.actor_inbox.drain()
             self._actor_loop_teardown()
+            self.actor_inbox.close()
         self.actor_inbox.end_shift()

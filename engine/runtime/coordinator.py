@@ -10,13 +10,15 @@ controller can take over once there is room again.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pykka import ActorDeadError
 from pykka.messages import _ActorStop
 
 from engine.core import events, kernel
-from engine.core.errors import EngineBug, ExperimentError
+from engine.core.errors import Closed, EngineBug, ExperimentError
 from engine.core.messages import TaskReturned, Tick
 from engine.diagnostics import get_logger
 from engine.runtime.actors import PooledActor
@@ -244,7 +246,8 @@ class Coordinator(PooledActor):
     def _call(self, number: int) -> None:
         """Call the user's function of a task; runs on a worker."""
         error = self._tasks.pop(number).call()
-        self.actor_ref.tell(TaskReturned(number, error))
+        with suppress(ActorDeadError):  # the function may have shut the controller down
+            self.actor_ref.tell(TaskReturned(number, error))
 
     # --- failure ------------------------------------------------------------------------------------------------
 
@@ -259,11 +262,19 @@ class Coordinator(PooledActor):
             self._failure = error
             _log.error("the controller failed and acts no more", error=str(error))
             self._on_failure()
-            for waiter in self._arrived:
-                waiter.fail(error)
-            self._waiters.fail_all(error)
+            self._fail_waiters(error)
         return self._failure
+
+    def _fail_waiters(self, error: Exception) -> None:
+        for waiter in self._arrived:
+            waiter.fail(error)
+        self._waiters.fail_all(error)
 
     def on_stop(self) -> None:
         """Stop the resource actors."""
         self._crew.close()
+
+    def _actor_loop_teardown(self) -> None:
+        """After the last turn: nobody else will wake those who still wait."""
+        super()._actor_loop_teardown()
+        self._fail_waiters(Closed("the controller was shut down or let go before that came"))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.core import messages
-from engine.core.errors import UsageError
-from engine.core.values import check_plain
+from engine.core.errors import ExperimentError, UsageError
+from engine.core.values import check_plain, clip
 from engine.rm.base import Intent, ResourceManager
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import ResourceFactory
@@ -72,7 +72,7 @@ class ResourceActor(PooledActor):
         try:
             receipt = getattr(manager, intent.step)(intent)
             _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
-        except Exception as error:
+        except BaseException as error:
             manager.log.debug("hook failed", step=str(intent.step), exc_info=True)
             return messages.HookFailed(manager.guid, intent.token, describe_error(error, intent.step))
         return messages.HookDone(manager.guid, intent.token, receipt)
@@ -81,25 +81,26 @@ class ResourceActor(PooledActor):
         guid, token = self._manager.guid, intent.token
         try:
             outcome = self._manager.probe(intent, receipt)
-        except Exception as error:  # noqa: BLE001 - whatever it is, what became of the attempt is not known
-            return messages.Lost(guid, token, str(error) or type(error).__name__)
-        match outcome:
-            case Alive():
-                return messages.Found(guid, token)
-            case Ended(code):
+            if isinstance(outcome, Ended):
                 # What comes before its start is recorded takes effect right after it.
-                self._manager.exited(code)
+                self._manager.exited(outcome.code)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, what became of the attempt is not known
+            return messages.Lost(guid, token, clip(str(error)) or type(error).__name__)
+        match outcome:
+            case Alive() | Ended():
                 return messages.Found(guid, token)
             case NeverBegan():
                 return messages.NotBegun(guid, token)
             case Gone(why):
-                return messages.Lost(guid, token, why)
+                return messages.Lost(guid, token, clip(why))
+            case _:  # the code of a type need not keep to its annotation
+                return messages.Lost(guid, token, clip(f"probe answered {outcome!r}"))  # type: ignore[unreachable]
 
     def _change(self, name: str, old: Any, new: Any) -> None:
         manager = self._manager
         try:
             manager.set_value(name, old, new)
-        except Exception as error:  # noqa: BLE001 - as for a hook
+        except BaseException as error:  # noqa: BLE001 - as for a hook
             self._tell(messages.FailedByItself(manager.guid, describe_error(error, "on_set"), None))
 
 
@@ -113,9 +114,9 @@ def describe_error(error: BaseException, step: str) -> dict[str, Any]:
     """What the log keeps of an exception."""
     return {
         "type": type(error).__name__,
-        "message": str(error) or type(error).__name__,
+        "message": clip(str(error)) or type(error).__name__,
         "step": str(step),
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": clip("".join(traceback.format_exception(error))),
     }
 
 
@@ -141,14 +142,24 @@ class Crew:
         self._intents: dict[int, Intent] = {}
 
     def manager(self, guid: int) -> ResourceManager:
-        """The manager of a resource."""
-        manager = self._managers.get(guid)
-        if manager is None:
-            resource = self._world.resources[guid]
-            cls = ResourceFactory.get_resource_type(resource.rtype)
-            manager = self._managers[guid] = cls(guid, resource.attributes, self._port)
+        """The manager of a resource.
+
+        Raises:
+            ExperimentError: its type is not there, or its code raised.
+        """
+        if guid not in self._managers:
+            self._managers[guid] = self._make(guid)
             self._brief(guid)
-        return manager
+        return self._managers[guid]
+
+    def _make(self, guid: int) -> ResourceManager:
+        resource = self._world.resources[guid]
+        cls = ResourceFactory.get_resource_type(resource.rtype)
+        try:
+            return cls(guid, resource.attributes, self._port)
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise ExperimentError(f"the manager of #{guid} {resource.rtype} cannot be made: {why}") from error
 
     def _brief(self, guid: int) -> None:
         """Show a manager what has come of the steps so far."""
@@ -169,14 +180,22 @@ class Crew:
         """Have a hook called."""
         intent = Intent(effect.attempt.token, effect.attempt.step)
         self._intents[effect.guid] = intent
-        actor = self._actor(effect.guid)
+        try:
+            actor = self._actor(effect.guid)
+        except ExperimentError as error:
+            self._tell(messages.HookFailed(effect.guid, intent.token, describe_error(error, intent.step)))
+            return
         self._brief(effect.guid)
         actor.tell(Perform(intent))
 
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""
         intent = Intent(effect.attempt.token, effect.attempt.step)
-        self._actor(effect.guid).tell(Inquire(intent, effect.receipt))
+        self._intents[effect.guid] = intent
+        try:
+            self._actor(effect.guid).tell(Inquire(intent, effect.receipt))
+        except ExperimentError as error:
+            self._tell(messages.Lost(effect.guid, intent.token, clip(str(error))))
 
     def cancel(self, guid: int) -> None:
         """Tell the hook that runs that its result is no longer wanted."""

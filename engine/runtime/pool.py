@@ -6,8 +6,12 @@ import threading
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
+from engine.diagnostics import get_logger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log = get_logger()
 
 
 class Executor(Protocol):
@@ -50,6 +54,9 @@ class Pool:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except Exception:  # noqa: BLE001 - whatever it is, the worker goes on
+                _log.exception("a job raised")
             with self._lock:
                 self._idle += 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
+
+from pykka import ActorDeadError
 
 from engine.runtime.actors import PooledActor
 
@@ -38,8 +41,7 @@ class Scheduler(PooledActor):
         self._clock = clock
         self._heap: list[tuple[int, int, At]] = []
         self._order = count()
-        ring = self.actor_ref
-        self._alarm = clock.alarm(lambda: ring.tell(_Ring()))
+        self._alarm = clock.alarm(self._ring)
 
     def on_receive(self, message: Any) -> None:
         """Take an `At`, or see what is due."""
@@ -52,9 +54,13 @@ class Scheduler(PooledActor):
         """Forget what was to be said."""
         self._alarm.close()
 
+    def _ring(self) -> None:
+        with suppress(ActorDeadError):  # it rings on a thread of its own, maybe while this is stopped
+            self.actor_ref.tell(_Ring())
+
     def _emit_due(self) -> None:
         now = self._clock.now()
         while self._heap and self._heap[0][0] <= now:
             _, _, due = heappop(self._heap)
-            if due.to.is_alive():
+            with suppress(ActorDeadError):
                 due.to.tell(due.message)

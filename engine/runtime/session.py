@@ -13,6 +13,7 @@ from engine import journal
 from engine.core import messages
 from engine.core.errors import Closed, UsageError
 from engine.core.kernel import Kernel
+from engine.core.values import clip
 from engine.diagnostics import get_logger
 from engine.runtime import coordinator
 from engine.runtime.clock import SystemClock
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from engine.core.world import World
     from engine.rm.base import ResourceManager
     from engine.runtime.clock import Clock
-    from engine.runtime.waiters import IsThere
+    from engine.runtime.waiters import Outlook
     from engine.tasks import Task
 
 _T = TypeVar("_T")
@@ -115,13 +116,13 @@ class Session:
         return manager
 
     def wait(
-        self, guids: Iterable[int], is_there: IsThere, timeout: float | None = None, *, through_abort: bool = False
+        self, guids: Iterable[int], outlook: Outlook, timeout: float | None = None, *, through_abort: bool = False
     ) -> bool:
         """Wait until these have got somewhere.
 
         Args:
             guids: whom to wait for.
-            is_there: what for.
+            outlook: what for.
             timeout: seconds.
             through_abort: whether an abort of the experiment does not end the wait.
 
@@ -132,10 +133,10 @@ class Session:
             TimeoutError: the time went by.
         """
         future: pykka.Future[bool] = pykka.ThreadingFuture()
-        waiter = Waiter(guids, is_there, future, through_abort=through_abort)
+        waiter = Waiter(guids, outlook, future, through_abort=through_abort)
         self._send(coordinator.Wait(waiter))
         try:
-            return future.get(timeout=timeout)
+            return future.get(timeout=None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
         except pykka.Timeout:
             raise TimeoutError from None
         finally:
@@ -180,11 +181,12 @@ class Session:
 
     def ended(self, guid: int, code: int) -> None:
         """A resource came to its end by itself."""
-        self._hear(messages.EndedByItself(guid, code))
+        self._hear(messages.EndedByItself(guid, int(code)))
 
     def failed(self, guid: int, why: str, code: int | None) -> None:
         """A resource failed by itself."""
-        self._hear(messages.FailedByItself(guid, {"type": "Failed", "message": why}, code))
+        status = None if code is None else int(code)
+        self._hear(messages.FailedByItself(guid, {"type": "Failed", "message": clip(str(why))}, status))
 
     def _hear(self, message: object) -> None:
         # After the end nobody listens, and nothing is lost by it: a new controller asks again.
@@ -215,12 +217,16 @@ class Session:
         return True
 
 
-def default_workers() -> int:
-    """How many hooks may run at once: ``$NETREEL_WORKERS``, or 20.
+def how_many_workers(given: int | None) -> int:
+    """How many hooks may run at once: as given, else ``$NETREEL_WORKERS``, else 20.
 
     Raises:
-        UsageError: the variable is no number from 1 on.
+        UsageError: that is no number from 1 on.
     """
+    if given is not None:
+        if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+            raise UsageError(f"workers says how many hooks may run at once: a number from 1 on, not {given!r}")
+        return given
     text = os.environ.get("NETREEL_WORKERS", "20")
     if not text.isdecimal() or int(text) < 1:
         raise UsageError(f"NETREEL_WORKERS says how many hooks may run at once: a number from 1 on, not {text!r}")

@@ -5,34 +5,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from engine.core.states import ENDS, FINAL
+from engine.core.states import ENDS, ResourceState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pykka import Future
 
-    from engine.core.states import ResourceState, Step
     from engine.core.world import Resource, World
 
 
-IsThere = Callable[["Resource"], bool]
-"""Whether a resource has got where a caller waits for it to be."""
+Outlook = Callable[["World", "Resource"], bool | None]
+"""Whether a resource has got where a caller waits for it to be; None while it still may."""
 
 
-def at_an_end(resource: Resource) -> bool:
+def at_an_end(world: World, resource: Resource) -> bool | None:  # noqa: ARG001 - all outlooks have one shape
     """Whether nothing more comes by itself."""
-    return resource.state in ENDS and resource.attempt is None
+    return True if resource.state in ENDS and resource.attempt is None else None
 
 
-def been_in(state: ResourceState) -> IsThere:
+def been_in(state: ResourceState) -> Outlook:
     """Whether a resource was ever in a state."""
-    return lambda resource: state in resource.times
+
+    def look(world: World, resource: Resource) -> bool | None:  # noqa: ARG001
+        if state in resource.times:
+            return True
+        return False if resource.is_lost_for(state) else None
+
+    return look
 
 
-def done_with(step: Step) -> IsThere:
-    """Whether the step that the user asked for is over, one way or the other."""
-    return lambda resource: resource.requested is not step
+def done_with(step: Step) -> Outlook:
+    """Whether the step that the user asked for was taken, one way or the other."""
+
+    def look(world: World, resource: Resource) -> bool | None:
+        if resource.requested is not step:
+            return True
+        held_back = world.aborted and step is not Step.STOP and resource.attempt is None
+        return False if held_back or resource.state is ResourceState.RELEASED else None
+
+    return look
 
 
 class Waiter:
@@ -40,17 +52,17 @@ class Waiter:
 
     Args:
         guids: whom it waits for.
-        is_there: what for.
+        outlook: what for.
         future: gets True when all have got there, False when that can no longer be or the experiment is aborted.
         through_abort: whether an abort does not end it.
     """
 
     def __init__(
-        self, guids: Iterable[int], is_there: IsThere, future: Future[bool], *, through_abort: bool = False
+        self, guids: Iterable[int], outlook: Outlook, future: Future[bool], *, through_abort: bool = False
     ) -> None:
         self.missing = set(guids)
         self.done = False
-        self._is_there = is_there
+        self._outlook = outlook
         self._future = future
         self._through_abort = through_abort
         self._failed = False
@@ -58,12 +70,10 @@ class Waiter:
     def look(self, world: World, guids: Iterable[int]) -> None:
         """See which of these have got there, or no longer can."""
         for guid in self.missing.intersection(guids):
-            resource = world.resources[guid]
-            if self._is_there(resource):
+            there = self._outlook(world, world.resources[guid])
+            if there is not None:
                 self.missing.discard(guid)
-            elif resource.state in FINAL and resource.attempt is None and not resource.releasing:
-                self.missing.discard(guid)
-                self._failed = True
+                self._failed |= not there
         if world.aborted and not self._through_abort:
             self.settle(there=False)
         elif not self.missing:

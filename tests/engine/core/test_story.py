@@ -53,7 +53,7 @@ def test_a_delay_is_to_go_by(lab):
 
 
 def test_the_rest_of_its_group_is_awaited(lab):
-    one, two, three = lab.add("provision"), lab.add("start"), lab.add("provision")
+    _, two, three = lab.add("provision"), lab.add("start"), lab.add("provision")
     lab.deploy()
     lab.release(three)
     lab.done(three)

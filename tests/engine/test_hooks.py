@@ -1,0 +1,130 @@
+"""Hooks that fail or misbehave, ends that are told, and what follows."""
+
+import pytest
+
+import replay
+from engine import (
+    ECState,
+    ExperimentError,
+    FailureLevel,
+)
+from tests.engine.kinds import FAILED, START, STARTED, STOPPED, Beside, boom
+
+# --- hooks that misbehave
+
+
+@pytest.mark.parametrize(
+    ("act", "story"),
+    [
+        (boom, {"type": "RuntimeError", "message": "boom"}),
+        (lambda m, i: 1 / 0, {"type": "ZeroDivisionError", "message": "division by zero"}),
+        (lambda m, i: exit(3), {"type": "SystemExit", "message": "3"}),
+        (lambda m, i: [1], {"type": "UsageError"}),
+        (lambda m, i: {"signal": FailureLevel.OK}, {"type": "UsageError"}),
+        (lambda m, i: {"file": "\udcff"}, {"type": "UsageError"}),
+        (lambda m, i: {"n": 2**70}, {"type": "UsageError"}),
+    ],
+)
+def test_a_hook_that_does_what_it_must_not_has_failed(ec, stage, act, story):
+    stage.acts["start #1"] = act
+    one = ec()
+    one.register_resource("test::Thing")
+    one.deploy()
+    assert one.wait_finished(1) is False
+    error = replay.state(one.run_dir).resources[1].error
+    assert one.state(1) is FAILED
+    assert {key: error[key] for key in story} == story
+    assert error["step"] == "start"
+
+
+@pytest.mark.parametrize("text", ["x" * 3_000_000, "half \udcff", ""])
+def test_whatever_a_hook_raises_fits_into_the_log(ec, stage, text):
+    def act(manager, intent):
+        raise RuntimeError(text)
+
+    stage.acts["start #1"] = act
+    one = ec()
+    one.register_resource("test::Thing")
+    one.deploy()
+    assert one.wait_finished(1) is False
+    assert (one.state(1), one.ecstate) == (FAILED, ECState.RUNNING)
+
+
+def test_whatever_a_resource_says_fits_into_the_log(ec, stage):
+    one = ec()
+    thing = one.register_resource("test::Thing")
+    one.deploy()
+    one.wait_started(thing)
+    stage.made[thing].failed("half \udcff " * 100_000, code=FAILED.value)
+    assert one.wait_finished(thing) is False
+    assert (one.exit_code(thing), one.ecstate) == (7, ECState.RUNNING)
+
+
+def test_a_type_that_cannot_be_made_fails_its_resource(ec):
+    one = ec()
+    one.register_resource("test::Broken")
+    one.deploy()
+    assert one.wait_finished(1) is False
+    error = replay.state(one.run_dir).resources[1].error
+    assert error["message"] == "the manager of #1 test::Broken cannot be made: RuntimeError: not in the mood"
+    with pytest.raises(ExperimentError, match="not in the mood"):
+        one.trace(1, "log")
+    assert one.ecstate is ECState.RUNNING
+
+
+# --- ends
+
+
+def test_an_end_is_pushed(ec, stage):
+    one = ec()
+    thing = one.register_resource("test::Thing")
+    one.deploy()
+    one.wait_started(thing)
+    waiting = Beside(lambda: one.wait_finished(thing))
+    stage.made[thing].ended(3)
+    assert waiting.join() is True
+    assert (one.state(thing), one.exit_code(thing)) == (STOPPED, 3)
+
+
+def test_an_end_within_the_start(ec, stage):
+    stage.acts["start #1"] = lambda manager, intent: manager.ended(4)
+    one = ec()
+    one.register_resource("test::Thing")
+    one.deploy()
+    assert one.wait_finished(1)
+    assert (one.exit_code(1), one.get_start_time(1) is not None) == (4, True)
+
+
+def test_a_failure_is_pushed(ec, stage):
+    one = ec()
+    thing = one.register_resource("test::Thing")
+    one.deploy()
+    one.wait_started(thing)
+    stage.made[thing].failed("the fan stopped")
+    assert one.wait_finished(thing) is False
+    assert replay.state(one.run_dir).resources[thing].error["message"] == "the fan stopped"
+
+
+# --- failing
+
+
+def test_a_critical_failure_stops_what_is_to_come(ec, stage):
+    stage.acts["start #1"] = boom
+    one = ec()
+    a, b = one.register_resource("test::Thing"), one.register_resource("test::Thing")
+    one.register_condition(b, START, a, STARTED)
+    one.deploy()
+    assert one.wait_finished([a, b]) is False
+    assert one.state(b) is FAILED
+    assert "start #2" not in stage.called
+    assert one.ecstate is ECState.RUNNING
+
+
+def test_a_failure_that_is_not_critical_stops_nothing(ec, stage):
+    stage.acts["start #1"] = boom
+    one = ec()
+    a, b = one.register_resource("test::Thing", critical=False), one.register_resource("test::Thing")
+    one.register_condition(b, START, a, STARTED)
+    one.deploy()
+    assert one.wait_started(b)
+    assert (one.state(a), one.abort, one.failure_level) == (FAILED, False, FailureLevel.OK)

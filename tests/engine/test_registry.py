@@ -1,0 +1,125 @@
+"""Types by name: loaded when they are first asked for, and a plain word when that does not work."""
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from engine import ResourceFactory, ResourceManager, UnknownResourceType, link
+from engine.core.states import Step
+from engine.rm import registry
+from tests.engine.kinds import App, BigApp, Plain, Thing
+
+
+@pytest.fixture
+def announced(monkeypatch):
+    """Announces these types in place of what is installed."""
+
+    def announce(**types):
+        found = tuple(EntryPoint(name, value, registry.GROUP) for name, value in types.items())
+        monkeypatch.setattr(registry, "_announced", lambda: found)
+        monkeypatch.setattr(ResourceFactory, "_types", {})
+
+    return announce
+
+
+def test_a_type_is_found_by_its_name(announced):
+    announced(**{"lab::Plain": "tests.engine.kinds:Plain"})
+    assert ResourceFactory.get_resource_type("lab::Plain") is Plain
+
+
+def test_listing_types_loads_none(announced):
+    announced(**{"lab::B": "no.such:Thing", "lab::A": "neither.this:One"})
+    assert ResourceFactory.resource_types() == ["lab::A", "lab::B"]
+
+
+@pytest.mark.parametrize(
+    ("rtype", "message"),
+    [
+        ("lab::Playn", "there is no resource type 'lab::Playn'; did you mean lab::Plain"),
+        ("lab::Gone", "lab::Gone is announced as no.such:Thing, which cannot be loaded: No module named 'no'"),
+        ("lab::Less", "lab::Less is announced as tests.engine.kinds:Nobody, which cannot be loaded"),
+        ("lab::Other", "lab::Other is announced as tests.engine.kinds:Door, which is no resource type"),
+    ],
+)
+def test_what_cannot_be_found_says_why(announced, rtype, message):
+    announced(
+        **{
+            "lab::Plain": "tests.engine.kinds:Plain",
+            "lab::Gone": "no.such:Thing",
+            "lab::Less": "tests.engine.kinds:Nobody",
+            "lab::Other": "tests.engine.kinds:Door",
+        }
+    )
+    with pytest.raises(UnknownResourceType, match=message):
+        ResourceFactory.get_resource_type(rtype)
+
+
+class Nameless(ResourceManager):
+    """Says no type name."""
+
+
+@pytest.mark.parametrize(
+    ("cls", "message"),
+    [
+        (Nameless, "Nameless has no type name"),
+        (int, "is no resource type"),
+        (Plain(1, {}, None), "is no resource type"),
+    ],
+)
+def test_what_is_no_type_is_not_registered(cls, message):
+    with pytest.raises(UnknownResourceType, match=message):
+        ResourceFactory.register_type(cls)
+
+
+def test_the_types_of_the_project_are_announced():
+    assert {"linux::Node", "linux::Application"} <= set(ResourceFactory.resource_types())
+
+
+def test_hooks_are_the_steps_that_a_class_defines():
+    assert Plain.hooks() == []
+    assert App.hooks() == [Step.START, Step.STOP, Step.RELEASE]
+    assert Thing.hooks() == list(Step)
+
+
+def test_links_and_lineage_are_inherited():
+    assert list(BigApp.links) == ["host"]
+    assert BigApp.lineage() == ["test::BigApp", "test::App"]
+    assert BigApp.links["host"].to_data() == {
+        "name": "host",
+        "rtype": "test::Host",
+        "min": 1,
+        "max": 1,
+        "after": "READY",
+        "before": "deploy",
+    }
+
+
+@pytest.mark.parametrize("before", ["stop", "release", "fly"])
+def test_a_link_stands_before_a_step_on_the_way_up(before):
+    with pytest.raises(ValueError, match=before):
+        link("test::Host", before=before)
+
+
+def test_linked_ones_are_found_by_the_name_of_the_link(ec, stage):
+    seen = {}
+
+    def look(manager, intent):
+        seen.update(host=manager.linked("host"), all=manager.linked(), run_dir=manager.run_dir, epoch=manager.epoch)
+
+    one = ec()
+    host = one.register_resource("test::Host")
+    app = one.register_resource("test::BigApp", command="x", connectedTo=host)
+    stage.acts[f"start #{app}"] = look
+    one.deploy()
+    assert one.wait_started(app)
+    assert [manager.guid for manager in seen["host"]] == [host]
+    assert seen["all"] == seen["host"]
+    assert (seen["run_dir"], seen["epoch"]) == (one.run_dir, 1)
+
+
+def test_what_is_connected_to_no_host_has_no_transport(ec, stage):
+    stage.acts["start #1"] = lambda manager, intent: manager.transport
+    one = ec()
+    one.register_resource("test::Thing")
+    one.deploy()
+    assert one.wait_finished(1) is False

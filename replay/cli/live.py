@@ -130,9 +130,11 @@ class Progress:
         self._ended.set()
         self._changed.set()
         self._painter.join()
-        self._follower.catch_up()
-        self._paint(self._follower)
-        self._live.stop()
+        try:
+            self._follower.catch_up()
+            self._paint(self._follower)
+        finally:
+            self._live.stop()
 
     def watch(self, run_dir: Path) -> None:
         """Show this run from now on."""

@@ -50,7 +50,7 @@ class Run:
 
     def called(self, home: Path) -> str:
         """How to name it on a command line: by the last part of its id if it is below `home`."""
-        return self.short_id if self.path.parent.parent == home else str(self.path)
+        return self.short_id if self.path.resolve().parent.parent == home.resolve() else str(self.path)
 
 
 # --- which runs there are ---------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ OVER = [
 def home(tmp_path, monkeypatch) -> Path:
     """Where the runs of a test are kept. Times are told in UTC."""
     monkeypatch.setenv("NETREEL_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     return tmp_path / "home"

@@ -69,6 +69,7 @@ def _known_types(monkeypatch):
 def home(tmp_path, monkeypatch) -> Path:
     """Where the runs of a test are kept."""
     monkeypatch.setenv("NETREEL_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     return tmp_path / "home"
 
 
@@ -333,12 +334,17 @@ def test_a_type_that_is_not_installed_is_told(home, monkeypatch):
 # --- on a terminal ----------------------------------------------------------------------------------------------
 
 
+_LOOKS = {"COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "COLORTERM"}
+"""Variables of whoever runs the tests that would change how a terminal is written to."""
+
+
 def on_a_terminal(*args: object, columns: int = 80, **environment: str) -> str:
     """What the program writes to a terminal of 24 lines."""
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     command = [sys.executable, "-c", "from replay.cli import main; main()", *map(str, args)]
-    variables = {**os.environ, "TERM": "xterm-256color", **environment}
+    inherited = {name: value for name, value in os.environ.items() if name not in _LOOKS}
+    variables = {**inherited, "TERM": "xterm-256color", **environment}
     with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=variables) as process:
         os.close(theirs)
         shown = b""

@@ -109,7 +109,8 @@ def _check_types(event: Event) -> None:
         and type(event.version) is type(event.time) is type(event.guid) is type(event.cause) is int
         and type(event.data) is dict
     ):
-        raise TypeError(f"event {event.seq}: kind is a str, data a dict, the other fields are ints: {event!r}")
+        types = ", ".join(f"{field.name}: {type(getattr(event, field.name)).__name__}" for field in fields(event))
+        raise TypeError(f"event {event.seq} has fields of wrong types ({types}); see Event for the right ones")
     pending: list[Any] = [event.data]
     for value in pending:
         if type(value) is dict:
@@ -118,9 +119,8 @@ def _check_types(event: Event) -> None:
         elif type(value) is list:
             pending.extend(value)
         elif type(value) not in _SCALARS:
-            raise TypeError(
-                f"event {event.seq} ({event.kind}) holds a {type(value).__name__}: {value!r}; see Event for the types"
-            )
+            name = type(value).__name__  # the value itself may be a secret
+            raise TypeError(f"event {event.seq} ({event.kind}) holds a {name}; see Event for the types that are kept")
 
 
 def _check_keys(event: Event, value: dict[Any, Any]) -> None:

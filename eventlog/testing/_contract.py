@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +145,36 @@ class LogContract(ABC):
                 writer.append([event(1), event(2, value=value)])
             assert list(store.read()) == []
             writer.append([event(1)])
+
+    @pytest.mark.parametrize(
+        "field",
+        [{"kind": b"x"}, {"kind": None}, {"time": 1.5}, {"guid": "7"}, {"version": True}, {"data": []}],
+    )
+    def test_a_field_of_the_wrong_type_is_refused(self, store: LogStore, field: dict[str, Any]) -> None:
+        """The fields of an event are as strict as its data."""
+        with store.open_writer("test") as writer:
+            with pytest.raises(TypeError, match="event 1"):
+                writer.append([replace(event(1), **field)])
+            assert list(store.read()) == []
+
+    @pytest.mark.parametrize("depth", [10, 400])
+    def test_nested_values_come_back(self, store: LogStore, depth: int) -> None:
+        """However deep they are, if they are taken at all."""
+        nested: list[Any] = []
+        for _ in range(depth):
+            nested = [nested]
+        with store.open_writer("test") as writer:
+            writer.append([event(1, nested=nested)])
+        assert [found.data["nested"] for found in store.read()] == [nested]
+
+    def test_values_nested_without_end_are_refused(self, store: LogStore) -> None:
+        """A list that holds itself is no value."""
+        endless: list[Any] = []
+        endless.append(endless)
+        with store.open_writer("test") as writer:
+            with pytest.raises(ValueError, match="event 1"):
+                writer.append([event(1, endless=endless)])
+            assert list(store.read()) == []
 
     @pytest.mark.parametrize("value", [2**64, -(2**63) - 1, "\ud800", "x" * MAX_EVENT])
     def test_a_value_out_of_range_is_refused(self, store: LogStore, value: object) -> None:

@@ -190,7 +190,7 @@ do_command() { # SPEC
 	echo began 2>/dev/null
 	exec >>stdout </dev/null
 	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
-	set -- "$(command -v sh)" "$1/command"
+	set -- "$(command -v sh)" "../${1##*/}/command" # short, since shells put it before what they complain of
 	if [ "$ignored" != 0 ] && env --default-signal true 2>/dev/null; then
 		set -- "$(command -v env)" --default-signal "$@"
 	fi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from engine.rm.attributes import attr
@@ -22,31 +23,32 @@ def _check_hostname(name: str) -> None:
         raise ValueError(f"this version reaches no other host than 'localhost', so not {name!r}")
 
 
+@cache
+def _this_machine() -> LocalTransport:
+    """One for all nodes: each would hold a thread and an inotify instance, of which a user has few."""
+    return LocalTransport()
+
+
 class Node(ResourceManager, rtype="linux::Node"):
     """A Linux host. Everything that runs on it is kept in a directory of the run's own, private to its user."""
 
     hostname: str = attr(check=_check_hostname, help="Name of the host; localhost needs no SSH.")
 
-    _lock = threading.Lock()
-    _transport: LocalTransport | None = None
+    _making = threading.Lock()
     _launcher: Launcher | None = None
 
     @property
     def transport(self) -> Transport:
-        """The way to the host, made when it is first needed."""
-        with self._lock:
-            if self._transport is None:
-                self._transport = LocalTransport()
-            return self._transport
+        """The way to the host."""
+        return _this_machine()
 
     @property
     def launcher(self) -> Launcher:
         """Starts commands on the host, and finds them again."""
-        transport = self.transport
-        with self._lock:
+        with self._making:
             if self._launcher is None:
                 # On this machine the host's directory of the run is part of the run's own: nothing need be fetched.
-                self._launcher = Launcher(transport, str(self.run_dir / f"node-{self.guid}"), self.epoch)
+                self._launcher = Launcher(self.transport, str(self.run_dir / f"node-{self.guid}"), self.epoch)
             return self._launcher
 
     def provision(self, intent: Intent) -> None:  # noqa: ARG002 - all hooks have one shape
@@ -59,9 +61,4 @@ class Node(ResourceManager, rtype="linux::Node"):
 
     def release(self, intent: Intent) -> None:  # noqa: ARG002
         """Let go of the host. What ran there was released before; what it wrote stays with the run."""
-        with self._lock:
-            if self._launcher is not None:
-                self._launcher.close()
-            if self._transport is not None:
-                self._transport.close()
-            self._launcher = self._transport = None
+        self.launcher.close()

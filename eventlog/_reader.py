@@ -92,16 +92,15 @@ def look(directory: Directory, *, writing: bool = False) -> View:
     live = not writing and directory.locked(LOCK)
     if live and synced:
         keys = [key for key in keys if key <= synced.key]
+    unsettled = None if live or not keys else _settle(directory, keys[-1], synced, writing=writing)
     headers, damage = _headers(directory, keys)
     segments = [header for header in headers if isinstance(header, Segment)]
     spans = _spans(segments, synced, live=live)
     if synced and not damage:
         damage = _check_reached(directory, spans, synced)
-    if spans and not live:
-        damage = _settle(directory, spans[-1], writing=writing) or damage
     dropped = [header for header in headers if isinstance(header, TornTail)]
     unfinished = dropped[-1] if dropped and headers[-1] is dropped[-1] else None
-    return View(spans, dropped, unfinished, live, damage)
+    return View(spans, dropped, unfinished, live, unsettled or damage)
 
 
 def _note_and_keys(directory: Directory) -> tuple[Tail | None, list[Key]]:
@@ -153,16 +152,19 @@ def _check_reached(directory: Directory, spans: list[Span], synced: Tail) -> Cor
     return Corrupt.at(directory.path / synced.key.name, 0, reason, first_seq=synced.key.base)
 
 
-def _settle(directory: Directory, span: Span, *, writing: bool) -> Corrupt | None:
-    """See that what counts of the last segment is on the disk. A writer gets the error of the system, as everywhere."""
-    name = span.segment.key.name
+def _settle(directory: Directory, key: Key, synced: Tail | None, *, writing: bool) -> Corrupt | None:
+    """See that what will be read of the last segment, its header included, is on the disk; say why if it cannot be.
+
+    Earlier ones are: whoever begins a segment does this first. A writer gets the error of the system, as everywhere.
+    """
+    reached = synced.length if synced and synced.key == key else 0
     try:
-        if directory.size(name) > span.synced:
-            directory.settle(name)
+        if directory.size(key.name) > reached:
+            directory.settle(key.name)
     except OSError as error:
         if writing:
             raise
-        return Corrupt.at(directory.path / name, span.synced, f"the disk cannot sync it: {error}")
+        return Corrupt.at(directory.path / key.name, reached, f"the disk cannot sync it: {error}")
     return None
 
 

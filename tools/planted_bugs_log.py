@@ -95,8 +95,14 @@ BUGS = (
     Bug(
         "recovery believes what is in memory only",
         "_reader.py",
-        "        directory.settle(name)\n",
-        "        pass\n",
+        "            directory.settle(key.name)\n",
+        "            pass\n",
+    ),
+    Bug(
+        "recovery believes a header that is in memory only",
+        "_reader.py",
+        "if synced and synced.key == key else 0",
+        "if synced and synced.key == key else _segments.HEADER_LENGTH",
     ),
     Bug(
         "the cache is believed after a failed sync",

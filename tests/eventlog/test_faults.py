@@ -83,6 +83,8 @@ def survivors(directory: SimDirectory) -> int:
         found = writer.last_seq
         writer.append(events(writer, 2))
     assert [seen.seq for seen in SimStore(directory).read()] == list(range(1, found + 3))
+    for image in directory.images():
+        assert [seen.seq for seen in SimStore(SimDirectory(image)).read()] == list(range(1, found + 3))
     return found
 
 

@@ -1,9 +1,9 @@
 # What a person types. Everything runs in .venv, which the first target that needs it makes.
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
 
-.PHONY: help setup demo test quick lint torture clean
+.PHONY: help setup demo test quick lint torture bench-log clean
 
 help:            ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -17,17 +17,22 @@ demo: setup      ## a real experiment: its controller is killed, taken over, fin
 	@$(BIN)/python examples/demo
 
 test: setup lint  ## all ordinary tests, as CI runs them
-	@$(PYTEST) -q -n 2 -m "not torture"
+	@$(PYTEST) -m "not torture"
 
 quick: setup     ## the inner loop
-	@$(PYTEST) -q -n 2 -m "not slow and not torture"
+	@$(PYTEST) -m "not slow and not torture"
 
 lint: setup      ## ruff, mypy, and the layers
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-torture: setup   ## the long proofs
-	@$(PYTEST) -q -n 2 -m torture --timeout 3600
+torture: setup   ## the long proofs: about an hour
+	@$(PYTEST) -m torture --timeout 3600
 	@$(BIN)/python tools/kill_demo.py --moments 200
+	@$(BIN)/python tools/kill_demo.py --moments 100 --twice
+	@$(BIN)/python tools/planted_bugs_log.py
+
+bench-log: setup ## the log against bare system calls, as ratios
+	@$(BIN)/python benchmarks/bench_log.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

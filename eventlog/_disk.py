@@ -117,9 +117,9 @@ class RealFile(_Descriptor):
 class RealLock(_Descriptor):
     """A `Lock` on a file of the system: an open file description lock.
 
-    It works like flock(2): it belongs to the open file, not to the process, and goes when the process
-    does. The difference is that others can ask for it (F_OFD_GETLK) without taking it for a moment, so a
-    reader never gets in the way of a writer.
+    It works like flock(2): it belongs to the open file, not to the process, and goes when the process does (and
+    those that it forked without exec). The difference is that others can ask for it (F_OFD_GETLK) without taking
+    it for a moment, so a reader never gets in the way of a writer.
     """
 
     def __init__(self, fd: int, name: str, directory_fd: int) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from eventlog import _segments
+from eventlog import _frame, _segments
 from eventlog._segments import HEADER_LENGTH
 from eventlog._verify import examine
 from eventlog.testing import Image, SimDirectory, SimStore, event
@@ -222,3 +222,28 @@ def test_a_torn_batch_that_quotes_the_log_itself_is_still_torn(shift: int):
     image = {known: directory.read(known, 0, 10_000) for known in (FIRST, LAST, name)}
     image[name] = image[name][:-8]
     assert classify(image)[:3] == ("torn", name, end)
+
+
+def forged(frame: bytes) -> tuple:
+    """What is said of a log that ends in a frame of somebody else's making."""
+    first = SAMPLE.frames(LAST)[0]
+    return rearranged(LAST, first, frame)[:4]
+
+
+def test_a_frame_that_validates_and_is_of_an_unknown_kind_is_corrupt(monkeypatch: pytest.MonkeyPatch):
+    salt = _segments.parse_header(SAMPLE.image[LAST]).salt
+    place = SAMPLE.starts[LAST][1]
+    with monkeypatch.context() as future:
+        future.setattr(_frame, "MARKER", b"CMT\x02")
+        frame = _frame.frame(b"\x90", first=5, count=1, salt=salt)
+    assert forged(frame) == ("corrupt", LAST, place, 5)
+    assert forged(_frame.frame(b"\x90", first=5, count=0, salt=salt)) == ("corrupt", LAST, place, 5)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"\x90", b"\xc0", b"\x91\xc0", b"\x91\x90", b"\xc1", b"", b"\x93\x01", b"\x90\x90"]
+)
+def test_a_frame_that_validates_and_does_not_hold_its_events_is_corrupt(payload: bytes):
+    salt = _segments.parse_header(SAMPLE.image[LAST]).salt
+    frame = _frame.frame(payload, first=5, count=1, salt=salt)
+    assert forged(frame) == ("corrupt", LAST, SAMPLE.starts[LAST][1], 5)

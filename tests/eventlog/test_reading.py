@@ -6,7 +6,7 @@ import pytest
 from damage import cut, flip, forget_note, segments, write
 
 import eventlog
-from eventlog import Corrupt, NoLog, WrongVersion
+from eventlog import Corrupt, FileStore, NoLog, WrongVersion
 from eventlog._segments import HEADER_LENGTH
 
 
@@ -172,3 +172,38 @@ def test_a_later_format_is_refused_as_that(run: Path, monkeypatch: pytest.Monkey
     with pytest.raises(WrongVersion, match=r"format 2\.0; this version reads 1\.\*"):
         seqs(run / "future")
     assert not eventlog.verify(run / "future").ok
+
+
+def test_a_report_of_a_torn_tail_as_plain_values(run: Path):
+    last = segments(run)[-1]
+    cut(last, -1)
+    forget_note(run)
+    report = eventlog.verify(run)
+    assert report.to_dict() == {
+        "ok": True,
+        "events": 6,
+        "segments": 2,
+        "torn": {"file": str(last), "byte": report.torn.byte, "bytes": report.torn.dropped},
+        "dropped": [],
+        "corrupt": None,
+    }
+
+
+def test_a_report_of_damage_as_plain_values(run: Path):
+    first = segments(run)[0]
+    flip(first, HEADER_LENGTH)
+    found = eventlog.verify(run).to_dict()
+    assert found["corrupt"].pop("message").startswith(f"{first}, byte {HEADER_LENGTH}: the log is damaged: ")
+    assert found["corrupt"] == {"file": str(first), "byte": HEADER_LENGTH, "first_seq": 1, "intact_after": True}
+    assert (found["ok"], found["events"], found["segments"]) == (False, 0, 1)
+
+
+def test_a_log_that_is_being_written_is_not_torn(tmp_path: Path):
+    with FileStore(tmp_path).open_writer("test"), eventlog.open(tmp_path) as log:
+        assert log.torn is None
+
+
+def test_a_missing_segment_is_no_torn_tail(run: Path):
+    segments(run)[0].unlink()
+    with eventlog.open(run) as log, pytest.raises(Corrupt):
+        _ = log.torn

@@ -13,7 +13,7 @@ import pytest
 from damage import segments, write
 
 import eventlog
-from eventlog import FileStore, Locked, WriteFailed, _segments
+from eventlog import FileStore, Locked, WriteFailed, _events, _segments
 from eventlog.testing import event
 
 
@@ -276,3 +276,11 @@ def test_new_directories_are_synced_each_in_its_parent(tmp_path: Path, monkeypat
     write(tmp_path / "exp" / "run", 1)
     assert {tmp_path, tmp_path / "exp", tmp_path / "exp" / "run", tmp_path / "exp" / "run" / "log"} <= set(synced)
     assert (tmp_path / "exp").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_batch_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_events, "MAX_PAYLOAD", 1000)
+    with FileStore(tmp_path).open_writer("test") as writer:
+        with pytest.raises(ValueError, match=r"events 1 to 100 take \d+ bytes together; one append may have 1000"):
+            writer.append([event(seq) for seq in range(1, 101)])
+        writer.append([event(1)])

@@ -111,22 +111,23 @@ def _check_types(event: Event) -> None:
     ):
         types = ", ".join(f"{field.name}: {type(getattr(event, field.name)).__name__}" for field in fields(event))
         raise TypeError(f"event {event.seq} has fields of wrong types ({types}); see Event for the right ones")
-    pending: list[Any] = [event.data]
-    for value in pending:
+    _check_values(event)
+
+
+def _check_values(event: Event) -> None:
+    containers: list[Any] = [event.data]
+    for value in containers:
         if type(value) is dict:
-            _check_keys(event, value)
-            pending.extend(value.values())
+            for key, part in value.items():
+                if type(key) is not str:
+                    raise TypeError(f"event {event.seq} ({event.kind}) has the key {key!r}; keys are of type str")
+                if type(part) not in _SCALARS:
+                    containers.append(part)
         elif type(value) is list:
-            pending.extend(value)
-        elif type(value) not in _SCALARS:
+            containers += [part for part in value if type(part) not in _SCALARS]
+        else:
             name = type(value).__name__  # the value itself may be a secret
             raise TypeError(f"event {event.seq} ({event.kind}) holds a {name}; see Event for the types that are kept")
-
-
-def _check_keys(event: Event, value: dict[Any, Any]) -> None:
-    for key in value:
-        if type(key) is not str:
-            raise TypeError(f"event {event.seq} ({event.kind}) has the key {key!r}; keys are of type str")
 
 
 _new: Final = object.__new__

@@ -137,4 +137,4 @@ TestLogMachine.settings = settings(
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 class TestLogMachineAtLength(LogMachine.TestCase):
-    settings = settings(TestLogMachine.settings, max_examples=20_000, stateful_step_count=60, derandomize=False)
+    settings = settings(TestLogMachine.settings, max_examples=10_000, stateful_step_count=60, derandomize=False)

@@ -1,7 +1,8 @@
 # What a person types. Everything runs in .venv, which the first target that needs it makes.
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist worksteal
+# Four at once on two cores: many tests wait for processes.
+PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 .PHONY: help setup demo test quick lint torture bench-log clean
 

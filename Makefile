@@ -31,9 +31,11 @@ torture: setup   ## the long proofs: about an hour
 	@$(BIN)/python tools/kill_demo.py --moments 200
 	@$(BIN)/python tools/kill_demo.py --moments 100 --twice
 	@$(BIN)/python tools/planted_bugs_log.py
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torture]'
+	@$(BIN)/python tools/fuzz_log.py
 
 bench-log: setup ## the log against bare system calls, as ratios
 	@$(BIN)/python benchmarks/bench_log.py
 
 clean:           ## remove what the targets made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz

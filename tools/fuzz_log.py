@@ -2,11 +2,12 @@
 
     python tools/fuzz_log.py [SECONDS]        # by default ten minutes
 
-Half of the inputs are the bytes of a segment, the other half the payload of a frame that validates. An exception that
+An input is the bytes of a segment, the payload of a frame that validates, or a series of such frames. An exception that
 is not ours, an allocation of more than 64 MiB, or an input that takes more than ten seconds ends it with exit status 1,
 and leaves the input in a file whose name it prints.
 """
 
+import contextlib
 import sys
 import zlib
 from pathlib import Path
@@ -35,28 +36,35 @@ HEADER = SAMPLE[LAST][: _segments.HEADER_LENGTH]
 
 
 def segment(data: bytes) -> Image:
+    """Any bytes at all as a file."""
     return SAMPLE | {LAST: data}
 
 
 def payload(data: bytes) -> Image:
-    count, body = (data[0], data[1:]) if data else (1, b"")
-    frame = _frame.frame(body, first=2, count=count or 1, salt=zlib.crc32(HEADER[:-4]))
-    return SAMPLE | {LAST: HEADER + frame}
+    """One frame that validates, and yet holds anything."""
+    return SAMPLE | {LAST: HEADER + frame(2, data)}
+
+
+def frames(data: bytes) -> Image:
+    """Frames that validate, in any order and number, of any size."""
+    parts = data.split(b"|")
+    return SAMPLE | {LAST: HEADER + b"".join(frame(part[0] if part else 0, part[1:]) for part in parts)}
+
+
+def frame(first: int, data: bytes) -> bytes:
+    count = data[0] if data else 0
+    return _frame.frame(data[1:], first=first, count=count, salt=zlib.crc32(HEADER[:-4]))
+
+
+SHAPES = (segment, payload, frames)
 
 
 def one_input(data: bytes) -> None:
-    make, rest = (segment, data[1:]) if data[:1] < b"\x80" else (payload, data[1:])
-    image = make(rest)
+    image = SHAPES[data[0] % len(SHAPES)](data[1:]) if data else SAMPLE
     log = Log(SimDirectory(image))
-    for read in (
-        lambda: list(log),
-        lambda: list(log.salvage()),
-        lambda: SimStore(SimDirectory(image)).open_writer("x"),
-    ):
-        try:
-            read()
-        except LogError:
-            pass
+    for read in (log.read, log.salvage, lambda: [SimStore(SimDirectory(image)).open_writer("x").close()]):
+        with contextlib.suppress(LogError):
+            list(read())
     examine(SimDirectory(image))
 
 
@@ -64,12 +72,13 @@ def main() -> None:
     seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 600
     corpus = Path(__file__).parent.parent / ".fuzz"
     corpus.mkdir(exist_ok=True)
+    body = SAMPLE[LAST][len(HEADER) + _frame.HEADER_LENGTH :]
     (corpus / "segment").write_bytes(b"\0" + SAMPLE[LAST])
-    (corpus / "payload").write_bytes(b"\xff\x01" + SAMPLE[LAST][len(HEADER) + _frame.HEADER_LENGTH :])
+    (corpus / "payload").write_bytes(b"\1\1" + body)
+    (corpus / "frames").write_bytes(b"\2" + b"|".join([b"\2\1" + body, b"\3\1" + body]))
     limits = [f"-max_total_time={seconds}", "-timeout=10", "-malloc_limit_mb=64", "-rss_limit_mb=1024"]
-    atheris.Setup(
-        [sys.argv[0], *limits, "-max_len=4096", "-len_control=0", "-print_final_stats=1", str(corpus)], one_input
-    )
+    sizes = ["-max_len=4096", "-len_control=0"]
+    atheris.Setup([sys.argv[0], *limits, *sizes, "-print_final_stats=1", str(corpus)], one_input)
     atheris.Fuzz()
 
 

@@ -28,7 +28,7 @@ def gates(resource: Resource, step: Step) -> list[Condition]:
     gate = resource.gates.get(step, [])
     first = GATE[ResourceAction.DEPLOY]
     if step in DEPLOYMENT and step is not first and first in resource.gates:
-        return resource.gates[first] + gate
+        return [condition for condition in resource.gates[first] if condition.origin == "user"] + gate
     return gate
 
 

@@ -283,6 +283,18 @@ def test_a_group_that_has_not_started_waits_for_those_who_join(lab):
     assert sorted(lab.look()) == ["start #1", "start #2"]
 
 
+def test_a_group_that_was_ready_waits_again_for_those_who_join(lab):
+    one, two, other = lab.add("start"), lab.add("deploy", "start"), lab.add("start")
+    lab.when(one, START, other, State.STARTED)
+    group = lab.deploy(one)
+    lab.deploy(two, group=group)
+    lab.deploy(other)
+    lab.done(other)
+    lab.look()
+    lab.done(two)
+    assert sorted(lab.look()) == ["start #1", "start #2"]
+
+
 def test_nobody_may_join_a_group(lab):
     one = lab.add("provision", "start")
     group = lab.deploy()
@@ -293,12 +305,13 @@ def test_nobody_may_join_a_group(lab):
 
 
 def test_a_member_that_is_released_before_it_is_ready_keeps_nobody_waiting(lab):
-    one, two = lab.add("deploy", "start"), lab.add("deploy", "start")
+    one, two = lab.add("deploy", "start"), lab.add("provision")
     lab.deploy()
     lab.done(one)
     lab.release(two)
     lab.done(two)
-    assert lab.look() == ["deploy #1", "deploy #2", "start #1"]
+    assert lab.state(two) == "RELEASED"
+    assert lab.look() == ["deploy #1", "provision #2", "start #1"]
 
 
 def test_an_empty_group_is_a_group(lab):

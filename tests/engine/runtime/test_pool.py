@@ -1,0 +1,76 @@
+"""The pool: workers are made when they are needed, share the work, and outlive what a job raises."""
+
+import threading
+from queue import SimpleQueue
+
+import pytest
+
+from engine.runtime.pool import Pool
+from tests.engine.kinds import PATIENCE, Door
+
+
+@pytest.fixture
+def pool():
+    pool = Pool(2, "test-pool")
+    yield pool
+    pool.close()
+
+
+def workers():
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("test-pool")]
+
+
+def test_no_thread_is_made_before_there_is_work(pool):
+    assert workers() == []
+
+
+def test_a_worker_that_is_free_is_used_again(pool):
+    names = SimpleQueue()
+    for _ in range(20):
+        done = threading.Event()
+        pool.submit(lambda: names.put(threading.current_thread().name))
+        pool.submit(done.set)
+        assert done.wait(PATIENCE)
+    assert {names.get(timeout=PATIENCE) for _ in range(20)} <= {"test-pool-1", "test-pool-2"}
+
+
+def test_no_more_workers_than_its_size(pool):
+    doors = [Door() for _ in range(3)]
+    for door in doors:
+        pool.submit(door.pass_through)
+    doors[0].await_hook()
+    doors[1].await_hook()
+    assert sorted(workers()) == ["test-pool-1", "test-pool-2"]
+    assert not doors[2].reached.is_set()
+    doors[0].open()
+    doors[2].await_hook()
+    for door in doors:
+        door.open()
+
+
+def test_a_job_that_raises_does_not_take_its_worker_with_it(pool):
+    names = SimpleQueue()
+
+    def fail():
+        names.put(threading.current_thread().name)
+        raise RuntimeError("x")
+
+    for _ in range(5):
+        pool.submit(fail)
+    pool.submit(lambda: names.put("done"))
+    assert "done" in [names.get(timeout=PATIENCE) for _ in range(6)]
+
+
+def test_closing_lets_the_work_be_done_and_the_workers_go(pool):
+    done = threading.Event()
+    door = Door()
+    pool.submit(door.pass_through)
+    door.await_hook()
+    pool.submit(done.set)
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("test-pool")]
+    pool.close()
+    door.open()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert done.is_set()
+    assert workers() == []

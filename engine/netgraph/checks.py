@@ -97,3 +97,14 @@ def fields(data: Any, where: str, *names: str) -> list[Any]:
         if name not in names:
             raise UsageError(f"{where} has an unknown {name!r}; {nearest(str(name), names)}")
     return [data[name] for name in names]
+
+
+def listed(data: Any, where: str) -> list[Any]:
+    """A list.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if not isinstance(data, list):
+        raise UsageError(f"{where}: {data!r} is no list; give one")
+    return data

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import ParseError
 import networkx as nx
 
 from engine.core.errors import UsageError
-from engine.netgraph.checks import twin
+from engine.netgraph.checks import fields, listed, twin
 from engine.netgraph.plain import plain_edge
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _UNREADABLE: Final = (
     ValueError,
     TypeError,
     AttributeError,
+    RecursionError,
 )
 """What networkx raises for a file that is not there or no GraphML."""
 
@@ -84,20 +85,20 @@ def read_graphml(path: Path) -> dict[str, Any]:
     """
     try:
         graph: nx.Graph[str] = nx.read_graphml(path)
-        header: dict[str, Any] = json.loads(graph.graph.get(_HEADER, "{}"))
+        header = json.loads(graph.graph.get(_HEADER, "null"))
         _decode_all(graph)
-        if header:
-            return from_networkx(_with_numbers(graph, header.pop("text_ids"))) | header
-        return from_networkx(graph)
-    except UsageError as error:
-        raise UsageError(f"{path}: {error}") from None
     except _UNREADABLE as error:
-        raise UsageError(f"{path} cannot be read; give a file in GraphML. {type(error).__name__}: {error}") from error
+        raise UsageError(f"it cannot be read; give a file in GraphML. {type(error).__name__}: {error}") from error
+    if header is None:
+        return from_networkx(graph)
+    topo_type, seed, text_ids = fields(header, f"its entry {_HEADER!r}", "topo_type", "seed", "text_ids")
+    texts = listed(text_ids, f"its entry {_HEADER!r}: text_ids")
+    return from_networkx(_with_numbers(graph, texts)) | {"topo_type": topo_type, "seed": seed}
 
 
-def _with_numbers(graph: nx.Graph[str], text_ids: list[str]) -> nx.Graph[Any]:
+def _with_numbers(graph: nx.Graph[str], text_ids: list[Any]) -> nx.Graph[Any]:
     """Make numbers of the ids that are numbers."""
-    texts = set(text_ids)
+    texts = {nid for nid in text_ids if isinstance(nid, str)}
     numbers = {nid: twin(nid) for nid in graph if nid not in texts and twin(nid) is not None}
     return nx.relabel_nodes(graph, numbers)
 

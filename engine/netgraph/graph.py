@@ -71,7 +71,7 @@ class NetGraph(AnnotatedGraph):
         self._seed: int | None = None
         if topology is not None:
             _refuse("with topology=", topo_type=topo_type, node_count=node_count, branches=branches)
-            self._load(_data_of(topology))
+            self._adopt(topology)
         else:
             self._make(topo_type, node_count, branches)
         if seed is not None:
@@ -81,6 +81,17 @@ class NetGraph(AnnotatedGraph):
         else:
             _refuse("without assign_ips=True", network=network, prefix=prefix, version=version)
         self._assign_st(assign_st, sources_targets, leaf_source)
+
+    def _adopt(self, topology: nx.Graph[Any] | str | PathLike[str]) -> None:
+        if isinstance(topology, nx.Graph):
+            self._load(exchange.from_networkx(topology))
+        elif isinstance(topology, str | PathLike):
+            try:
+                self._load(exchange.read_graphml(topology))
+            except UsageError as error:
+                raise UsageError(f"{topology}: {error}") from error
+        else:
+            raise UsageError(f"topology={topology!r}: give a graph of networkx, or the path of a GraphML file")
 
     def _make(self, topo_type: str | None, node_count: int | None, branches: int | None) -> None:
         self._topo_type = TopologyType.ADHOC if topo_type is None else to_type(topo_type)
@@ -237,14 +248,6 @@ class NetGraph(AnnotatedGraph):
 
     def __repr__(self) -> str:
         return f"<NetGraph {self._topo_type}: {self.order} nodes, {self._graph.size()} edges>"
-
-
-def _data_of(topology: nx.Graph[Any] | str | PathLike[str]) -> dict[str, Any]:
-    if isinstance(topology, nx.Graph):
-        return exchange.from_networkx(topology)
-    if isinstance(topology, str | PathLike):
-        return exchange.read_graphml(topology)
-    raise UsageError(f"topology={topology!r}: give a graph of networkx, or the path of a GraphML file")
 
 
 def _refuse(why: str, **arguments: object) -> None:

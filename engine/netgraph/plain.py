@@ -11,7 +11,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from engine.core.errors import UsageError
-from engine.netgraph.checks import NET_FIELDS, fields
+from engine.netgraph.checks import NET_FIELDS, fields, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +48,9 @@ def fill(graph: AnnotatedGraph, nodes: Any, edges: Any) -> None:
     Raises:
         UsageError: it says which of them is wrong.
     """
-    for index, node in enumerate(_listed(nodes, "nodes")):
+    for index, node in enumerate(listed(nodes, "nodes")):
         _fill_node(graph, node, f"nodes[{index}]")
-    for index, edge in enumerate(_listed(edges, "edges")):
+    for index, edge in enumerate(listed(edges, "edges")):
         _fill_edge(graph, edge, f"edges[{index}]")
 
 
@@ -73,17 +73,11 @@ def _fill_edge(graph: AnnotatedGraph, edge: Any, where: str) -> None:
     _annotate_edge(graph, nid1, nid2, annotations)
 
 
-def _listed(items: Any, name: str) -> list[Any]:
-    if not isinstance(items, list):
-        raise UsageError(f"{name}: {items!r} is no list; give one, of dicts")
-    return items
-
-
 def _annotate_node(graph: AnnotatedGraph, nid: Nid, annotations: Any) -> None:
     for name, value in _named(annotations, f"node {nid!r}").items():
         where = f"annotation {name!r} of node {nid!r}"
         if name == "ips":
-            for ip in _listed(value, where):
+            for ip in listed(value, where):
                 graph.annotate_node_ip(nid, ip)
         elif name == "source":
             if _is_true(value, where):

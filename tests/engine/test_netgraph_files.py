@@ -49,6 +49,17 @@ def test_a_graph_comes_back_from_graphml_as_it_was(tmp_path, graph):
     assert types_of(again.to_dict()) == types_of(graph.to_dict())
 
 
+@pytest.mark.parametrize("name", ["self", "node_for_adding", "u_for_edge", "key", "id", "x:json"])
+@pytest.mark.parametrize("value", ["", " a ", "\x00\ufffe", "\r\n", "<&>", "1", 1, 1.0, True, None, [], {"a": [1]}])
+def test_what_graphml_has_no_place_for_comes_back_from_it(tmp_path, name, value):
+    graph = NetGraph(topo_type="linear", node_count=2)
+    graph.annotate_node(0, name, value)
+    graph.annotate_edge(0, 1, name, value)
+    graph.write_graphml(tmp_path / "graph.graphml")
+    again = NetGraph(topology=tmp_path / "graph.graphml")
+    assert types_of(again.node_annotation(0, name)) == types_of(again.edge_annotation(0, 1, name)) == types_of(value)
+
+
 @pytest.mark.parametrize("topo_type", TopologyType)
 def test_every_topology_comes_back_from_a_compressed_file(tmp_path, topo_type):
     graph = NetGraph(topo_type=topo_type, node_count=12, assign_st=True, seed=3)
@@ -87,13 +98,14 @@ FOREIGN = """<?xml version="1.0" encoding="utf-8"?>
 @pytest.mark.parametrize("direction", ["directed", "undirected"])
 def test_a_file_of_another_program(tmp_path, direction):
     path = tmp_path / "map.graphml"
-    path.write_text(FOREIGN.format(direction=direction, more=""))
+    more = '<node id="2"/><edge source="1" target="2"><data key="k2">40</data></edge>'
+    path.write_text(FOREIGN.format(direction=direction, more=more))
     graph = NetGraph(topology=path, assign_ips=True, assign_st=True)
-    assert graph.edges() == [("0", "1")]
+    assert graph.edges() == [("0", "1"), ("1", "2")]
     assert graph.topo_type is TopologyType.ADHOC
     assert graph.node_annotation("0", "Longitude") == 10.75
     assert graph.node_annotation("1", "label") == "Bergen"
-    assert graph.edge_annotation("0", "1", "speed") == 10
+    assert [graph.edge_annotation(*edge, "speed") for edge in graph.edges()] == [10, 40]
     assert graph.edge_annotation("0", "1", "id") == "e0"
     assert graph.targets() == ["0"]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import eventlog
 from engine import journal
 from engine.core import events
-from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
+from engine.core.states import DEPLOYMENT, GATE, TRANSITIONS, ResourceAction, ResourceState, Step, Turn
 from engine.dates import NS
 
 if TYPE_CHECKING:
@@ -90,8 +90,13 @@ class _Gate:
     state: ResourceState
     delay: int
     group: bool = False
+    deployment: bool = False
     known: int = 0
     latest: int = 0
+
+    def stands_before(self, step: Step) -> bool:
+        """Whether it is asked before a step. A condition on DEPLOY is, before all that is left of the walk."""
+        return step is self.step or (self.deployment and step in DEPLOYMENT)
 
 
 class _Auditor:
@@ -111,7 +116,11 @@ class _Auditor:
         self._check_place(entry)
         if self._closed:
             self._say("closed", f"{entry.event.kind} after the run was closed")
-        self._see(entry.event)
+        strangers = self._strangers(entry.event)
+        if strangers:
+            self._say("registered", f"{entry.event.kind} names {strangers}, which nobody has registered")
+        else:
+            self._see(entry.event)
         self._last = entry
 
     def _say(self, rule: str, message: str) -> None:
@@ -142,7 +151,8 @@ class _Auditor:
             case events.AttributeSet(name="critical"):
                 self._resources[event.guid].critical = bool(event.value)
             case events.ConditionRegistered():
-                gate = _Gate(event.step, event.on, event.state, event.delay)
+                whole = event.step is GATE[ResourceAction.DEPLOY]
+                gate = _Gate(event.step, event.on, event.state, event.delay, deployment=whole)
                 for guid in event.guids:
                     self._resources[guid].gates.append(gate)
             case events.GroupDeployed():
@@ -156,6 +166,13 @@ class _Auditor:
                 self._close()
             case _ if event.guid:
                 self._see_resource(event, self._resources[event.guid])
+
+    def _strangers(self, event: events.Event) -> list[Any]:
+        """What an event names and no event before it has made known."""
+        if isinstance(event, events.ResourceRegistered):
+            return [] if event.rtype in self._types else [event.rtype]
+        named = [event.guid, getattr(event, "other", 0), *getattr(event, "guids", ()), *getattr(event, "on", ())]
+        return [guid for guid in named if guid and guid not in self._resources]
 
     def _see_resource(self, event: events.Event, seen: _Seen) -> None:
         if seen.state is ResourceState.RELEASED:
@@ -246,7 +263,7 @@ class _Auditor:
         if self._aborted and step not in (Step.STOP, Step.RELEASE):
             self._say("aborted", f"{step} after the experiment was aborted")
         for gate in seen.gates:
-            if gate.step == step:
+            if gate.stands_before(step):
                 self._check_gate(gate, step)
 
     def _check_gate(self, gate: _Gate, step: Step) -> None:

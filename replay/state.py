@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from engine.core.world import Resource
     from engine.core.world import World as CoreWorld
 
+_MICROSECOND = 1000
+"""Nanoseconds."""
+
 Moment = int | str | datetime
 """A seq, a time from the start such as ``"12.5s"``, or a datetime."""
 
@@ -146,15 +149,25 @@ def state(run_dir: str | os.PathLike[str], at: Moment | None = None) -> World:
 
 
 def fold(run_dir: str | os.PathLike[str], log: eventlog.Log, at: Moment | None = None) -> CoreWorld:
-    """The world that a log comes to, up to a moment."""
+    """The world that a log comes to, up to a moment.
+
+    Raises:
+        UsageError: the moment cannot be read, or is none of the run's.
+    """
     seq = at if isinstance(at, int) else None
-    time = _moment(at, log) if isinstance(at, str | datetime) else None
+    time = None if at is None or isinstance(at, int) else _moment(at, log)
     world = snapshots.nearest(run_dir, log, seq, time)
     records = log.read(after=world.seq if world else 0)
     world = journal.rebuild(itertools.takewhile(lambda record: not _is_after(record, seq, time), records), world)
-    if seq is not None and world.seq != seq:
-        raise UsageError(f"there is no event {seq}: the log goes from 1 to {world.seq}")
+    if seq is not None and (seq < 1 or world.seq != seq):
+        raise UsageError(f"there is no event {seq}: the log goes from 1 to {_last_seq(log)}")
+    if time is not None and world.seq == 0:
+        raise UsageError(f"at {to_datetime(time).isoformat()} the run had not begun")
     return world
+
+
+def _last_seq(log: eventlog.Log) -> int:
+    return max((record.seq for record in log), default=0)
 
 
 def _is_after(record: eventlog.Event, seq: int | None, time: int | None) -> bool:
@@ -164,7 +177,9 @@ def _is_after(record: eventlog.Event, seq: int | None, time: int | None) -> bool
 def _moment(at: str | datetime, log: eventlog.Log) -> int:
     """A moment in ns since 1970; a duration counts from the first event."""
     if isinstance(at, datetime):
-        return from_datetime(at)
+        return from_datetime(at) + _MICROSECOND - 1  # all of it: what a view shows as its time is in that view
+    if not isinstance(at, str):
+        raise UsageError(f"a moment is a seq, a time from the start such as '12.5s', or a datetime, not {at!r}")
     first = next(log.read(), None)
     return to_ns(at) + (0 if first is None else first.time)
 

@@ -1,0 +1,308 @@
+"""The audit finds nothing in good logs, and in a doctored one exactly the rule that was broken."""
+
+import dataclasses
+
+import pytest
+
+import replay
+from engine import journal
+from engine.core import events
+from engine.core.states import DEPLOYMENT, ResourceState, Step
+from engine.core.world import EXPERIMENT
+from eventlog import FileStore
+from replay.audit import audit
+from tests.engine.core.lab import START, Lab, S, declare, link
+
+WALK = events.StepPassed(1, list(DEPLOYMENT))
+
+
+class Story:
+    """Entries as a log would have them, numbered and timed one after the other."""
+
+    def __init__(self):
+        self.entries = []
+        self.now = 100 * S
+        self.tell(events.ControllerOpened(EXPERIMENT, "exp", "run", {}))
+
+    def tell(self, *told, cause=0, epoch=1):
+        for event in told:
+            self.entries.append(events.Entry(len(self.entries) + 1, self.now, cause, epoch, event))
+        return self
+
+    def wait(self, seconds):
+        self.now += round(seconds * S)
+        return self
+
+    def register(self, number=2, links=(), **attributes):
+        self.tell(declare("plain", ("start", "stop", "release"), links))
+        return self.tell(*(events.ResourceRegistered(guid, "plain", attributes) for guid in range(1, number + 1)))
+
+    def deploy(self, *guids, barrier=False):
+        return self.tell(events.GroupDeployed(EXPERIMENT, 1, list(guids), barrier))
+
+    def walk(self, *guids):
+        return self.tell(*(events.StepPassed(guid, list(DEPLOYMENT)) for guid in guids))
+
+    def step(self, guid, step, token=None):
+        token = token or f"t-{guid}-{len(self.entries)}"
+        return self.tell(events.StepBegun(guid, step, token), events.StepDone(guid, step, None))
+
+    def when(self, guid, step, on, state, delay=0):
+        return self.tell(events.ConditionRegistered(EXPERIMENT, [guid], step, [on], state, delay * S))
+
+
+def broken(story):
+    """The rules that were broken, each with the event and the resource."""
+    return [(found.rule, found.seq, found.guid) for found in audit(story.entries)]
+
+
+@pytest.fixture
+def story():
+    return Story()
+
+
+@pytest.fixture
+def ready(story):
+    """Two resources that are READY."""
+    return story.register().deploy(1, 2).walk(1, 2)
+
+
+def last(story, rule, guid=0):
+    return [(rule, len(story.entries), guid)]
+
+
+# --- good ones
+
+
+def test_an_ordinary_life(ready):
+    ready.step(1, Step.START).tell(events.ResourceEnded(1, 0)).step(1, Step.START).step(1, Step.STOP)
+    ready.tell(events.ReleaseRequested(EXPERIMENT, [1, 2])).step(1, Step.RELEASE).step(2, Step.RELEASE)
+    ready.tell(events.RunClosed(EXPERIMENT))
+    assert broken(ready) == []
+
+
+def test_a_log_that_the_engine_wrote(ec):
+    one = ec()
+    one.register_resource("test::Plain")
+    one.deploy()
+    one.wait_started(1)
+    one.shutdown()
+    assert replay.check(one.run_dir) == []
+    records = list(FileStore(one.run_dir).read())
+    assert audit(journal.to_entry(record) for record in records) == []
+
+
+def test_a_life_with_everything_in_it():
+    lab = Lab()
+    lab.type("host", ("provision", "release"))
+    lab.type("app", ("start", "stop", "release"), [link("host")])
+    host = lab.add(rtype="host")
+    apps = [lab.add(rtype="app", to=[host], critical=False) for _ in range(2)]
+    lab.when(apps[1], START, apps[0], ResourceState.STARTED, 2)
+    lab.deploy()
+    lab.done(host)
+    lab.fail(apps[0])
+    lab.wait(2)
+    lab = lab.crash()
+    lab.take_over()
+    lab.done(apps[1])
+    lab.release()
+    while working := [guid for guid, it in lab.world.resources.items() if it.attempt]:
+        lab.done(*working)
+    assert audit(lab.entries) == []
+    assert len(lab.entries) > 20
+
+
+# --- the order of the log
+
+
+@pytest.mark.parametrize(
+    ("doctored", "rule"),
+    [
+        ({"seq": 9}, "order"),
+        ({"seq": 1}, "order"),
+        ({"cause": 4}, "cause"),
+        ({"cause": 9}, "cause"),
+        ({"cause": -1}, "cause"),
+        ({"time": 1}, "time"),
+        ({"epoch": 2}, "epoch"),
+        ({"epoch": 0}, "epoch"),
+    ],
+)
+def test_an_entry_out_of_place(story, doctored, rule):
+    story.register(1)
+    story.tell(events.TaskScheduled(EXPERIMENT, 1, 5))
+    story.entries[3] = story.entries[3]._replace(**doctored)
+    assert {found.rule for found in audit(story.entries)} == {rule}
+
+
+def test_a_controller_that_was_replaced_writes_on(ready):
+    ready.tell(events.ControllerOpened(EXPERIMENT, "exp", "run", {}), epoch=2)
+    ready.tell(events.TaskScheduled(EXPERIMENT, 1, 5), epoch=1)
+    assert {rule for rule, *_ in broken(ready)} == {"epoch"}
+
+
+def test_the_first_event_is_that_somebody_took_charge(story):
+    story.entries.clear()
+    story.tell(events.TaskScheduled(EXPERIMENT, 1, 5))
+    assert broken(story) == [("epoch", 1, 0)]
+
+
+# --- what is there
+
+
+def test_registered_twice(story):
+    story.register(1).tell(events.ResourceRegistered(1, "plain", {}))
+    assert broken(story) == last(story, "registered", 1)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        events.StepDone(9, Step.START, None),
+        events.ResourceConnected(1, 9),
+        events.ResourceRegistered(5, "nothing", {}),
+        events.GroupDeployed(EXPERIMENT, 1, [1, 9], False),
+        events.ReleaseRequested(EXPERIMENT, [9]),
+        events.ConditionRegistered(EXPERIMENT, [1], Step.START, [9], ResourceState.READY, 0),
+        events.ConditionRegistered(EXPERIMENT, [9], Step.START, [1], ResourceState.READY, 0),
+        events.AttributeSet(9, "critical", False),
+    ],
+)
+def test_what_nobody_has_registered(story, event):
+    story.register(1).tell(event)
+    assert broken(story) == last(story, "registered", event.guid)
+
+
+# --- steps
+
+
+def test_two_at_a_time(ready):
+    ready.tell(events.StepBegun(1, Step.START, "a"), events.StepBegun(1, Step.START, "b"))
+    assert broken(ready) == last(ready, "one at a time", 1)
+
+
+def test_a_token_twice(ready):
+    ready.step(1, Step.START, "a").tell(events.StepBegun(2, Step.START, "a"))
+    assert broken(ready) == last(ready, "token", 2)
+
+
+def test_a_step_that_the_state_does_not_allow(ready):
+    ready.tell(events.StepBegun(1, Step.STOP, "a"))
+    assert broken(ready) == last(ready, "transition", 1)
+
+
+def test_a_state_that_does_not_follow(ready):
+    ready.tell(events.ResourceFailed(1, {}, None, 0), events.ResourceFailed(1, {}, None, 0))
+    assert broken(ready) == last(ready, "transition", 1)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [events.StepDone(1, Step.START, None), events.StepFailed(1, Step.START, {}), events.StepVoided(1, Step.START, "x")],
+)
+def test_an_effect_without_its_intent(ready, event):
+    ready.tell(event)
+    assert broken(ready) == last(ready, "intent", 1)
+
+
+def test_the_outcome_of_another_step(ready):
+    ready.tell(events.StepBegun(1, Step.START, "a"), events.StepDone(1, Step.DEPLOY, None))
+    assert ("intent", len(ready.entries), 1) in broken(ready)
+
+
+def test_a_deployment_out_of_turn(story):
+    story.register(1).deploy(1).tell(events.StepPassed(1, [Step.RESERVE]))
+    assert ("walk", len(story.entries), 1) in broken(story)
+
+
+def test_something_after_the_release(ready):
+    ready.tell(events.ReleaseRequested(EXPERIMENT, [1])).step(1, Step.RELEASE)
+    ready.tell(events.StepRequested(1, Step.START))
+    assert broken(ready) == last(ready, "released", 1)
+
+
+def test_a_start_after_the_abort(ready):
+    ready.tell(events.ResourceFailed(2, {}, None, 0), events.ExperimentAborted(EXPERIMENT, 2))
+    ready.tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(ready) == last(ready, "aborted", 1)
+
+
+# --- conditions
+
+
+def test_a_step_before_its_condition(ready):
+    ready.when(1, Step.START, 2, ResourceState.STARTED).tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(ready) == last(ready, "condition", 1)
+
+
+def test_a_step_before_its_delay(ready):
+    ready.when(1, Step.START, 2, ResourceState.STARTED, 5).step(2, Step.START).wait(4.5)
+    ready.tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(ready) == last(ready, "delay", 1)
+    assert "start came 0.5 s before its delay had gone by" in str(audit(ready.entries)[0])
+
+
+def test_a_step_right_after_its_delay(ready):
+    ready.when(1, Step.START, 2, ResourceState.STARTED, 5).step(2, Step.START).wait(5)
+    ready.tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(ready) == []
+
+
+def test_a_condition_on_deploy_holds_back_all_of_it(story):
+    story.register().deploy(1, 2).when(1, Step.DISCOVER, 2, ResourceState.READY)
+    story.tell(events.StepRequested(1, Step.DISCOVER), events.StepPassed(1, [Step.DISCOVER]))
+    story.tell(events.StepPassed(1, [Step.RESERVE]))
+    assert broken(story) == last(story, "condition", 1)
+
+
+def test_a_step_on_demand_asks_no_condition(ready):
+    ready.when(1, Step.START, 2, ResourceState.STARTED)
+    ready.tell(events.StepRequested(1, Step.START)).step(1, Step.START)
+    assert broken(ready) == []
+
+
+def test_a_start_before_the_group_is_ready(story):
+    story.register().deploy(1, 2, barrier=True).walk(1)
+    story.tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(story) == last(story, "condition", 1)
+
+
+def test_a_step_before_the_linked_one(story):
+    story.register(links=[link("plain", before="configure")]).tell(events.ResourceConnected(1, 2)).deploy(1, 2)
+    story.tell(events.StepPassed(1, list(DEPLOYMENT[:3])), events.StepPassed(1, [Step.CONFIGURE]))
+    assert broken(story) == last(story, "condition", 1)
+
+
+@pytest.mark.parametrize("critical", [True, False])
+def test_a_failure_counts_if_it_is_not_critical(story, critical):
+    story.register(critical=critical).deploy(1, 2).walk(1, 2).when(1, Step.START, 2, ResourceState.STARTED)
+    story.tell(events.ResourceFailed(2, {}, None, 0)).tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(story) == (last(story, "condition", 1) if critical else [])
+
+
+def test_a_value_that_was_set_later_counts(story):
+    story.register().tell(events.AttributeSet(2, "critical", False)).deploy(1, 2).walk(1, 2)
+    story.when(1, Step.START, 2, ResourceState.STARTED).tell(events.ResourceFailed(2, {}, None, 0))
+    story.tell(events.StepBegun(1, Step.START, "a"))
+    assert broken(story) == []
+
+
+# --- the end
+
+
+def test_closed_while_something_is_left(ready):
+    ready.tell(events.RunClosed(EXPERIMENT))
+    assert broken(ready) == last(ready, "closed")
+
+
+def test_something_after_the_close(story):
+    story.tell(events.RunClosed(EXPERIMENT), events.TaskScheduled(EXPERIMENT, 1, 5))
+    assert broken(story) == last(story, "closed")
+
+
+def test_a_violation_says_where_and_what(ready):
+    ready.tell(events.StepDone(1, Step.START, None))
+    (found,) = audit(ready.entries)
+    assert str(found) == f"event {found.seq}: intent: step.done of start of #1, which had not begun"
+    assert found.to_dict() == dataclasses.asdict(found)

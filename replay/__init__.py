@@ -17,13 +17,13 @@ from replay.audit import Violation, check
 from replay.state import ResourceView, Timer, World, state
 
 if TYPE_CHECKING:
-    from replay.reconnect import reconnect
+    from replay.takeover import reconnect
 
 __all__ = ["ResourceView", "Timer", "Violation", "World", "check", "reconnect", "state"]
 
 
 def __getattr__(name: str) -> Any:
-    # A reader of logs loads no actors and no threads.
+    # A reader of logs loads no actors and no threads. A module of this name would take the place of the function.
     if name == "reconnect":
-        return import_module("replay.reconnect").reconnect
+        return import_module("replay.takeover").reconnect
     raise AttributeError(f"module 'replay' has no attribute {name!r}")

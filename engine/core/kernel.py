@@ -144,10 +144,12 @@ class Kernel:
                 self._not_begun(guid, token)
             case messages.Lost(guid, token, why):
                 self._lost(guid, token, why)
-            case messages.EndedByItself(guid, code):
-                self._by_itself(events.ResourceEnded(guid, code))
-            case messages.FailedByItself(guid, error, code):
-                self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT))
+            case messages.EndedByItself(guid, code, token):
+                if self._is_latest(guid, token):
+                    self._by_itself(events.ResourceEnded(guid, code))
+            case messages.FailedByItself(guid, error, code, token):
+                if self._is_latest(guid, token):
+                    self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT))
             case messages.TaskReturned(task, error):
                 if self.world.tasks[task].state == "running":  # it may have been given up
                     self.emit(events.TaskDone(EXPERIMENT, task, error, lost=False), self._task_begun.pop(task))
@@ -159,6 +161,11 @@ class Kernel:
         resource = self.world.resources.get(guid)
         attempt = None if resource is None else resource.attempt
         return attempt if attempt is not None and attempt.token == token else None
+
+    def _is_latest(self, guid: int, token: str | None) -> bool:
+        """Whether that is no start of before: what an earlier run comes to says nothing about this one."""
+        resource = self.world.resources.get(guid)
+        return resource is not None and token in (None, resource.tokens.get(Step.START))
 
     def _is_running(self, guid: int, token: str) -> bool:
         resource = self.world.resources.get(guid)

@@ -50,20 +50,31 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The host of what an earlier controller had begun or had running does not answer, so nothing is known of it."""
+
+    guid: int
+    token: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndedByItself:
-    """A resource came to its end, with an exit status."""
+    """A resource came to its end, with an exit status. `token` names the start that ended, None for the latest."""
 
     guid: int
     code: int
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FailedByItself:
-    """A resource failed; `code` is its exit status if it had one."""
+    """A resource failed; `code` is its exit status if it had one, `token` as above."""
 
     guid: int
     error: dict[str, Any]
     code: int | None
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,4 +90,6 @@ class Tick:
     """The time that the kernel asked for has come."""
 
 
-Message = HookDone | HookFailed | Found | NotBegun | Lost | EndedByItself | FailedByItself | TaskReturned | Tick
+Message = (
+    HookDone | HookFailed | Found | NotBegun | Lost | Unanswered | EndedByItself | FailedByItself | TaskReturned | Tick
+)

@@ -40,6 +40,15 @@ def check_plain(value: Any, where: str) -> None:
         raise UsageError(f"{where}: {size} bytes are too many for the log (at most {MAX_SIZE}); keep them in a file")
 
 
+def copied(value: Any) -> Any:
+    """A plain value that shares nothing with the one that is given: what is kept must not change from outside."""
+    if type(value) is list:
+        return [copied(item) for item in value]
+    if type(value) is dict:
+        return {key: copied(item) for key, item in value.items()}
+    return value
+
+
 def clip(text: str) -> str:
     """A text that somebody else wrote, such as a message, as the log takes it: not too long, and of whole characters.
 

@@ -225,11 +225,11 @@ class Lab:
         error = {"type": "RuntimeError", "message": why, "step": str(self.world.resources[guid].attempt.step)}
         self.turn(messages.HookFailed(guid, self.token(guid), error))
 
-    def ended(self, guid, code=0):
-        self.turn(messages.EndedByItself(guid, code))
+    def ended(self, guid, code=0, token=None):
+        self.turn(messages.EndedByItself(guid, code, token))
 
-    def failed(self, guid, why="died", code=None):
-        self.turn(messages.FailedByItself(guid, {"type": "Failed", "message": why}, code))
+    def failed(self, guid, why="died", code=None, token=None):
+        self.turn(messages.FailedByItself(guid, {"type": "Failed", "message": why}, code, token))
 
     def wait(self, seconds):
         """Time goes by, and every timer that becomes due meanwhile rings when it does."""

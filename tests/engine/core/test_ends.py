@@ -3,6 +3,7 @@
 import pytest
 
 from engine.core import messages
+from engine.core.states import Step
 from tests.engine.core.lab import Lab
 
 
@@ -136,6 +137,20 @@ def test_what_comes_after_the_end_is_dropped(lab, running, state, message):
 def test_two_ends_in_one_turn_are_one(lab, running):
     lab.turn(messages.EndedByItself(running, 1), messages.EndedByItself(running, 2))
     assert (lab.resource(running).exit_code, lab.kinds().count("resource.ended")) == (1, 1)
+
+
+@pytest.mark.parametrize("how", ["ended", "failed"])
+def test_the_end_of_an_earlier_run_is_not_that_of_this_one(lab, running, how):
+    first = lab.resource(running).tokens[Step.START]
+    lab.ended(running, 0)
+    lab.request(running, "start")
+    lab.done(running)
+    second, seq = lab.resource(running).tokens[Step.START], lab.world.seq
+    say = lab.ended if how == "ended" else lab.failed
+    say(running, token=first)
+    assert (lab.state(running), lab.world.seq) == ("STARTED", seq)
+    say(running, token=second)
+    assert lab.state(running) == ("STOPPED" if how == "ended" else "FAILED")
 
 
 def test_a_stop_that_fails_fails_it(lab, running):

@@ -75,6 +75,13 @@ class _Seen:
     requested: Step | None = None
     releasing: bool = False
     gates: list[_Gate] = field(default_factory=list)
+    dependents: set[int] = field(default_factory=set)
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether something was done with it that nobody has asked to undo."""
+        untouched = self.state is ResourceState.NEW and self.attempt is None
+        return not (untouched or self.releasing or self.state is ResourceState.RELEASED)
 
 
 @dataclass(slots=True)
@@ -158,8 +165,7 @@ class _Auditor:
             case events.GroupDeployed():
                 self._deploy(event)
             case events.ReleaseRequested():
-                for guid in event.guids:
-                    self._resources[guid].releasing = True
+                self._release(event)
             case events.ExperimentAborted():
                 self._aborted = True
             case events.RunClosed():
@@ -216,6 +222,7 @@ class _Auditor:
         for link in self._types[seen.rtype].links:
             if link["rtype"] in lineage:
                 seen.gates.append(_Gate(Step(link["before"]), [other], ResourceState[link["after"]], 0))
+                self._resources[other].dependents.add(mine)
 
     def _deploy(self, event: events.GroupDeployed) -> None:
         if event.group not in self._barriers:  # whether a group has a barrier is said when it is made
@@ -226,6 +233,14 @@ class _Auditor:
             barrier.on.extend(event.guids)
             for guid in event.guids:
                 self._resources[guid].gates.append(barrier)
+
+    def _release(self, event: events.ReleaseRequested) -> None:
+        for guid in event.guids:
+            self._resources[guid].releasing = True
+        for guid in event.guids:
+            needing = [other for other in sorted(self._resources[guid].dependents) if self._resources[other].is_in_use]
+            if needing:
+                self._say("dependents", f"#{guid} is to be released, and {needing} that depend on it are not")
 
     def _close(self) -> None:
         self._closed = True

@@ -307,12 +307,34 @@ def release(world: World, guids: Sequence[int] | None) -> list[events.Event]:
 
     Raises:
         UnknownGuid: one is not there.
+        BadState: something else still needs one of them.
     """
     wanted = world.resources.values() if guids is None else [find(world, guid) for guid in dict.fromkeys(guids)]
-    chosen = [
-        resource.guid for resource in wanted if not resource.releasing and resource.state is not ResourceState.RELEASED
+    chosen = {resource.guid: resource for resource in wanted if not _on_its_way_out(resource)}
+    if guids is not None:
+        for resource in chosen.values():
+            _check_not_needed(world, resource, chosen)
+    return [events.ReleaseRequested(EXPERIMENT, list(chosen))] if chosen else []
+
+
+def _on_its_way_out(resource: Resource) -> bool:
+    return resource.releasing or resource.state is ResourceState.RELEASED
+
+
+def _check_not_needed(world: World, resource: Resource, chosen: Mapping[int, Resource]) -> None:
+    """Refuse to take away what something else stands on. Who is NEW has not used it yet."""
+    staying = [world.resources[guid] for guid in resource.connections if guid not in chosen]
+    needing = [
+        other
+        for other in staying
+        if not _on_its_way_out(other) and other.is_touched and links_to(world.types, other, resource)
     ]
-    return [events.ReleaseRequested(EXPERIMENT, chosen)] if chosen else []
+    if needing:
+        names = ", ".join(f"{describe(other)} ({other.state.name})" for other in needing[:10])
+        more = f" and {len(needing) - 10} more" if len(needing) > 10 else ""
+        raise BadState(
+            f"{describe(resource)} cannot be released: needed by {names}{more}; release them first or with it"
+        )
 
 
 def check_not_aborted(world: World) -> None:

@@ -141,6 +141,11 @@ class Resource:
     exit_code: int | None = None
     error: dict[str, Any] | None = None
 
+    @property
+    def is_touched(self) -> bool:
+        """Whether anything was ever done with it."""
+        return self.state is not ResourceState.NEW or self.attempt is not None
+
     def has_reached(self, state: ResourceState) -> bool:
         """Whether it was ever in that state, or failed without being critical."""
         return state in self.times or (ResourceState.FAILED in self.times and not self.critical)

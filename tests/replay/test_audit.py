@@ -288,6 +288,21 @@ def test_a_value_that_was_set_later_counts(story):
     assert broken(story) == []
 
 
+@pytest.mark.parametrize(("released", "needed"), [([3], True), ([3, 1], False), ([1], False)])
+def test_what_another_one_still_needs_is_released(story, released, needed):
+    story.register(links=[link("host")]).tell(declare("host"), events.ResourceRegistered(3, "host", {}))
+    story.tell(events.ResourceConnected(1, 3)).deploy(1, 3).walk(3, 1)
+    story.tell(events.ReleaseRequested(EXPERIMENT, released))
+    assert broken(story) == (last(story, "dependents") if needed else [])
+
+
+def test_what_only_a_new_one_would_need_may_be_released(story):
+    story.register(links=[link("host")]).tell(declare("host"), events.ResourceRegistered(3, "host", {}))
+    story.tell(events.ResourceConnected(1, 3)).deploy(3).walk(3)
+    story.tell(events.ReleaseRequested(EXPERIMENT, [3]))
+    assert broken(story) == []
+
+
 # --- the end
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.core import decide
-from engine.core.errors import BadConnection
+from engine.core.errors import BadConnection, BadState
 from tests.engine.core.lab import Lab, link
 
 
@@ -117,6 +117,56 @@ def test_a_second_release_adds_those_that_the_first_left_out(lab):
     assert lab.look() == []
     lab.done(other)
     assert lab.look() == ["release #1"]
+
+
+@pytest.fixture
+def shared(lab):
+    """A host with two that run on it."""
+    (host,) = make(lab, "host")
+    apps = make(lab, "app", "app", to=[host])
+    lab.deploy()
+    lab.done(host)
+    lab.done(*apps)
+    lab.done(*apps)
+    lab.look()
+    return host
+
+
+def test_what_others_need_is_not_released_under_them(lab, shared):
+    seq = lab.world.seq
+    needed = r"#1 host cannot be released: needed by #2 app \(STARTED\), #3 app \(STARTED\); release them first"
+    with pytest.raises(BadState, match=needed):
+        lab.release(shared)
+    lab.request(2, "stop")
+    with pytest.raises(BadState, match=needed):
+        lab.release(shared)
+    with pytest.raises(BadState, match=r"needed by #3 app \(STARTED\);"):
+        lab.release(shared, 2)
+    assert lab.kinds(after=seq) == ["step.requested", "step.begun"]
+
+
+def test_what_is_released_with_those_who_need_it_goes_last(lab, shared):
+    lab.release(2)
+    lab.release(shared, 3)
+    assert lab.look() == ["stop #2", "stop #3"]
+
+
+def test_what_only_new_ones_would_need_may_be_released(lab):
+    (host,) = make(lab, "host")
+    make(lab, "app", to=[host])
+    lab.deploy(host)
+    lab.done(host)
+    lab.release(host)
+    assert lab.look() == ["provision #1", "release #1"]
+
+
+def test_a_new_one_with_a_step_under_way_needs_what_it_is_linked_to(lab):
+    lab.type("scout", ("discover",), [link("host")])
+    (host,) = make(lab, "host")
+    (scout,) = make(lab, "scout", to=[host])
+    lab.request(scout, "discover")
+    with pytest.raises(BadState, match=r"needed by #2 scout \(NEW\)"):
+        lab.release(host)
 
 
 def test_a_step_under_way_is_finished_but_no_longer_wanted(lab):

@@ -1,0 +1,337 @@
+"""`linux::Node` and `linux::Application` on this machine: real commands, their output, their ends, and what is left."""
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import replay
+from engine import (
+    BadAttribute,
+    BadConnection,
+    ExperimentController,
+    ResourceAction,
+    ResourceState,
+    TraceAttr,
+    UsageError,
+)
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 20
+STARTED, STOPPED, FAILED = ResourceState.STARTED, ResourceState.STOPPED, ResourceState.FAILED
+
+
+@pytest.fixture
+def one(ec):
+    """A controller with this machine as #1."""
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname="localhost")
+    return made
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    """What a command reads from to wait for the test."""
+    path = tmp_path / "go"
+    os.mkfifo(path)
+    return path
+
+
+def start(one, command, **attributes):
+    app = one.register_resource("linux::Application", command=command, connectedTo=1, **attributes)
+    one.deploy(None if one.state(1) is ResourceState.NEW else app)
+    one.wait_started(app, timeout=PATIENCE)
+    return app
+
+
+def run(one, command, **attributes):
+    app = start(one, command, **attributes)
+    one.wait_finished(app, timeout=PATIENCE)
+    return app
+
+
+def pid_of(one, app):
+    return replay.state(one.run_dir).resources[app].receipts["start"]["pid"]
+
+
+def is_there(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def error_of(one, app):
+    return replay.state(one.run_dir).resources[app].error["message"]
+
+
+# --- what a command gets and gives
+
+
+def test_its_output_is_in_its_traces(one):
+    app = run(one, "echo out; echo err >&2; echo more")
+    assert (one.state(app), one.exit_code(app)) == (STOPPED, 0)
+    assert one.trace(app, "stdout") == "out\nmore\n"
+    assert one.trace(app, "stderr") == "err\n"
+
+
+def test_it_gets_its_environment(one):
+    nasty = 'it\'s "quoted" $HOME `id` \\ größe'
+    app = run(one, 'printf "%s|%s" "$FIRST" "$SECOND"', env={"FIRST": nasty, "SECOND": ""})
+    assert one.trace(app, "stdout") == f"{nasty}|"
+
+
+@pytest.mark.parametrize("given", ["two\nlines\n", b"\x00\xff\n", ""])
+def test_it_reads_its_input(one, given):
+    app = run(one, "cat", stdin=given)
+    assert one.trace(app, "stdout", TraceAttr.BYTES) == (given.encode() if isinstance(given, str) else given)
+
+
+def test_without_input_it_reads_nothing(one):
+    assert one.exit_code(run(one, "! read line")) == 0
+
+
+def test_it_runs_in_a_directory_of_its_own(one):
+    app = run(one, "pwd; umask; ls -A")
+    directory, *_ = one.trace(app, "stdout").splitlines()
+    assert Path(directory).is_relative_to(one.run_dir)
+
+
+def test_any_file_that_it_writes_is_a_trace(one):
+    app = run(one, "mkdir sub; printf 'a\\377b' >sub/data; printf 0123456789 >digits")
+    assert one.trace(app, "sub/data", TraceAttr.BYTES) == b"a\xffb"
+    assert one.trace(app, "sub/data") == "a\N{REPLACEMENT CHARACTER}b"
+    assert one.trace(app, "sub/data", TraceAttr.SIZE) == 3
+    assert Path(one.trace(app, "sub/data", TraceAttr.PATH)).read_bytes() == b"a\xffb"
+    assert one.trace(app, "digits", TraceAttr.STREAM, block=4, offset=1) == "4567"
+    assert one.trace(app, "digits", TraceAttr.STREAM, block=4, offset=9) == ""
+    one.release()
+    assert one.trace(app, "digits") == "0123456789"
+
+
+def test_what_is_no_trace(one):
+    app = run(one, "true")
+    for attr in (TraceAttr.ALL, TraceAttr.BYTES, TraceAttr.SIZE):
+        assert one.trace(app, "nothing", attr) is None
+    for name in ("../claim", "/etc/passwd", ""):
+        with pytest.raises(UsageError):
+            one.trace(app, name)
+    assert one.trace(1, "stdout") is None
+
+
+def test_before_it_starts_it_has_no_traces(one):
+    app = one.register_resource("linux::Application", command="true", connectedTo=1)
+    assert [one.trace(app, "stdout", attr) for attr in TraceAttr] == [None] * 5
+
+
+def test_a_trace_can_be_read_while_it_grows(one, fifo):
+    app = start(one, f"echo before; read line <{fifo}; echo after")
+    fifo.write_text("\n")
+    assert one.wait_finished(app, timeout=PATIENCE)
+    assert one.trace(app, "stdout") == "before\nafter\n"
+
+
+# --- ends
+
+
+def test_an_end_is_told_as_it_comes(one, fifo):
+    app = start(one, f"read line <{fifo}; exit 0")
+    assert one.state(app) is STARTED
+    fifo.write_text("\n")
+    assert one.wait_finished(app, timeout=PATIENCE)
+    assert one.get_stop_time(app) >= one.get_start_time(app)
+
+
+def test_a_status_that_is_not_zero_is_a_failure_with_its_last_words(one):
+    app = run(one, "echo first >&2; echo 'the last words' >&2; exit 3")
+    assert (one.state(app), one.exit_code(app), one.abort) == (FAILED, 3, True)
+    assert error_of(one, app) == "the command ended with exit status 3: first\nthe last words"
+
+
+def test_a_status_that_is_expected_is_none(one):
+    app = run(one, "exit 3", okCodes=[0, 3])
+    assert (one.state(app), one.exit_code(app), one.abort) == (STOPPED, 3, False)
+
+
+def test_a_command_that_is_not_there(one):
+    app = run(one, "no-such-command --at all")
+    assert (one.state(app), one.exit_code(app)) == (FAILED, 127)
+    assert "no-such-command: not found" in error_of(one, app)
+
+
+def test_a_command_that_a_signal_ended(one):
+    app = run(one, "kill -KILL $$")
+    assert (one.state(app), one.exit_code(app)) == (FAILED, 137)
+
+
+def test_stop_ends_it_and_is_no_failure(one):
+    app = start(one, "exec sleep 1000")
+    one.stop(app)
+    assert (one.state(app), one.exit_code(app), one.abort) == (STOPPED, 143, False)
+
+
+def test_stop_lets_it_put_things_in_order(one, fifo):
+    app = start(one, f"trap 'echo saved; exit 5' TERM; while :; do read line <{fifo}; done")
+    one.stop(app)
+    assert (one.trace(app, "stdout"), one.exit_code(app), one.state(app)) == ("saved\n", 5, STOPPED)
+
+
+def test_it_can_be_started_again(one, fifo):
+    app = start(one, f"read line <{fifo}; echo $line")
+    for line in ("first", "second"):
+        fifo.write_text(f"{line}\n")
+        assert one.wait_finished(app, timeout=PATIENCE)
+        assert one.trace(app, "stdout") == f"{line}\n"
+        if line == "first":
+            one.start(app)
+
+
+def test_it_stops_when_another_one_has_ended(one, fifo):
+    server = one.register_resource("linux::Application", command="exec sleep 1000", connectedTo=1)
+    client = one.register_resource("linux::Application", command=f"read line <{fifo}", connectedTo=1)
+    one.register_condition(client, ResourceAction.START, server, STARTED)
+    one.register_condition(server, ResourceAction.STOP, client, STOPPED)
+    one.deploy()
+    assert one.wait_started([server, client], timeout=PATIENCE)
+    fifo.write_text("\n")
+    assert one.wait_finished([server, client], timeout=PATIENCE)
+    assert (one.exit_code(server), one.exit_code(client)) == (143, 0)
+
+
+# --- nothing is left
+
+
+def test_release_ends_what_runs_and_all_that_it_started(one, fifo):
+    app = start(one, f"sleep 1001 & echo $! >child; read line <{fifo}; wait")
+    fifo.write_text("\n")  # taken only once the child is there
+    pid, child = pid_of(one, app), int(one.trace(app, "child"))
+    assert is_there(pid)
+    assert is_there(child)
+    one.release()
+    assert not is_there(pid)
+    assert not is_there(child)
+    assert one.exit_code(app) == 143
+
+
+def test_what_failed_and_still_runs_is_ended_by_the_release(one):
+    app = start(one, "exec sleep 1000")
+    pid = pid_of(one, app)
+    one._session.manager(app).failed("the test says so")
+    assert one.wait_finished([app], timeout=PATIENCE) is False
+    assert is_there(pid)
+    one.release()
+    assert not is_there(pid)
+
+
+def test_many_on_one_node(one):
+    commands = [f"echo {number}; exit 0" for number in range(10)]
+    apps = [one.register_resource("linux::Application", command=command, connectedTo=1) for command in commands]
+    one.deploy()
+    assert one.wait_finished(apps, timeout=PATIENCE)
+    assert [one.trace(app, "stdout") for app in apps] == [f"{number}\n" for number in range(10)]
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("rtype", "attributes", "message"),
+    [
+        ("linux::Node", {"hostname": "far.example"}, "this version reaches no other host than 'localhost'"),
+        ("linux::Application", {"command": " \n"}, "linux::Application.command: the command is empty"),
+        ("linux::Application", {"comand": "x"}, "did you mean command"),
+        ("linux::Application", {"env": {"A": 1}}, "linux::Application.env takes"),
+    ],
+)
+def test_an_attribute_that_makes_no_sense(one, rtype, attributes, message):
+    with pytest.raises(BadAttribute, match=message):
+        one.register_resource(rtype, **attributes)
+
+
+def test_an_application_needs_one_node(one):
+    app = one.register_resource("linux::Application", command="true")
+    with pytest.raises(BadConnection, match="its 'node' needs 1"):
+        one.deploy(app)
+    one.register_connection(1, app)
+    other = one.register_resource("linux::Node", hostname="localhost")
+    with pytest.raises(BadConnection, match="one too many"):
+        one.register_connection(other, app)
+
+
+def test_a_start_that_the_host_refuses(one):
+    app = one.register_resource("linux::Application", command="true", env={"1X": "y"}, connectedTo=1)
+    one.deploy()
+    assert one.wait_finished(app, timeout=PATIENCE) is False
+    assert "environment variable '1X'" in error_of(one, app)
+
+
+# --- the controller dies
+
+CONTROLLER = textwrap.dedent("""
+    import sys
+    from engine import ExperimentController
+
+    ec = ExperimentController("exp", local_dir=sys.argv[1])
+    ec.register_resource("linux::Node", hostname="localhost")
+    app = ec.register_resource("linux::Application", command=sys.argv[2], connectedTo=1)
+    ec.deploy()
+    ec.wait_started(app)
+    print(ec.run_dir, flush=True)
+    sys.stdin.read()
+""")
+
+
+@pytest.fixture
+def killed(home, fifo, tmp_path):
+    """The run of a controller that was killed while its command waits; the command leaves a line each time it runs."""
+    command = f"echo ran >>{tmp_path}/ran; echo begun; read line <{fifo}; echo $line; exit 4"
+    process = subprocess.Popen(
+        [sys.executable, "-c", CONTROLLER, str(home), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        run_dir = Path(process.stdout.readline().strip())
+        process.send_signal(signal.SIGKILL)
+    return run_dir
+
+
+def test_the_command_goes_on_and_is_found_again(killed, fifo, tmp_path):
+    pid = replay.state(killed).resources[2].receipts["start"]["pid"]
+    assert is_there(pid)
+    with ExperimentController.reconnect(killed) as two:
+        assert (two.state(2), pid_of(two, 2)) == (STARTED, pid)
+        fifo.write_text("hello\n")
+        two.wait_finished(2, timeout=PATIENCE)
+        assert two.exit_code(2) == 4
+        assert two.trace(2, "stdout") == "begun\nhello\n"
+    assert (tmp_path / "ran").read_text() == "ran\n"
+    assert replay.check(killed) == []
+    assert not is_there(pid)
+
+
+def test_an_end_that_nobody_saw_is_found_out(killed, fifo, tmp_path):
+    pid = replay.state(killed).resources[2].receipts["start"]["pid"]
+    pidfd = os.pidfd_open(pid)
+    fifo.write_text("hello\n")
+    assert select.select([pidfd], [], [], PATIENCE)[0]
+    os.close(pidfd)
+    with ExperimentController.reconnect(killed) as two:
+        two.wait_finished(2, timeout=PATIENCE)
+        assert (two.state(2), two.exit_code(2)) == (FAILED, 4)
+        assert two.trace(2, "stdout") == "begun\nhello\n"
+    assert (tmp_path / "ran").read_text() == "ran\n"
+
+
+def test_what_runs_is_ended_by_the_successors_release(killed):
+    pid = replay.state(killed).resources[2].receipts["start"]["pid"]
+    with ExperimentController.reconnect(killed):
+        pass
+    assert not is_there(pid)
+    assert replay.state(killed).closed
+    assert replay.check(killed) == []

@@ -69,7 +69,7 @@ def test_everything_that_is_announced_is_there(package):
 @pytest.mark.parametrize("package", [engine, replay])
 def test_what_is_not_there_is_an_attribute_error(package):
     with pytest.raises(AttributeError, match="nothing_of_the_kind"):
-        package.nothing_of_the_kind
+        _ = package.nothing_of_the_kind
 
 
 def test_what_type_checkers_see_is_what_is_offered():

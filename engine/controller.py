@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
+import threading
 import weakref
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,9 +15,10 @@ from engine import home
 from engine.core import decide, events, story
 from engine.core.errors import BadCondition, Closed, ExperimentError, UsageError, WaitTimeout
 from engine.core.states import ENDS, ResourceAction, ResourceState, Step
+from engine.core.values import check_plain
 from engine.core.world import EXPERIMENT, World
 from engine.dates import NS, to_due, to_ns
-from engine.failure import ECState, FailureManager
+from engine.failure import ECState, FailureManager, policy_for
 from engine.looking import Looking
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory, declare
@@ -24,7 +27,6 @@ from engine.runtime.waiters import at_an_end, been_in, done_with
 from engine.tasks import Task
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     import eventlog
@@ -67,28 +69,39 @@ class ExperimentController(Looking):
         clock: Clock | None = None,
         workers: int | None = None,
     ) -> None:
-        workers = how_many_workers(workers)
+        workers, fm = how_many_workers(workers), policy_for(fm)
         run_dir = home.make_run_dir(exp_id, local_dir)
-        writer = home.open_writer(run_dir)
-        self._open(World(), run_dir, writer, fm, clock, workers)
-        self._session.ask(lambda kernel: kernel.emit(self._opened()))
+        self._open(World(), run_dir, home.open_writer(run_dir), fm, clock, workers)
+        self._begin(lambda kernel: kernel.emit(self._opened()))
 
     def _open(
         self,
         world: World,
         run_dir: Path,
         writer: eventlog.Writer,
-        fm: FailureManager | None,
+        fm: FailureManager,
         clock: Clock | None,
         workers: int,
     ) -> None:
+        self._pid = os.getpid()
+        self._shutting_down = threading.RLock()
         self._workers = workers
-        self._fm = fm or FailureManager()
+        self._fm = fm
         self._fm.set_ec(self)
         self._run_dir = run_dir
         self._tasks: dict[int, Task] = {}
         self._ecstate = ECState.RUNNING
+        if world.aborted:
+            self._fm.set_abort()
         self._session = Session(run_dir, world, writer, self._workers, self._wants_abort, self._failed, clock)
+
+    def _begin(self, act: Callable[[Kernel], object]) -> None:
+        """Make the first turn. If it cannot be recorded, nobody is in charge."""
+        try:
+            self._session.ask(act)
+        except BaseException:
+            self._session.abandon()
+            raise
         _live.add(self)
         for tell in on_open:
             tell(self)
@@ -123,7 +136,7 @@ class ExperimentController(Looking):
             Corrupt: the log is damaged.
             BadState: the run is over: everything was released and its controller shut down.
         """
-        number = how_many_workers(workers)
+        number, fm = how_many_workers(workers), policy_for(fm)
         path = Path(run_dir).absolute()
         home.load(path)  # refuses what cannot be taken over before a byte of it is touched
         writer = home.open_writer(path)
@@ -136,7 +149,7 @@ class ExperimentController(Looking):
             raise
         ec = cls.__new__(cls)
         ec._open(world, path, writer, fm, clock, number)
-        ec._session.ask(ec._take_over)
+        ec._begin(ec._take_over)
         return ec
 
     def _take_over(self, kernel: Kernel) -> None:
@@ -170,6 +183,7 @@ class ExperimentController(Looking):
         auto_deploy = bool(attributes.pop("autoDeploy", False))
         connect_to = _guids(attributes.pop("connectedTo", ()))
         values = declarations.convert(cls.declared(), attributes, rtype)
+        check_plain(values, f"the attributes of {rtype} together")
         declared = declare(cls)
 
         def act(kernel: Kernel) -> int:
@@ -252,7 +266,7 @@ class ExperimentController(Looking):
         chosen = None if guids is None else _guids(guids)
 
         def act(kernel: Kernel) -> int:
-            kernel.emit_all(decide.deploy(kernel.world, chosen, group, wait_all_ready=wait_all_ready))
+            kernel.emit_all(decide.deploy(kernel.world, chosen, group, wait_all_ready=bool(wait_all_ready)))
             return len(kernel.world.groups) if group is None else group
 
         return self._session.ask(act)
@@ -345,6 +359,8 @@ class ExperimentController(Looking):
         Raises:
             UsageError: the date cannot be read.
         """
+        if not callable(callback):
+            raise UsageError(f"a task calls a function without arguments, not {callback!r}")
         task = Task(callback)
         number = self._session.schedule(to_due(date, self._session.clock.now()), task)
         if track:
@@ -370,7 +386,7 @@ class ExperimentController(Looking):
             kernel.emit_all(decide.release(kernel.world, wanted))
             return list(kernel.world.resources) if wanted is None else wanted
 
-        released = self._session.ask(act)
+        released = self._session.ask_to_the_end(act)
         self._session.wait(released, been_in(ResourceState.RELEASED), through_abort=True)
         if wanted is None:
             self._ecstate = ECState.RELEASED
@@ -398,18 +414,19 @@ class ExperimentController(Looking):
         Raises:
             ExperimentError, LogError: what failed.
         """
-        if self._session.closed:
-            return
-        try:
-            self._session.ask(lambda kernel: kernel.drop_tasks("the experiment was shut down"))
+        with self._shutting_down:
+            if self._session.closed:
+                return
             try:
-                self.release()
+                self._session.begin_to_close("the experiment was shut down")
+                try:
+                    self.release()
+                finally:
+                    self._session.ask_to_the_end(_close_run)
             finally:
-                self._session.ask(_close_run)
-        finally:
-            self._session.close()
-            if self._ecstate is not ECState.FAILED:
-                self._ecstate = ECState.TERMINATED
+                self._session.close()
+                if self._ecstate is not ECState.FAILED:
+                    self._ecstate = ECState.TERMINATED
 
     def detach(self) -> None:
         """Let the experiment go on without this controller, for another one to take over. Idempotent."""
@@ -438,7 +455,7 @@ def _guids(given: Guids) -> list[int]:
     for guid in guids:
         if isinstance(guid, bool) or not isinstance(guid, int):
             raise UsageError(f"a guid is a whole number, not {guid!r}")
-    return guids
+    return [int(guid) for guid in guids]  # an enum's member would not come back from the log as it went in
 
 
 def _close_run(kernel: Kernel) -> None:
@@ -456,8 +473,8 @@ def _missing(world: World, guids: list[int], outlook: Outlook) -> dict[int, str]
 def _let_go() -> None:
     """A script that ends without `shutdown` lets its experiments go on, and says how to come back."""
     for ec in list(_live):
-        if ec._session.closed or ec.ecstate is ECState.FAILED:
-            continue
+        if ec._session.closed or ec.ecstate is ECState.FAILED or ec._pid != os.getpid():
+            continue  # in a fork's child the threads are not there, and the experiment is its parent's
         try:
             running = ec._session.read(lambda world: any(r.state not in ENDS for r in world.resources.values()))
         except (ExperimentError, Closed):

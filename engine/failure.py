@@ -6,6 +6,7 @@ import weakref
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from engine.core.errors import UsageError
 from engine.core.states import ResourceState
 
 if TYPE_CHECKING:
@@ -42,7 +43,13 @@ class FailureManager:
         self._ec: weakref.ref[ExperimentController] | None = None
 
     def set_ec(self, ec: ExperimentController) -> None:
-        """Say whose failures these are. The controller calls this."""
+        """Say whose failures these are. The controller calls this.
+
+        Raises:
+            UsageError: they are those of another one.
+        """
+        if self._ec is not None:
+            raise UsageError("a failure manager serves one controller, and remembers its failures: make a new one")
         self._ec = weakref.ref(ec)
 
     @property
@@ -65,6 +72,21 @@ class FailureManager:
         if self.ec is not None and self.ec.get(guid, "critical") and self.ec.state(guid) is ResourceState.FAILED:
             self._level = FailureLevel.RM_FAILURE
 
+    def set_abort(self) -> None:
+        """The experiment is aborted: it was before this controller took over. The controller calls this."""
+        self._level = FailureLevel.RM_FAILURE
+
     def set_ec_failure(self) -> None:
         """The controller itself failed. The controller calls this."""
         self._level = FailureLevel.EC_FAILURE
+
+
+def policy_for(fm: FailureManager | None) -> FailureManager:
+    """The failure policy that was given, or the default one.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if fm is not None and not isinstance(fm, FailureManager):
+        raise UsageError(f"fm is a FailureManager or extends it, unlike {fm!r}")
+    return fm or FailureManager()

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from engine.core import decide
 from engine.core.errors import UsageError
 from engine.core.states import ResourceState
+from engine.core.values import copied
 from engine.dates import to_datetime
+from engine.failure import ECState, FailureLevel
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory
 from engine.rm.traces import TraceAttr, read_trace
@@ -16,8 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from engine.core.world import World
-    from engine.failure import ECState, FailureLevel, FailureManager
+    from engine.core.world import Resource
+    from engine.failure import FailureManager
     from engine.runtime.session import Session
 
 
@@ -73,7 +75,9 @@ class Looking:
     @property
     def failure_level(self) -> FailureLevel:
         """How far the worst failure so far has reached."""
-        return self._fm.level
+        if self._ecstate is ECState.FAILED:
+            return FailureLevel.EC_FAILURE
+        return FailureLevel.RM_FAILURE if self.abort else FailureLevel.OK
 
     @property
     def ecstate(self) -> ECState:
@@ -98,15 +102,9 @@ class Looking:
         Raises:
             UnknownGuid, BadAttribute: there is no such resource, or it has no such attribute.
         """
-
-        def act(world: World) -> Any:
-            resource = decide.find(world, guid)
-            cls = ResourceFactory.get_resource_type(resource.rtype)
-            attribute = declarations.resolve(cls.declared(), name, resource.rtype)
-            default = None if attribute.required else attribute.default
-            return resource.attributes.get(attribute.name, default)
-
-        return self._session.read(act)
+        rtype, attributes = self._session.read(lambda world: _attributes(decide.find(world, guid)))
+        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
+        return attributes.get(attribute.name, attribute.initial())
 
     def state(self, guid: int, hr: bool = False) -> ResourceState | str:
         """The state of a resource, or with `hr` its name.
@@ -176,5 +174,12 @@ class Looking:
         self._session.read(lambda world: decide.find(world, guid))
         try:
             return read_trace(self._session.manager(guid), name, TraceAttr(attr), block, offset)
-        except ValueError as error:
+        except UsageError:
+            raise
+        except (TypeError, ValueError) as error:
             raise UsageError(f"trace {name!r} of #{guid}: {error}") from error
+
+
+def _attributes(resource: Resource) -> tuple[str, dict[str, Any]]:
+    """The type of a resource and the values that were set, for a caller who may change them."""
+    return resource.rtype, copied(resource.attributes)

@@ -6,7 +6,7 @@ import traceback
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from engine.core.values import clip
+from engine.core.values import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,15 @@ class Task:
         try:
             self.result = self._callback()
         except BaseException as error:  # noqa: BLE001 - what it raises goes to the task, never to the engine
-            self.result = traceback.format_exc()
+            self.result = _traceback()
             self.status = TaskStatus.ERROR
-            return clip(f"{type(error).__name__}: {error}")
+            return f"{type(error).__name__}: {text_of(error)}"
         self.status = TaskStatus.DONE
         return None
+
+
+def _traceback() -> str:
+    try:
+        return traceback.format_exc()
+    except BaseException:  # noqa: BLE001 - an exception's own code may fail at telling what it is
+        return "no traceback can be made of it"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from engine.core.errors import BadAttribute, UsageError, nearest
-from engine.core.values import check_plain
+from engine.core.values import check_plain, copied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -49,7 +49,12 @@ def attr(
 
     Returns:
         A declaration, typed as anything so that it fits every annotation.
+
+    Raises:
+        BadAttribute: the default of a secret is a value, and not where one comes from.
     """
+    if secret and default is not REQUIRED:
+        _check_source(default, "the default of an attribute")
     return Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
 
 
@@ -102,7 +107,15 @@ class Attribute:
             check_plain(converted, where)
         except UsageError as error:
             raise BadAttribute(str(error)) from None
-        return converted
+        return copied(converted)
+
+    def initial(self) -> Any:
+        """What it is where no value was set: its default, None if it has none."""
+        return None if self.required else copied(self.default)
+
+    def _told(self, value: Any) -> str:
+        """A value for a message, unless it may be a secret."""
+        return "what was given, which is not repeated here" if self.secret else repr(value)
 
     def _typed(self, value: Any, where: str) -> Any:
         for kind in _alternatives(self.type):
@@ -110,15 +123,15 @@ class Attribute:
                 return _convert(value, kind)
             except (TypeError, ValueError):
                 continue
-        raise BadAttribute(f"{where} takes {describe_type(self.type)}, not {value!r}")
+        raise BadAttribute(f"{where} takes {describe_type(self.type)}, not {self._told(value)}")
 
     def _check_range(self, value: Any, where: str) -> None:
         if self.choices is not None and value not in self.choices:
-            raise BadAttribute(f"{where} is one of {', '.join(map(repr, self.choices))}, not {value!r}")
+            raise BadAttribute(f"{where} is one of {', '.join(map(repr, self.choices))}, not {self._told(value)}")
         if self.ge is not None and not value >= self.ge:
-            raise BadAttribute(f"{where} is at least {self.ge}, not {value!r}")
+            raise BadAttribute(f"{where} is at least {self.ge}, not {self._told(value)}")
         if self.le is not None and not value <= self.le:
-            raise BadAttribute(f"{where} is at most {self.le}, not {value!r}")
+            raise BadAttribute(f"{where} is at most {self.le}, not {self._told(value)}")
 
 
 def _check_source(value: Any, where: str) -> None:
@@ -250,6 +263,8 @@ def resolve(attributes: Mapping[str, Attribute], name: str, rtype: str) -> Attri
     Raises:
         BadAttribute: there is none; the message names the nearest ones.
     """
+    if not isinstance(name, str):
+        raise BadAttribute(f"the name of an attribute is a string, not {name!r}")
     found = attributes.get(name)
     if found is None:
         plain = name.replace("_", "").lower()

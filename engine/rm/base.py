@@ -9,6 +9,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from engine.core.states import Step
+from engine.core.values import copied
 from engine.diagnostics import get_logger
 from engine.rm import attributes as _attributes
 from engine.rm import links as _links
@@ -65,10 +66,10 @@ class Port(Protocol):
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those that it is connected to, of that type or of one that extends it."""
 
-    def ended(self, guid: int, code: int) -> None:
+    def ended(self, guid: int, code: int, token: str | None) -> None:
         """It came to its end."""
 
-    def failed(self, guid: int, why: str, code: int | None) -> None:
+    def failed(self, guid: int, why: str, code: int | None, token: str | None) -> None:
         """It failed by itself."""
 
 
@@ -111,6 +112,7 @@ class ResourceManager:
         self.receipts: Mapping[Step, Any] = {}
         self.tokens: Mapping[Step, str] = {}
         self._values = dict(values)
+        self._secrets: set[str] = set()
         self._port = port
         self.log = get_logger(guid=guid, rtype=self.rtype)
 
@@ -147,13 +149,18 @@ class ResourceManager:
         names = list(self.links) if name is None else [name]
         return [other for key in names for other in self._port.linked(self.guid, self.links[key].rtype)]
 
-    def ended(self, code: int = 0) -> None:
-        """Say that it came to its end by itself, with an exit status. May be called from any thread, at any time."""
-        self._port.ended(self.guid, code)
+    def ended(self, code: int = 0, *, token: str | None = None) -> None:
+        """Say that it came to its end by itself. May be called from any thread, at any time.
 
-    def failed(self, why: str, code: int | None = None) -> None:
-        """Say that it failed by itself, and why. May be called from any thread, at any time."""
-        self._port.failed(self.guid, why, code)
+        Args:
+            code: its exit status.
+            token: of the start that has ended. With it, news of an earlier start that comes late ends no later one.
+        """
+        self._port.ended(self.guid, code, token)
+
+    def failed(self, why: str, code: int | None = None, *, token: str | None = None) -> None:
+        """Say that it failed by itself, and why; otherwise as `ended`."""
+        self._port.failed(self.guid, self.hide_secrets(why), code, token)
 
     # --- what a type may define ---------------------------------------------------------------------------------
 
@@ -170,9 +177,9 @@ class ResourceManager:
         """
         return Gone("this type cannot be found again")
 
-    def exited(self, code: int) -> None:
+    def exited(self, code: int, *, token: str | None = None) -> None:
         """Say what an exit status means. By default every end is an end; a type may call some of them a failure."""
-        self.ended(code)
+        self.ended(code, token=token)
 
     def trace_path(self, name: str) -> str | None:  # noqa: ARG002
         """Where a trace is, on its host; None if there is none of that name yet."""
@@ -217,8 +224,16 @@ class ResourceManager:
         """The value of an attribute: the one that was set, or the default. A secret is read where it comes from."""
         value = self._values.get(attribute.name, attribute.default)
         if attribute.secret and value:
-            return read_secret(value)
-        return None if value is _attributes.REQUIRED else value
+            secret = read_secret(value)
+            self._secrets.add(secret)
+            return secret
+        return None if value is _attributes.REQUIRED else copied(value)
+
+    def hide_secrets(self, text: str) -> str:
+        """A text without the values of the secrets that were read here."""
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
 
 
 def read_secret(source: str) -> str:

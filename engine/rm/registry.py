@@ -44,6 +44,8 @@ class ResourceFactory:
         Raises:
             UnknownResourceType: there is none, or its package cannot be loaded; the message says which and why.
         """
+        if not isinstance(rtype, str):
+            raise UnknownResourceType(f"the name of a resource type is a string, not {rtype!r}")
         if rtype not in cls._types:
             cls._types[rtype] = _load(rtype)
         return cls._types[rtype]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from engine.core.errors import UsageError
+
 if TYPE_CHECKING:
     from engine.rm.base import ResourceManager
 
@@ -46,10 +48,14 @@ def read_trace(
         offset: how many blocks to skip, for STREAM.
 
     Raises:
+        UsageError: a number makes no sense.
         ValueError: the name cannot be one of a trace.
     """
+    for number, least in ((block, 1), (offset, 0)):
+        if isinstance(number, bool) or not isinstance(number, int) or number < least:
+            raise UsageError(f"block is in bytes, from 1 on, and offset in blocks, from 0 on; not {number!r}")
     if attr is TraceAttr.PATH:
-        return manager.trace_path(name)
+        return None if manager.trace_size(name) is None else manager.trace_path(name)
     if attr is TraceAttr.SIZE:
         return manager.trace_size(name)
     start, size = (offset * block, block) if attr is TraceAttr.STREAM else (0, None)

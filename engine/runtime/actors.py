@@ -124,9 +124,12 @@ class PooledActor(pykka.Actor):
         The registry is one list for the whole process: to take ten thousand actors out of it is quadratic, and a
         stranger's `ActorRegistry.stop_all()` would end an experiment.
         """
-        actor = cls(*args, **kwargs)
-        actor._start_actor_loop()
-        return actor.actor_ref
+        return cls(*args, **kwargs).begin()
+
+    def begin(self) -> ActorRef[Self]:
+        """Let an actor that was made handle its messages."""
+        self._start_actor_loop()
+        return self.actor_ref
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox:
@@ -143,10 +146,12 @@ class PooledActor(pykka.Actor):
     def run_shift(self) -> None:
         """Handle what is in the mailbox, on the worker that calls this."""
         self.actor_inbox.begin_shift()
-        with suppress(MailboxEmpty):
-            self._actor_loop_running()
-        if self.actor_stopped.is_set():
-            self.actor_inbox.drain()
-            self._actor_loop_teardown()
-            self.actor_inbox.close()
-        self.actor_inbox.end_shift()
+        try:
+            with suppress(MailboxEmpty):
+                self._actor_loop_running()
+            if self.actor_stopped.is_set():
+                self.actor_inbox.drain()
+                self._actor_loop_teardown()
+                self.actor_inbox.close()
+        finally:
+            self.actor_inbox.end_shift()

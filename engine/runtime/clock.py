@@ -35,8 +35,9 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clock. It is read once and carried on by the monotonic one, so steps of it move no delay."""
 
-    def __init__(self) -> None:
-        self._offset = time.time_ns() - time.monotonic_ns()
+    def __init__(self, not_before: int = 0) -> None:
+        """Begin with the machine's time, or with `not_before` (ns since 1970) if that is later."""
+        self._offset = max(time.time_ns(), not_before) - time.monotonic_ns()
 
     def now(self) -> int:
         """The time in ns since 1970, UTC."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from pykka import ActorDeadError
@@ -20,6 +21,7 @@ from pykka.messages import _ActorStop
 from engine.core import events, kernel
 from engine.core.errors import Closed, EngineBug, ExperimentError
 from engine.core.messages import TaskReturned, Tick
+from engine.core.values import text_of
 from engine.diagnostics import get_logger
 from engine.runtime.actors import PooledActor
 from engine.runtime.scheduler import At
@@ -91,7 +93,7 @@ class Coordinator(PooledActor):
 
     Args:
         executor: where it runs: apart from the hooks, so that none of them keeps it waiting.
-        hooks: where the hooks run.
+        callbacks: where the user's functions run: apart from the hooks too, since they may wait for those.
         kernel: the world and the rules.
         crew: the resource managers. Only the coordinator uses it, until it has stopped.
         append: writes and syncs the entries of a turn, or raises.
@@ -103,7 +105,7 @@ class Coordinator(PooledActor):
     def __init__(
         self,
         executor: Executor,
-        hooks: Executor,
+        callbacks: Executor,
         kernel: Kernel,
         crew: Crew,
         append: Callable[[list[events.Entry]], None],
@@ -113,7 +115,7 @@ class Coordinator(PooledActor):
     ) -> None:
         super().__init__(executor)
         self._kernel = kernel
-        self._hooks = hooks
+        self._callbacks = callbacks
         self._append = append
         self._clock = clock
         self._scheduler = scheduler
@@ -123,7 +125,7 @@ class Coordinator(PooledActor):
         self._arrived: list[Waiter] = []
         self._tasks: dict[int, Task] = {}
         self._alarm: int | None = None
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
 
     # --- the turn -----------------------------------------------------------------------------------------------
 
@@ -135,15 +137,22 @@ class Coordinator(PooledActor):
         self._turn(envelopes)
 
     def _turn(self, envelopes: list[Envelope[Any]]) -> None:
-        self._kernel.begin_turn(self._clock.now())
-        answers = [(envelope, self._handle(envelope.message)) for envelope in envelopes]
-        effects = self._commit()
-        if self._failure is None:
+        answers: list[Any] = []
+        try:
+            self._kernel.begin_turn(self._clock.now())
+            answers.extend(self._handle(envelope.message) for envelope in envelopes)
+            self._let_out(self._commit())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for an answer
+            self._fail(self._bug(error))
+        for envelope, answer in zip_longest(envelopes, answers):
+            self._answer(envelope, answer)
+
+    def _let_out(self, effects: list[Effect]) -> None:
+        """What the turn has come to is on disk: now it may be seen."""
+        if self.failure is None:
             for effect in effects:
                 self._carry_out(effect)
             self._set_alarm()
-        for envelope, answer in answers:
-            self._answer(envelope, answer)
 
     def _handle(self, message: Any) -> Any:
         """Decide on a message. What it raises is the caller's, unless it is a bug."""
@@ -151,16 +160,17 @@ class Coordinator(PooledActor):
             return self._handle_receive(message)
         if isinstance(message, GiveUp):
             return self._waiters.remove(message.waiter)
-        if self._failure is not None:
-            return self._failure
+        if self.failure is not None:
+            return self.failure
+        before = self._kernel.world.seq
         try:
-            return self._decide(message)
-        except ExperimentError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - whatever it is, the world may be half changed
-            return self._fail(self._bug(error))
+            return self.decide(message)
+        except Exception as error:  # noqa: BLE001 - it is the caller's, unless it came in the middle of a change
+            unchanged = self._kernel.world.seq == before
+            return error if unchanged or isinstance(error, ExperimentError) else self._fail(self._bug(error))
 
-    def _decide(self, message: Any) -> Any:
+    def decide(self, message: Any) -> Any:
+        """Decide on a message. Only in a turn."""
         match message:
             case Request(act):
                 return act(self._kernel)
@@ -169,7 +179,7 @@ class Coordinator(PooledActor):
             case Schedule(due, task):
                 return self._schedule(due, task)
             case GetManager(guid):
-                return self._crew.manager(guid)
+                return self._crew.place(guid)
             case GetLinked(guid, rtype):
                 return self._crew.linked(guid, rtype)
             case Tick():
@@ -181,7 +191,7 @@ class Coordinator(PooledActor):
 
     def _commit(self) -> list[Effect]:
         """Let the world settle, and write what the turn has come to."""
-        if self._failure is not None:
+        if self.failure is not None:
             return []
         try:
             self._kernel.settle()
@@ -210,8 +220,8 @@ class Coordinator(PooledActor):
     def _answer(self, envelope: Envelope[Any], answer: Any) -> None:
         if envelope.reply_to is None:
             return
-        if self._failure is not None and not isinstance(envelope.message, _ActorStop):
-            answer = self._failure
+        if self.failure is not None and not isinstance(envelope.message, _ActorStop):
+            answer = self.failure
         if isinstance(answer, Exception):
             envelope.reply_to.set_exception((type(answer), answer, answer.__traceback__))
         else:
@@ -236,7 +246,7 @@ class Coordinator(PooledActor):
             case kernel.Changed(guid, name, old, new):
                 self._crew.changed(guid, name, old, new)
             case kernel.Call(task):
-                self._hooks.submit(lambda: self._call(task))
+                self._callbacks.submit(lambda: self._call(task))
 
     def _schedule(self, due: int, task: Task) -> int:
         number = self._kernel.schedule(due)
@@ -244,26 +254,29 @@ class Coordinator(PooledActor):
         return number
 
     def _call(self, number: int) -> None:
-        """Call the user's function of a task; runs on a worker."""
+        """Call the user's function of a task; runs on a thread of its own."""
         error = self._tasks.pop(number).call()
         with suppress(ActorDeadError):  # the function may have shut the controller down
             self.actor_ref.tell(TaskReturned(number, error))
 
     # --- failure ------------------------------------------------------------------------------------------------
 
-    def _bug(self, error: Exception) -> EngineBug:
-        bug = EngineBug(f"{type(error).__name__}: {error}", self._kernel.entries[-10:])
+    def _bug(self, error: BaseException) -> EngineBug:
+        bug = EngineBug(f"{type(error).__name__}: {text_of(error)}", self._kernel.entries[-10:])
         bug.__cause__ = error
         return bug
 
     def _fail(self, error: Exception) -> Exception:
         """Stop acting: nothing can be recorded any more, or what is known can no longer be relied on."""
-        if self._failure is None:
-            self._failure = error
-            _log.error("the controller failed and acts no more", error=str(error))
-            self._on_failure()
+        if self.failure is None:
+            self.failure = error
+            _log.error("the controller failed and acts no more", error=text_of(error))
             self._fail_waiters(error)
-        return self._failure
+            try:
+                self._on_failure()
+            except BaseException:  # noqa: BLE001 - it is the user's code
+                _log.exception("the failure policy raised")
+        return self.failure
 
     def _fail_waiters(self, error: Exception) -> None:
         for waiter in self._arrived:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
-from engine.core.values import check_plain, clip
-from engine.rm.base import Intent, ResourceManager
+from engine.core.values import check_plain, clip, copied, text_of
+from engine.rm.base import Intent
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import ResourceFactory
+from engine.rm.transport import TransportLost
 from engine.runtime.actors import PooledActor
 
 if TYPE_CHECKING:
@@ -20,9 +22,64 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from engine.core.kernel import Probe, Run
+    from engine.core.states import Step
     from engine.core.world import World
-    from engine.rm.base import Port
+    from engine.rm.base import Port, ResourceManager
     from engine.runtime.pool import Executor
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What has come of the steps of a resource so far."""
+
+    receipts: Mapping[Step, Any]
+    tokens: Mapping[Step, str]
+
+
+class Place:
+    """Where the manager of a resource is, and is made by whoever needs it first.
+
+    That is never the coordinator: a type's own code runs, and may take long or ask the engine.
+    """
+
+    def __init__(self, guid: int, rtype: str, values: Mapping[str, Any], briefing: Briefing, port: Port) -> None:
+        self.guid = guid
+        self._rtype = rtype
+        self._values = values
+        self._briefing = briefing
+        self._port = port
+        self._making = threading.RLock()
+        self._manager: ResourceManager | None = None
+
+    def manager(self) -> ResourceManager:
+        """The manager.
+
+        Raises:
+            ExperimentError: its type is not there, or its code raised.
+        """
+        with self._making:
+            if self._manager is None:
+                self._manager = self._make()
+                self.brief(self._briefing)
+            return self._manager
+
+    def brief(self, briefing: Briefing) -> ResourceManager:
+        """Show the manager what has come of the steps so far."""
+        manager = self.manager()
+        manager.receipts = copied(dict(briefing.receipts))
+        manager.tokens = briefing.tokens
+        return manager
+
+    def hide_secrets(self, text: str) -> str:
+        """A text without the values of the secrets that the manager, if there is one, has read."""
+        return text if self._manager is None else self._manager.hide_secrets(text)
+
+    def _make(self) -> ResourceManager:
+        try:
+            return ResourceFactory.get_resource_type(self._rtype)(self.guid, self._values, self._port)
+        except BaseException as error:
+            why = f"{type(error).__name__}: {text_of(error)}"
+            raise ExperimentError(f"the manager of #{self.guid} {self._rtype} cannot be made: {why}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +87,7 @@ class Perform:
     """Call the hook of the intent's step."""
 
     intent: Intent
+    briefing: Briefing
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,56 +110,73 @@ class Changed:
 class ResourceActor(PooledActor):
     """Runs the hooks of one resource, one at a time, and reports how they ended."""
 
-    def __init__(self, executor: Executor, manager: ResourceManager, tell: Callable[[messages.Message], None]) -> None:
+    def __init__(self, executor: Executor, place: Place, tell: Callable[[messages.Message], None]) -> None:
         super().__init__(executor)
-        self._manager = manager
+        self._place = place
         self._tell = tell
 
     def on_receive(self, message: Any) -> None:
         """Do what is asked."""
         match message:
-            case Perform(intent):
-                self._tell(self._perform(intent))
+            case Perform(intent, briefing):
+                self._tell(self._perform(intent, briefing))
             case Inquire(intent, receipt):
                 self._tell(self._inquire(intent, receipt))
             case Changed(name, old, new):
                 self._change(name, old, new)
 
-    def _perform(self, intent: Intent) -> messages.Message:
-        manager = self._manager
+    def _perform(self, intent: Intent, briefing: Briefing) -> messages.Message:
+        guid = self._place.guid
         try:
+            manager = self._place.brief(briefing)
             receipt = getattr(manager, intent.step)(intent)
             _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
-        except BaseException as error:
-            manager.log.debug("hook failed", step=str(intent.step), exc_info=True)
-            return messages.HookFailed(manager.guid, intent.token, describe_error(error, intent.step))
-        return messages.HookDone(manager.guid, intent.token, receipt)
+        except BaseException as error:  # noqa: BLE001 - a hook may raise anything: it is how it says that it failed
+            return messages.HookFailed(guid, intent.token, self._describe(error, intent.step))
+        return messages.HookDone(guid, intent.token, copied(receipt))
 
     def _inquire(self, intent: Intent, receipt: Mapping[str, Any] | None) -> messages.Message:
-        guid, token = self._manager.guid, intent.token
+        guid, token = self._place.guid, intent.token
         try:
-            outcome = self._manager.probe(intent, receipt)
+            manager = self._place.manager()
+            outcome = manager.probe(intent, receipt)
             if isinstance(outcome, Ended):
                 # What comes before its start is recorded takes effect right after it.
-                self._manager.exited(outcome.code)
+                manager.exited(outcome.code, token=token)
+        except TransportLost as error:
+            return messages.Unanswered(guid, token, text_of(error))
         except BaseException as error:  # noqa: BLE001 - whatever it is, what became of the attempt is not known
-            return messages.Lost(guid, token, clip(str(error)) or type(error).__name__)
+            return messages.Lost(guid, token, text_of(error))
         match outcome:
             case Alive() | Ended():
                 return messages.Found(guid, token)
             case NeverBegan():
                 return messages.NotBegun(guid, token)
             case Gone(why):
-                return messages.Lost(guid, token, clip(why))
+                return messages.Lost(guid, token, clip(str(why)))
             case _:  # the code of a type need not keep to its annotation
                 return messages.Lost(guid, token, clip(f"probe answered {outcome!r}"))  # type: ignore[unreachable]
 
     def _change(self, name: str, old: Any, new: Any) -> None:
-        manager = self._manager
         try:
-            manager.set_value(name, old, new)
+            self._place.manager().set_value(name, old, new)
         except BaseException as error:  # noqa: BLE001 - as for a hook
-            self._tell(messages.FailedByItself(manager.guid, describe_error(error, "on_set"), None))
+            self._tell(messages.FailedByItself(self._place.guid, self._describe(error, "on_set"), None))
+
+    def _describe(self, error: BaseException, step: str) -> dict[str, Any]:
+        """What the log keeps of an exception: no secrets, for one."""
+        hide = self._place.hide_secrets
+        return {
+            "type": type(error).__name__,
+            "message": hide(text_of(error)),
+            "step": str(step),
+            "traceback": hide(_traceback_of(error)),
+        }
+
+    def on_failure(self, *exc_info: Any) -> None:
+        """Our own code failed: the resource must not be waited for in silence."""
+        error = {"type": "EngineBug", "message": f"its actor failed: {text_of(exc_info[1])}"}
+        self._tell(messages.FailedByItself(self._place.guid, error, None))
 
 
 def _check_receipt(receipt: Any, where: str) -> None:
@@ -110,14 +185,11 @@ def _check_receipt(receipt: Any, where: str) -> None:
     check_plain(receipt, where)
 
 
-def describe_error(error: BaseException, step: str) -> dict[str, Any]:
-    """What the log keeps of an exception."""
-    return {
-        "type": type(error).__name__,
-        "message": clip(str(error)) or type(error).__name__,
-        "step": str(step),
-        "traceback": clip("".join(traceback.format_exception(error))),
-    }
+def _traceback_of(error: BaseException) -> str:
+    try:
+        return clip("".join(traceback.format_exception(error)))
+    except BaseException:  # noqa: BLE001 - as above
+        return ""
 
 
 class Crew:
@@ -137,65 +209,44 @@ class Crew:
         self._port = port
         self._executor = executor
         self._tell = tell
-        self._managers: dict[int, ResourceManager] = {}
+        self._places: dict[int, Place] = {}
         self._actors: dict[int, ActorRef[ResourceActor]] = {}
         self._intents: dict[int, Intent] = {}
 
-    def manager(self, guid: int) -> ResourceManager:
-        """The manager of a resource.
+    def place(self, guid: int) -> Place:
+        """Where the manager of a resource is."""
+        place = self._places.get(guid)
+        if place is None:
+            resource = self._world.resources[guid]
+            values = dict(resource.attributes)
+            place = Place(guid, resource.rtype, values, self._briefing(guid), self._port)
+            self._places[guid] = place
+        return place
 
-        Raises:
-            ExperimentError: its type is not there, or its code raised.
-        """
-        if guid not in self._managers:
-            self._managers[guid] = self._make(guid)
-            self._brief(guid)
-        return self._managers[guid]
-
-    def _make(self, guid: int) -> ResourceManager:
+    def _briefing(self, guid: int) -> Briefing:
         resource = self._world.resources[guid]
-        cls = ResourceFactory.get_resource_type(resource.rtype)
-        try:
-            return cls(guid, resource.attributes, self._port)
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            raise ExperimentError(f"the manager of #{guid} {resource.rtype} cannot be made: {why}") from error
+        return Briefing(dict(resource.receipts), dict(resource.tokens))
 
-    def _brief(self, guid: int) -> None:
-        """Show a manager what has come of the steps so far."""
-        resource = self._world.resources[guid]
-        manager = self._managers[guid]
-        manager.receipts = dict(resource.receipts)
-        manager.tokens = dict(resource.tokens)
-
-    def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
-        """The managers of those connected to it that are of a type, or of one that extends it."""
+    def linked(self, guid: int, rtype: str) -> list[Place]:
+        """Those connected to it that are of a type, or of one that extends it."""
         return [
-            self.manager(other)
+            self.place(other)
             for other in self._world.resources[guid].connections
             if rtype in self._world.types[self._world.resources[other].rtype].lineage
         ]
 
     def run(self, effect: Run) -> None:
         """Have a hook called."""
-        intent = Intent(effect.attempt.token, effect.attempt.step)
-        self._intents[effect.guid] = intent
-        try:
-            actor = self._actor(effect.guid)
-        except ExperimentError as error:
-            self._tell(messages.HookFailed(effect.guid, intent.token, describe_error(error, intent.step)))
-            return
-        self._brief(effect.guid)
-        actor.tell(Perform(intent))
+        intent = self._intent(effect)
+        self._actor(effect.guid).tell(Perform(intent, self._briefing(effect.guid)))
 
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""
-        intent = Intent(effect.attempt.token, effect.attempt.step)
-        self._intents[effect.guid] = intent
-        try:
-            self._actor(effect.guid).tell(Inquire(intent, effect.receipt))
-        except ExperimentError as error:
-            self._tell(messages.Lost(effect.guid, intent.token, clip(str(error))))
+        self._actor(effect.guid).tell(Inquire(self._intent(effect), effect.receipt))
+
+    def _intent(self, effect: Run | Probe) -> Intent:
+        intent = self._intents[effect.guid] = Intent(effect.attempt.token, effect.attempt.step)
+        return intent
 
     def cancel(self, guid: int) -> None:
         """Tell the hook that runs that its result is no longer wanted."""
@@ -204,9 +255,9 @@ class Crew:
             intent.cancel()
 
     def changed(self, guid: int, name: str, old: Any, new: Any) -> None:
-        """Tell a manager, if there is one yet, that an attribute has another value."""
-        if guid in self._managers:
-            self._actor(guid).tell(Changed(name, old, new))
+        """Tell a manager, if there may be one already, that an attribute has another value."""
+        if guid in self._places:
+            self._actor(guid).tell(Changed(name, copied(old), copied(new)))
 
     def close(self) -> None:
         """Stop the actors."""
@@ -217,6 +268,6 @@ class Crew:
 
     def _actor(self, guid: int) -> ActorRef[ResourceActor]:
         actor = self._actors.get(guid)
-        if actor is None:
-            actor = self._actors[guid] = ResourceActor.start(self._executor, self.manager(guid), self._tell)
+        if actor is None or not actor.is_alive():
+            actor = self._actors[guid] = ResourceActor.start(self._executor, self.place(guid), self._tell)
         return actor

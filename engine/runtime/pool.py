@@ -22,7 +22,7 @@ class Executor(Protocol):
 
 
 class Pool:
-    """A fixed number of workers, each a daemon thread that is made when it is first needed.
+    """So many workers at the most, each a daemon thread that is made when it is first needed.
 
     Daemons, because a script that ends without shutting down lets its experiment go on without it, and must not wait
     for a hook that takes an hour.
@@ -56,7 +56,7 @@ class Pool:
         while (job := self._jobs.get()) is not None:
             try:
                 job()
-            except Exception:  # noqa: BLE001 - whatever it is, the worker goes on
+            except BaseException:  # noqa: BLE001 - whatever it is, the worker goes on
                 _log.exception("a job raised")
             with self._lock:
                 self._idle += 1

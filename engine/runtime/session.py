@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,7 @@ import pykka
 
 from engine import journal
 from engine.core import messages
-from engine.core.errors import Closed, UsageError
+from engine.core.errors import BadState, Closed, UsageError
 from engine.core.kernel import Kernel
 from engine.core.values import clip
 from engine.diagnostics import get_logger
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.core.world import World
     from engine.rm.base import ResourceManager
     from engine.runtime.clock import Clock
+    from engine.runtime.crew import Place
     from engine.runtime.waiters import Outlook
     from engine.tasks import Task
 
@@ -67,7 +69,8 @@ class Session:
     ) -> None:
         self.run_dir = run_dir
         self.epoch = writer.epoch
-        self.clock = clock or SystemClock()
+        self.clock = clock or SystemClock(world.time)
+        self.closing = False
         self.closed = False
         self._writer = writer
         self._wants_abort = wants_abort
@@ -76,12 +79,22 @@ class Session:
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy)
         self._control = Pool(2, "netreel-control")
         self._hooks = Pool(workers, "netreel-hook")
+        # Functions of the user's may wait for hooks, and for each other: each has a thread.
+        self._callbacks = Pool(sys.maxsize, "netreel-task")
         self._snapshots = SnapshotWriter(run_dir, self._hooks.submit)
         self._scheduler = Scheduler.start(self._control, self.clock)
         self._crew = Crew(world, self, self._hooks, self._hear)
-        self._coordinator = Coordinator.start(
-            self._control, self._hooks, self._kernel, self._crew, self._append, self.clock, self._scheduler, on_failure
+        self._actor = Coordinator(
+            self._control,
+            self._callbacks,
+            self._kernel,
+            self._crew,
+            self._append,
+            self.clock,
+            self._scheduler,
+            on_failure,
         )
+        self._coordinator = self._actor.begin()
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -92,18 +105,36 @@ class Session:
             Closed: nobody is in charge any more.
             ExperimentError: it was refused, or the controller has failed.
         """
-        if self.closed:
-            raise Closed("this controller was shut down or let go; use reconnect() to take the run over")
-        if self._policy_thread == threading.get_ident():
-            return act(self._kernel)
+
+        def unless_closing(kernel: Kernel) -> _T:
+            if self.closing:
+                raise Closed("this controller is being shut down: it takes nothing new any more")
+            return act(kernel)
+
+        answer: _T = self._send(coordinator.Request(unless_closing))
+        return answer
+
+    def begin_to_close(self, why: str) -> None:
+        """Give up the pending tasks, and take no request any more but to release and to look."""
+
+        def act(kernel: Kernel) -> None:
+            self.closing = True
+            kernel.drop_tasks(why)
+
+        self._send(coordinator.Request(act))
+
+    def ask_to_the_end(self, act: Callable[[Kernel], _T]) -> _T:
+        """As `ask`, for what is also taken while the controller is being shut down."""
         answer: _T = self._send(coordinator.Request(act))
         return answer
 
     def read(self, act: Callable[[World], _T]) -> _T:
         """Look at the world. This is also possible after the end: then nothing changes any more."""
-        if self.closed:
-            return act(self._kernel.world)
-        return self.ask(lambda kernel: act(kernel.world))
+        if not self.closed:
+            return self.ask_to_the_end(lambda kernel: act(kernel.world))
+        if self._actor.failure is not None:
+            raise self._actor.failure  # the world may hold what never came to be
+        return act(self._kernel.world)
 
     def schedule(self, due: int, task: Task) -> int:
         """Have a function called at `due` (ns since 1970); the number of its task."""
@@ -112,8 +143,8 @@ class Session:
 
     def manager(self, guid: int) -> ResourceManager:
         """The manager of a resource. This is also possible after the end, to read what was collected."""
-        manager: ResourceManager = self._crew.manager(guid) if self.closed else self._send(coordinator.GetManager(guid))
-        return manager
+        place: Place = self._crew.place(guid) if self.closed else self._send(coordinator.GetManager(guid))
+        return place.manager()
 
     def wait(
         self, guids: Iterable[int], outlook: Outlook, timeout: float | None = None, *, through_abort: bool = False
@@ -144,12 +175,21 @@ class Session:
                 self._hear(coordinator.GiveUp(waiter))
 
     def _send(self, message: object) -> Any:
+        """The one way to the coordinator, for whoever waits for its answer."""
         if self.closed:
             raise Closed("this controller was shut down or let go; use reconnect() to take the run over")
+        if self._policy_thread == threading.get_ident():
+            return self._at_once(message)
         try:
             return self._coordinator.ask(message)
         except pykka.ActorDeadError:
             raise Closed("this controller was shut down while it was asked") from None
+
+    def _at_once(self, message: object) -> Any:
+        """The failure policy asks, in the middle of a turn that waits for it."""
+        if isinstance(message, coordinator.Wait):
+            raise BadState("a failure policy is asked in the middle of a decision: it may look and request, not wait")
+        return self._actor.decide(message)
 
     def _append(self, entries: list[Entry]) -> None:
         self._writer.append([journal.to_record(entry) for entry in entries])
@@ -160,7 +200,7 @@ class Session:
         self._policy_thread = threading.get_ident()
         try:
             return self._wants_abort(guid)
-        except Exception:  # noqa: BLE001 - it is the user's code
+        except BaseException:  # noqa: BLE001 - it is the user's code
             _log.exception("the failure policy raised, so the experiment is aborted", guid=guid)
             return True
         finally:
@@ -174,19 +214,19 @@ class Session:
 
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those connected to it that are of a type, or of one that extends it."""
-        if self.closed:
-            return self._crew.linked(guid, rtype)
-        found: list[ResourceManager] = self._send(coordinator.GetLinked(guid, rtype))
-        return found
+        places: list[Place] = (
+            self._crew.linked(guid, rtype) if self.closed else self._send(coordinator.GetLinked(guid, rtype))
+        )
+        return [place.manager() for place in places]
 
-    def ended(self, guid: int, code: int) -> None:
+    def ended(self, guid: int, code: int, token: str | None) -> None:
         """A resource came to its end by itself."""
-        self._hear(messages.EndedByItself(guid, int(code)))
+        self._hear(messages.EndedByItself(guid, _status(code), token))
 
-    def failed(self, guid: int, why: str, code: int | None) -> None:
+    def failed(self, guid: int, why: str, code: int | None, token: str | None) -> None:
         """A resource failed by itself."""
-        status = None if code is None else int(code)
-        self._hear(messages.FailedByItself(guid, {"type": "Failed", "message": clip(str(why))}, status))
+        error = {"type": "Failed", "message": clip(str(why))}
+        self._hear(messages.FailedByItself(guid, error, None if code is None else _status(code), token))
 
     def _hear(self, message: object) -> None:
         # After the end nobody listens, and nothing is lost by it: a new controller asks again.
@@ -209,12 +249,23 @@ class Session:
     def _stop(self) -> bool:
         if self.closed:
             return False
+        self._coordinator.stop()  # before the scheduler, which its last turn may still need
         self._scheduler.stop()
-        self._coordinator.stop()
         self.closed = True
-        self._control.close()
-        self._hooks.close()
+        for pool in (self._control, self._hooks, self._callbacks):
+            pool.close()
         return True
+
+
+def _status(code: int) -> int:
+    """An exit status as the log takes it.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if isinstance(code, bool) or not isinstance(code, int) or not -(2**31) <= code < 2**31:
+        raise UsageError(f"an exit status is a whole number of 32 bits, not {code!r}")
+    return int(code)
 
 
 def how_many_workers(given: int | None) -> int:

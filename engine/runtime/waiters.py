@@ -19,9 +19,11 @@ Outlook = Callable[["World", "Resource"], bool | None]
 """Whether a resource has got where a caller waits for it to be; None while it still may."""
 
 
-def at_an_end(world: World, resource: Resource) -> bool | None:  # noqa: ARG001 - all outlooks have one shape
-    """Whether nothing more comes by itself."""
-    return True if resource.state in ENDS and resource.attempt is None else None
+def at_an_end(world: World, resource: Resource) -> bool | None:
+    """Whether nothing more comes by itself. An end that aborted the experiment is not what a caller waits for."""
+    if resource.state in ENDS and resource.attempt is None:
+        return resource.guid not in world.aborted_by
+    return None
 
 
 def been_in(state: ResourceState) -> Outlook:
@@ -74,10 +76,10 @@ class Waiter:
             if there is not None:
                 self.missing.discard(guid)
                 self._failed |= not there
-        if world.aborted and not self._through_abort:
-            self.settle(there=False)
-        elif not self.missing:
+        if not self.missing:
             self.settle(there=not self._failed)
+        elif world.aborted and not self._through_abort:
+            self.settle(there=False)
 
     def settle(self, *, there: bool) -> None:
         """Wake the caller."""
@@ -113,6 +115,8 @@ class Waiters:
         """Forget a caller that has lost its patience."""
         waiter.done = True
         self._all.pop(id(waiter), None)
+        for guid in waiter.missing:
+            self._by_guid[guid] = [other for other in self._by_guid.get(guid, ()) if other is not waiter]
 
     def look(self, world: World, guids: set[int], *, aborted: bool) -> None:
         """Wake those for whom these resources have changed; all of them if the experiment was just aborted."""

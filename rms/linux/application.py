@@ -87,13 +87,13 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     # --- its end ------------------------------------------------------------------------------------------------
 
-    def exited(self, code: int) -> None:
+    def exited(self, code: int, *, token: str | None = None) -> None:
         """A status that is not in `ok_codes` is a failure, unless it was told to end."""
         told_to_end = Step.STOP in self.tokens or Step.RELEASE in self.tokens
         if told_to_end or code in self.ok_codes:
-            self.ended(code)
+            self.ended(code, token=token)
         else:
-            self.failed(f"the command ended with exit status {code}{self._last_words()}", code)
+            self.failed(f"the command ended with exit status {code}{self._last_words()}", code, token=token)
 
     def _watch(self, token: str) -> None:
         # The host's messenger must not be kept waiting, and an end may be worth a look at the error output.
@@ -107,9 +107,9 @@ class Application(ResourceManager, rtype="linux::Application"):
             if self._told == token:
                 return
             if isinstance(outcome, Ended):
-                self.exited(outcome.code)
+                self.exited(outcome.code, token=token)
             else:
-                self.failed(outcome.why)
+                self.failed(outcome.why, token=token)
             self._told = token
 
     def _last_words(self) -> str:

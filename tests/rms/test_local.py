@@ -132,4 +132,5 @@ def test_a_script_runs_with_default_signals_and_no_file_of_ours(transport):
     done = transport.run("ls /proc/self/fd | wc -l; grep SigIgn /proc/self/status")
     os.close(inheritable)
     count, _, ignored = done.stdout.split()
-    assert (int(count), int(ignored, 16)) == (4, 0)  # the fourth is the directory that ls reads
+    # Of the signals from 32 on the C library keeps some for itself, and make starts its commands with those ignored.
+    assert (int(count), int(ignored, 16) & 0x7FFFFFFF) == (4, 0)  # the fourth file is the directory that ls reads

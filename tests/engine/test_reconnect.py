@@ -15,13 +15,14 @@ from engine import (
     BadState,
     Ended,
     ExperimentController,
+    ExperimentError,
     Gone,
     NeverBegan,
     ResourceFactory,
     UnknownResourceType,
 )
 from engine.core import decide
-from tests.engine.kinds import FAILED, PATIENCE, READY, RELEASED, START, STARTED, STOPPED, new_stage
+from tests.engine.kinds import FAILED, PATIENCE, READY, RELEASED, START, STARTED, STOPPED, Broken, new_stage
 
 
 @pytest.fixture
@@ -179,6 +180,20 @@ def test_it_can_be_done_again_and_again(running):
         assert replay.state(one.run_dir).epoch == epoch
     one.shutdown()
     assert replay.state(one.run_dir).resources[1].state is RELEASED
+
+
+def test_a_type_that_can_no_longer_be_made_is_lost(ec, stage, monkeypatch):
+    one = ec()
+    one.register_resource("test::Thing")
+    one.deploy()
+    one.wait_started(1)
+    _, reconnect = again(one)
+    monkeypatch.setitem(ResourceFactory._types, "test::Thing", Broken)
+    two = reconnect()
+    assert two.wait_finished(1) is False
+    assert "not in the mood" in replay.state(two.run_dir).resources[1].error["message"]
+    with pytest.raises(ExperimentError, match="not in the mood"):
+        two.shutdown()
 
 
 # --- refusals

@@ -1,0 +1,35 @@
+"""Where runs live: what is asked first, and what is said if it cannot be."""
+
+from pathlib import Path
+
+import pytest
+
+from engine import UsageError
+from engine.home import default_local_dir
+
+
+def test_a_variable_says_where(monkeypatch, tmp_path):
+    monkeypatch.setenv("NETREEL_HOME", str(tmp_path))
+    assert default_local_dir() == tmp_path
+
+
+def test_a_relative_variable_is_made_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETREEL_HOME", "here")
+    assert default_local_dir() == tmp_path / "here"
+
+
+@pytest.mark.parametrize(("state", "expected"), [("/state", "/state/netreel"), (None, "/me/.local/state/netreel")])
+def test_else_it_is_where_the_desktop_keeps_such_things(monkeypatch, state, expected):
+    monkeypatch.setenv("NETREEL_HOME", "")
+    monkeypatch.setenv("HOME", "/me")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    if state:
+        monkeypatch.setenv("XDG_STATE_HOME", state)
+    assert default_local_dir() == Path(expected)
+
+
+def test_a_directory_that_cannot_be_made(ec, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"the directory of the run cannot be made: .*set local_dir or NETREEL_HOME"):
+        ec("exp", local_dir=tmp_path / "file")

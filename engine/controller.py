@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import threading
 import weakref
@@ -27,10 +26,12 @@ from engine.runtime.waiters import at_an_end, been_in, done_with
 from engine.tasks import Task
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     import eventlog
     from engine.core.kernel import Kernel
+    from engine.core.world import Resource
     from engine.dates import Date, Duration
     from engine.runtime.clock import Clock
     from engine.runtime.waiters import Outlook
@@ -83,7 +84,6 @@ class ExperimentController(Looking):
         clock: Clock | None,
         workers: int,
     ) -> None:
-        self._pid = os.getpid()
         self._shutting_down = threading.RLock()
         self._workers = workers
         self._fm = fm
@@ -180,6 +180,7 @@ class ExperimentController(Looking):
             UnknownResourceType, BadAttribute, BadState, UnknownGuid, BadConnection: nothing has been registered.
         """
         cls = ResourceFactory.get_resource_type(rtype)
+        guid = None if guid is None else _guids(guid)[0]
         auto_deploy = bool(attributes.pop("autoDeploy", False))
         connect_to = _guids(attributes.pop("connectedTo", ()))
         values = declarations.convert(cls.declared(), attributes, rtype)
@@ -415,7 +416,7 @@ class ExperimentController(Looking):
             ExperimentError, LogError: what failed.
         """
         with self._shutting_down:
-            if self._session.closed:
+            if self._session.closed or not self._session.is_mine:
                 return
             try:
                 self._session.begin_to_close("the experiment was shut down")
@@ -473,14 +474,23 @@ def _missing(world: World, guids: list[int], outlook: Outlook) -> dict[int, str]
 def _let_go() -> None:
     """A script that ends without `shutdown` lets its experiments go on, and says how to come back."""
     for ec in list(_live):
-        if ec._session.closed or ec.ecstate is ECState.FAILED or ec._pid != os.getpid():
+        if ec._session.closed or ec.ecstate is ECState.FAILED or not ec._session.is_mine:
             continue  # in a fork's child the threads are not there, and the experiment is its parent's
         try:
-            running = ec._session.read(lambda world: any(r.state not in ENDS for r in world.resources.values()))
+            running = ec._session.read(lambda world: any(map(_goes_on, world.resources.values())))
         except (ExperimentError, Closed):
             continue
         ec.detach()
         if running:
             sys.stderr.write(
-                f"netreel: {ec.exp_id} goes on without its controller; to come back: netreel reconnect {ec.run_id}\n"
+                f"netreel: {ec.exp_id} goes on without its controller; to come back: netreel reconnect {_called(ec)}\n"
             )
+
+
+def _goes_on(resource: Resource) -> bool:
+    return resource.state not in ENDS and (resource.group is not None or resource.state is ResourceState.STARTED)
+
+
+def _called(ec: ExperimentController) -> str:
+    """How the command finds a run: by its id only where it looks by default."""
+    return ec.run_id if ec.local_dir == home.default_local_dir() else str(ec.run_dir)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from engine.core.world import Resource
+    from engine.core.errors import ResourceFailed
+    from engine.core.world import Resource, World
     from engine.failure import FailureManager
     from engine.runtime.session import Session
 
@@ -118,6 +119,19 @@ class Looking:
     def exit_code(self, guid: int) -> int | None:
         """The exit status of the last end of a resource; None if it had none yet."""
         return self._session.read(lambda world: decide.find(world, guid).exit_code)
+
+    def failure(self, guid: int) -> ResourceFailed | None:
+        """Why a resource failed: which step, what was said, and the traceback, if there was one; None if it did not.
+
+        Raises:
+            UnknownGuid: there is no such resource.
+        """
+
+        def act(world: World) -> ResourceFailed | None:
+            resource = decide.find(world, guid)
+            return None if resource.error is None else decide.failure(resource)
+
+        return self._session.read(act)
 
     def get_discover_time(self, guid: int) -> datetime | None:
         """When it was last DISCOVERED; None if it never was."""

@@ -12,7 +12,8 @@ import fcntl
 import json
 import os
 import struct
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,15 +118,18 @@ class RealFile(_Descriptor):
 class RealLock(_Descriptor):
     """A `Lock` on a file of the system: an open file description lock.
 
-    It works like flock(2): it belongs to the open file, not to the process, and goes when the process does (and
-    those that it forked without exec). The difference is that others can ask for it (F_OFD_GETLK) without taking
-    it for a moment, so a reader never gets in the way of a writer.
+    It works like flock(2): it belongs to the open file, not to the process. So a child that Python forks gives its
+    copy up at once (see below), or it would hold the lock of a parent that is dead. The difference is that others can
+    ask for it (F_OFD_GETLK) without taking it for a moment, so a reader never gets in the way of a writer.
     """
+
+    held: ClassVar[weakref.WeakSet[RealLock]] = weakref.WeakSet()
 
     def __init__(self, fd: int, name: str, directory_fd: int) -> None:
         super().__init__(fd)
         self._name = name
         self._directory_fd = directory_fd
+        self.held.add(self)
 
     def in_place(self) -> bool:
         try:
@@ -135,6 +139,14 @@ class RealLock(_Descriptor):
 
     def release(self) -> None:
         self.close()
+
+
+def _forget_the_parents_locks() -> None:
+    for lock in list(RealLock.held):
+        lock.close()
+
+
+os.register_at_fork(after_in_child=_forget_the_parents_locks)
 
 
 class RealDirectory(_Descriptor):

@@ -72,6 +72,8 @@ class Session:
         self.clock = clock or SystemClock(world.time)
         self.closing = False
         self.closed = False
+        self._why_closed = ""
+        self._pid = os.getpid()
         self._writer = writer
         self._wants_abort = wants_abort
         self._policy_thread: int | None = None
@@ -177,7 +179,9 @@ class Session:
     def _send(self, message: object) -> Any:
         """The one way to the coordinator, for whoever waits for its answer."""
         if self.closed:
-            raise Closed("this controller was shut down or let go; use reconnect() to take the run over")
+            raise Closed(self._why_closed)
+        if not self.is_mine:
+            raise UsageError(f"this controller belongs to process {self._pid}, from which this one was forked")
         if self._policy_thread == threading.get_ident():
             return self._at_once(message)
         try:
@@ -235,20 +239,25 @@ class Session:
 
     # --- the end ------------------------------------------------------------------------------------------------
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this process has the threads: one that was forked has not."""
+        return self._pid == os.getpid()
+
     def close(self) -> None:
         """Stop the actors, then close the log."""
-        if not self._stop():
-            return
-        self._writer.close()
+        if self._stop("this controller was shut down"):
+            self._writer.close()
 
     def abandon(self) -> None:
         """Stop the actors and let go of the log, with nothing further written: what runs goes on."""
-        if self._stop():
+        if self._stop("this controller let its run go; reconnect() takes it over"):
             self._writer.abandon()
 
-    def _stop(self) -> bool:
-        if self.closed:
+    def _stop(self, why: str) -> bool:
+        if self.closed or not self.is_mine:
             return False
+        self._why_closed = why
         self._coordinator.stop()  # before the scheduler, which its last turn may still need
         self._scheduler.stop()
         self.closed = True

@@ -209,6 +209,8 @@ def read(run: Run, at: Moment | None = None) -> Reading:
     with eventlog.open(run.path) as log:
         world = _fold(run, log, at)
         torn = log.torn
+    if not world.seq and at is not None:
+        raise Refused(f"{run.run_id} had not begun at {at}; leave --at out to see how it stands now")
     if not world.seq:
         raise Refused(f"{run.path} holds no event: its controller ended before it wrote one; there is nothing to see")
     return Reading(run, holder, world, torn)

@@ -50,6 +50,7 @@ def _(event: events.ControllerOpened, world: World, entry: Entry) -> None:
     if not world.start:
         world.exp_id, world.run_id, world.start = event.exp_id, event.run_id, entry.time
     world.epoch = entry.epoch
+    world.opened = entry.seq
     world.holder = event.holder
 
 
@@ -238,12 +239,20 @@ def _(event: events.StepFailed, world: World, entry: Entry) -> None:
 
 @_on(events.StepVoided)
 def _(event: events.StepVoided, world: World, entry: Entry) -> None:
-    world.resources[event.guid].attempt = None
+    resource = world.resources[event.guid]
+    resource.attempt = resource.unknown_since = None
     world.touched[event.guid] = entry.seq
 
 
 @_on(events.ResourceFound)
 def _(event: events.ResourceFound, world: World, entry: Entry) -> None:
+    world.resources[event.guid].unknown_since = None
+    world.touched[event.guid] = entry.seq
+
+
+@_on(events.ResourceUnknown)
+def _(event: events.ResourceUnknown, world: World, entry: Entry) -> None:
+    world.resources[event.guid].unknown_since = entry.time
     world.touched[event.guid] = entry.seq
 
 
@@ -251,6 +260,7 @@ def _(event: events.ResourceFound, world: World, entry: Entry) -> None:
 def _(event: events.ResourceEnded, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.exit_code = event.code
+    resource.unknown_since = None
     # While it is being stopped, the end is what was asked for: the step says when it is over.
     if resource.attempt is None and resource.state is ResourceState.STARTED:
         resource.requested = None
@@ -275,6 +285,7 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
         resource.requested = None
     if occurrence in DEPLOYMENT:
         resource.walked += 1
+    resource.unknown_since = None
     before, state = resource.state, TRANSITIONS[resource.state][occurrence]
     world.touched[resource.guid] = entry.seq
     if state is not before:

@@ -333,7 +333,7 @@ def _check_not_needed(world: World, resource: Resource, chosen: Mapping[int, Res
         names = ", ".join(f"{describe(other)} ({other.state.name})" for other in needing[:10])
         more = f" and {len(needing) - 10} more" if len(needing) > 10 else ""
         raise BadState(
-            f"{describe(resource)} cannot be released: needed by {names}{more}; release them first or with it"
+            f"{describe(resource)} cannot be released: needed by {names}{more}; release them first, or with it"
         )
 
 

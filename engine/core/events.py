@@ -258,7 +258,7 @@ class StepFailed(Event):
 
 @_event("step.voided")
 class StepVoided(Event):
-    """An attempt that a controller left behind is known to have had no effect, or may simply be made again."""
+    """An attempt that a controller left behind had no effect, may simply be made again, or is waited for no longer."""
 
     guid: int
     step: Step
@@ -270,6 +270,17 @@ class ResourceFound(Event):
     """A controller that took over found it running."""
 
     guid: int
+
+
+@_event("resource.unknown")
+class ResourceUnknown(Event):
+    """A controller that took over asked after it, and nobody answers: its state is that of before, until somebody does.
+
+    Written once per silence, however often it is asked.
+    """
+
+    guid: int
+    why: str
 
 
 @_event("resource.ended")

@@ -64,6 +64,18 @@ Effect = Run | Probe | Cancel | Call | Changed
 
 _UNDOING = (Step.STOP, Step.RELEASE)
 
+_FIRST_PAUSE = 1_000_000_000
+_LAST_PAUSE = 30_000_000_000
+"""How long a host that does not answer is left alone before it is asked again, in ns; each pause doubles the last."""
+
+
+@dataclass(slots=True)
+class _Silence:
+    """When a host that does not answer is asked again, and how long it was left alone before that, in ns."""
+
+    due: int
+    pause: int
+
 
 class Kernel:
     """The world of an experiment, and the turn that is being made of it.
@@ -85,6 +97,7 @@ class Kernel:
         self._wants_abort = wants_abort
         self._timers: list[tuple[int, int, int]] = []  # due, guid (or minus the task), cause
         self._early: dict[int, events.ResourceEnded | events.ResourceFailed] = {}  # ends before the start is logged
+        self._silent: dict[int, _Silence] = {}  # by guid
         self._task_begun: dict[int, int] = {}  # by task, the event that began it
 
     # --- the turn -----------------------------------------------------------------------------------------------
@@ -144,12 +157,12 @@ class Kernel:
                 self._not_begun(guid, token)
             case messages.Lost(guid, token, why):
                 self._lost(guid, token, why)
+            case messages.Unanswered(guid, token, why):
+                self._unanswered(guid, token, why)
             case messages.EndedByItself(guid, code, token):
-                if self._is_latest(guid, token):
-                    self._by_itself(events.ResourceEnded(guid, code))
+                self._by_itself(events.ResourceEnded(guid, code), token)
             case messages.FailedByItself(guid, error, code, token):
-                if self._is_latest(guid, token):
-                    self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT))
+                self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT), token)
             case messages.TaskReturned(task, error):
                 if self.world.tasks[task].state == "running":  # it may have been given up
                     self.emit(events.TaskDone(EXPERIMENT, task, error, lost=False), self._task_begun.pop(task))
@@ -161,11 +174,6 @@ class Kernel:
         resource = self.world.resources.get(guid)
         attempt = None if resource is None else resource.attempt
         return attempt if attempt is not None and attempt.token == token else None
-
-    def _is_latest(self, guid: int, token: str | None) -> bool:
-        """Whether that is no start of before: what an earlier run comes to says nothing about this one."""
-        resource = self.world.resources.get(guid)
-        return resource is not None and token in (None, resource.tokens.get(Step.START))
 
     def _is_running(self, guid: int, token: str) -> bool:
         resource = self.world.resources.get(guid)
@@ -202,7 +210,7 @@ class Kernel:
         if self._current(guid, token) is not None:
             self._hook_done(guid, token, None)
         elif self._is_running(guid, token):
-            self.emit(events.ResourceFound(guid), self.world.seq)
+            self.emit(events.ResourceFound(guid), self.world.opened)
 
     def _not_begun(self, guid: int, token: str) -> None:
         attempt = self._current(guid, token)
@@ -216,12 +224,37 @@ class Kernel:
         if self._current(guid, token) is not None:
             self._hook_failed(guid, token, error)
         elif self._is_running(guid, token):
-            self._by_itself(events.ResourceFailed(guid, error, None, EXPERIMENT))
+            self._by_itself(events.ResourceFailed(guid, error, None, EXPERIMENT), token)
 
-    def _by_itself(self, event: events.ResourceEnded | events.ResourceFailed) -> None:
+    def _unanswered(self, guid: int, token: str, why: str) -> None:
+        attempt = self._current(guid, token)
+        if attempt is None and not self._is_running(guid, token):
+            return
+        resource = self.world.resources[guid]
+        if resource.unknown_since is None:
+            self._silent.pop(guid, None)
+            self.emit(events.ResourceUnknown(guid, why), self.world.opened)
+        before = self._silent.get(guid)
+        pause = _FIRST_PAUSE if before is None else min(2 * before.pause, _LAST_PAUSE)
+        self._silent[guid] = _Silence(self._now + pause, pause)
+        heappush(self._timers, (self._now + pause, guid, self.world.opened))
+
+    def _ask_again(self, guid: int) -> None:
+        silence = self._silent.get(guid)
+        if silence is None or silence.due > self._now:
+            return
+        resource = self.world.resources[guid]
+        if resource.unknown_since is None:
+            del self._silent[guid]
+        else:
+            self._probe(resource)
+
+    def _by_itself(self, event: events.ResourceEnded | events.ResourceFailed, token: str | None) -> None:
         resource = self.world.resources.get(event.guid)
         if resource is None or resource.state is ResourceState.RELEASED:
             return
+        if token not in (None, resource.tokens.get(Step.START)):
+            return  # what an earlier run came to says nothing about this one
         attempt = resource.attempt
         if resource.state is ResourceState.FAILED or (attempt is not None and attempt.step in _UNDOING):
             # However it went, it was told to end. The status is kept, once; the step says when it is over.
@@ -267,13 +300,14 @@ class Kernel:
             _, guid, cause = heappop(self._timers)
             if guid > 0:
                 self.world.touched.setdefault(guid, cause)
+                self._ask_again(guid)
             elif self.world.tasks[-guid].state == "pending":
                 self._task_begun[-guid] = self.emit(events.TaskBegun(EXPERIMENT, -guid), cause).seq
                 self.effects.append(Call(-guid))
 
     def _advance(self, resource: Resource, cause: int) -> None:
         if resource.releasing and resource.attempt is not None:
-            self._cancel(resource)
+            self._cut_short(resource, cause)
         match plan.next_for(self.world, resource, self._now):
             case plan.Begin(step, opened_by):
                 self._begin(resource, step, max(cause, opened_by))
@@ -291,9 +325,15 @@ class Kernel:
         assert resource.attempt is not None
         self.effects.append(Run(resource.guid, resource.attempt))
 
-    def _cancel(self, resource: Resource) -> None:
+    def _cut_short(self, resource: Resource, cause: int) -> None:
+        """Let go of the step under way of one that is to be released."""
         assert resource.attempt is not None
-        if resource.attempt.step not in _UNDOING:
+        step = resource.attempt.step
+        if step in _UNDOING:
+            return
+        if resource.unknown_since is not None:
+            self.emit(events.StepVoided(resource.guid, step, "its host does not answer, and it is released"), cause)
+        else:
             self.effects.append(Cancel(resource.guid))
 
     def _fail_waiting(self, resource: Resource, guid: int, cause: int) -> None:
@@ -318,11 +358,16 @@ class Kernel:
         attempt = resource.attempt
         if attempt is not None and attempt.step in _UNDOING:
             # Undoing is made so that it can be done again.
-            self.emit(events.StepVoided(resource.guid, attempt.step, "its controller is gone; it is done again"))
-            attempt = None
-        if attempt is not None:
+            why = "its controller is gone; it is done again"
+            self.emit(events.StepVoided(resource.guid, attempt.step, why), self.world.opened)
+        self._probe(resource)
+
+    def _probe(self, resource: Resource) -> None:
+        """Ask after the step under way, or after what is running. An undoing under way asks by itself."""
+        attempt = resource.attempt
+        if attempt is not None and attempt.step not in _UNDOING:
             self.effects.append(Probe(resource.guid, attempt, None))
-        elif resource.state is ResourceState.STARTED and Step.START in self._hooks(resource):
+        elif attempt is None and resource.state is ResourceState.STARTED and Step.START in self._hooks(resource):
             started = Attempt(Step.START, resource.tokens[Step.START], 0)
             self.effects.append(Probe(resource.guid, started, resource.receipts.get(Step.START)))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
-_SCALARS: Final = ("exp_id", "run_id", "seq", "time", "start", "epoch", "holder", "closed", "last_guid")
+_SCALARS: Final = ("exp_id", "run_id", "seq", "time", "start", "epoch", "opened", "holder", "closed", "last_guid")
 _CONDITION: Final = ("seq", "origin", "delay", "missing", "met_at", "met_by", "broken_by")
 _RESOURCE: Final = (
     "guid",
@@ -29,6 +29,7 @@ _RESOURCE: Final = (
     "releasing",
     "blockers",
     "started_by",
+    "unknown_since",
     "exit_code",
     "error",
 )

@@ -19,6 +19,8 @@ def waiting_for(world: World, guid: int) -> list[str]:
     resource = world.resources[guid]
     if resource.state in ENDS and not resource.releasing:
         return []
+    if resource.unknown_since is not None:
+        return [f"its host has not answered since {_time_of_day(resource.unknown_since)}"]
     if resource.attempt is not None:
         return [f"its {resource.attempt.step} is under way"]
     if resource.releasing:
@@ -53,6 +55,12 @@ def _in_words(world: World, condition: Condition) -> str:
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     whose = "of its group " if condition.origin == "group" else ""
     return f"{names}{more} {whose}is to be {condition.state.name}"
+
+
+def _time_of_day(nanoseconds: int) -> str:
+    """The time of day of a moment, which is in ns since 1970."""
+    minutes, seconds = divmod(nanoseconds // _NS % 86400, 60)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02} UTC"
 
 
 def tell(world: World, guid: int) -> str:

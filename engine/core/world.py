@@ -116,6 +116,7 @@ class Resource:
         receipts: what each step left, by step.
         tokens: by step, the name of its latest attempt; that of a stop is forgotten when it is started again.
         started_by: the event of its latest start, 0 if it was never started.
+        unknown_since: when its host was first asked after it in vain, in ns since 1970; None once it has answered.
         exit_code: of its last end.
         error: why it failed, or why its release did.
     """
@@ -138,6 +139,7 @@ class Resource:
     receipts: dict[Step, Any] = field(default_factory=dict)
     tokens: dict[Step, str] = field(default_factory=dict)
     started_by: int = 0
+    unknown_since: int | None = None
     exit_code: int | None = None
     error: dict[str, Any] | None = None
 
@@ -170,6 +172,7 @@ class Resource:
             "requested": None if self.requested is None else str(self.requested),
             "releasing": self.releasing,
             "receipts": {str(step): receipt for step, receipt in self.receipts.items()},
+            "unknown_since": self.unknown_since,
             "exit_code": self.exit_code,
             "error": self.error,
         }
@@ -197,6 +200,7 @@ class World:
     """An experiment as it stands after `seq`.
 
     Attributes:
+        opened: the event with which the present controller took charge.
         conditions: by the seq of the event that made them.
         watched: by resource and state, the conditions that count on it and have not seen it.
         touched: the resources that something has changed for since it was last taken, each with the event.
@@ -208,6 +212,7 @@ class World:
     time: int = 0
     start: int = 0
     epoch: int = 0
+    opened: int = 0
     holder: dict[str, Any] = field(default_factory=dict)
     aborted_by: list[int] = field(default_factory=list)
     closed: bool = False

@@ -96,6 +96,7 @@ def test_the_words_are_the_contract_with_old_logs():
         "resource.failed",
         "resource.found",
         "resource.registered",
+        "resource.unknown",
         "run.closed",
         "step.begun",
         "step.done",

@@ -205,7 +205,7 @@ class Experiment(RuleBasedStateMachine):
         self.lab = self.oracle.lab = self.lab.crash()
         self.probes = [effect for effect in self.lab.take_over() if type(effect).__name__ == "Probe"]
 
-    @rule(index=INDEX, answer=st.sampled_from(["found", "found", "ended", "not begun", "lost"]))
+    @rule(index=INDEX, answer=st.sampled_from(["found", "found", "ended", "not begun", "lost", "silence"]))
     def answer(self, index, answer):
         if not self.probes:
             return
@@ -217,6 +217,7 @@ class Experiment(RuleBasedStateMachine):
             "ended": [messages.EndedByItself(guid, 1), found],
             "not begun": [messages.NotBegun(guid, token)],
             "lost": [messages.Lost(guid, token, "gone")],
+            "silence": [messages.Unanswered(guid, token, "no route")],
         }
         self.lab.turn(*answers[answer])
 

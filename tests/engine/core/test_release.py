@@ -134,7 +134,9 @@ def shared(lab):
 
 def test_what_others_need_is_not_released_under_them(lab, shared):
     seq = lab.world.seq
-    needed = r"#1 host cannot be released: needed by #2 app \(STARTED\), #3 app \(STARTED\); release them first"
+    needed = (
+        r"#1 host cannot be released: needed by #2 app \(STARTED\), #3 app \(STARTED\); release them first, or with it"
+    )
     with pytest.raises(BadState, match=needed):
         lab.release(shared)
     lab.request(2, "stop")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from engine.core import messages
+from engine.core import events, messages, story
 from engine.core.states import ResourceState as State
 from engine.core.states import Step
-from tests.engine.core.lab import START, STOP, Lab, link
+from tests.engine.core.lab import START, STOP, Lab, S, link
 
 
 @pytest.fixture
@@ -79,6 +79,118 @@ def test_a_running_one_that_cannot_be_found_fails(lab, answer):
     why = ("gone",) if answer == "Lost" else ()
     lab.turn(getattr(messages, answer)(one, probe.attempt.token, *why))
     assert lab.state(one) == "FAILED"
+
+
+@pytest.fixture
+def silent(lab):
+    """One that was running, and whose host has not answered the controller that took over."""
+    one = lab.add("start", "stop", "release")
+    lab.deploy()
+    lab.done(one)
+    lab = taken_over(lab)
+    unanswered(lab, one)
+    lab.probed.clear()
+    return lab
+
+
+def unanswered(lab, guid):
+    lab.turn(messages.Unanswered(guid, lab.resource(guid).tokens[Step.START], "no route"))
+
+
+def test_a_host_that_does_not_answer_changes_nothing_but_what_is_known(silent):
+    assert (silent.state(1), silent.resource(1).unknown_since) == ("STARTED", silent.now)
+    assert silent.entries[-1].event == events.ResourceUnknown(1, "no route")
+    assert silent.entries[-1].cause == silent.world.opened
+    assert story.waiting_for(silent.world, 1) == ["its host has not answered since 00:01:40 UTC"]
+
+
+def test_a_host_that_does_not_answer_is_asked_again_ever_more_rarely(silent):
+    asked = []
+    for _ in range(8):
+        before = silent.now
+        silent.turn(messages.Tick(), at=silent.kernel.next_due())
+        assert silent.probed == ["start #1"]
+        silent.probed.clear()
+        asked.append((silent.now - before) // S)
+        unanswered(silent, 1)
+    assert asked == [1, 2, 4, 8, 16, 30, 30, 30]
+    assert silent.kinds().count("resource.unknown") == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (lambda token: messages.Found(1, token), "STARTED"),
+        (lambda token: messages.EndedByItself(1, 0), "STOPPED"),
+        (lambda token: messages.FailedByItself(1, {"type": "X", "message": "no"}, None), "FAILED"),
+        (lambda token: messages.Lost(1, token, "gone"), "FAILED"),
+    ],
+)
+def test_a_host_that_answers_is_known_again_and_left_in_peace(silent, answer, state):
+    silent.turn(answer(silent.resource(1).tokens[Step.START]))
+    assert (silent.state(1), silent.resource(1).unknown_since) == (state, None)
+    silent.wait(100)
+    assert silent.probed == []
+
+
+def test_a_host_that_falls_silent_again_is_asked_soon_again(silent):
+    for _ in range(3):
+        silent.turn(messages.Tick(), at=silent.kernel.next_due())
+        unanswered(silent, 1)
+    silent.turn(messages.Found(1, silent.resource(1).tokens[Step.START]))
+    unanswered(silent, 1)
+    silent.probed.clear()
+    silent.wait(1)
+    assert silent.probed == ["start #1"]
+    assert silent.kinds().count("resource.unknown") == 2
+
+
+def test_a_silence_outlasts_the_controller_that_met_it(silent):
+    since = silent.resource(1).unknown_since
+    silent.wait(0.5)
+    lab = taken_over(silent)
+    unanswered(lab, 1)
+    assert (lab.kinds().count("resource.unknown"), lab.resource(1).unknown_since) == (1, since)
+    lab.probed.clear()
+    lab.wait(1)
+    assert lab.probed == ["start #1"]
+
+
+def test_a_step_whose_host_does_not_answer_stays_under_way(lab):
+    one = lab.add("start")
+    lab.deploy()
+    lab = taken_over(lab)
+    unanswered(lab, one)
+    lab.probed.clear()
+    lab.wait(1)
+    assert (lab.probed, lab.state(one), lab.resource(one).attempt.step) == (["start #1"], "READY", "start")
+    lab.turn(messages.NotBegun(one, lab.token(one)))
+    assert (lab.look(), lab.resource(one).unknown_since) == (["start #1"], None)
+
+
+def test_a_release_does_not_wait_for_a_host_that_does_not_answer(lab):
+    one = lab.add("start", "release")
+    lab.deploy()
+    lab = taken_over(lab)
+    unanswered(lab, one)
+    lab.release()
+    assert (lab.look(), lab.kinds()[-2:]) == (["release #1"], ["step.voided", "step.begun"])
+
+
+def test_a_silent_one_that_is_being_released_is_stopped_and_not_asked_again(silent):
+    silent.release()
+    assert silent.look() == ["stop #1"]
+    silent.wait(5)
+    assert silent.probed == []
+    silent.done(1)
+    assert silent.resource(1).unknown_since is None
+
+
+def test_silence_about_what_is_over_means_nothing(silent):
+    silent.ended(1)
+    seq = silent.world.seq
+    unanswered(silent, 1)
+    assert (silent.world.seq, silent.kernel.next_due()) == (seq, 101 * S)
 
 
 def test_one_that_ended_meanwhile_ends(lab):

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     )
     from engine.core.states import ResourceAction, ResourceState
     from engine.failure import ECState, FailureLevel, FailureManager
+    from engine.netgraph import NetGraph, TopologyType
     from engine.rm.attributes import attr
     from engine.rm.base import Intent, ResourceManager
     from engine.rm.links import link
@@ -65,6 +66,7 @@ _HOMES = {
     ],
     "engine.core.states": ["ResourceAction", "ResourceState"],
     "engine.failure": ["ECState", "FailureLevel", "FailureManager"],
+    "engine.netgraph": ["NetGraph", "TopologyType"],
     "engine.rm.attributes": ["attr"],
     "engine.rm.base": ["Intent", "ResourceManager"],
     "engine.rm.links": ["link"],
@@ -94,6 +96,7 @@ __all__ = [
     "FailureManager",
     "Gone",
     "Intent",
+    "NetGraph",
     "NeverBegan",
     "ResourceAction",
     "ResourceFactory",
@@ -103,6 +106,7 @@ __all__ = [
     "ScriptDiverged",
     "Task",
     "TaskStatus",
+    "TopologyType",
     "Trace",
     "TraceAttr",
     "TransportLost",

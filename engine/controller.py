@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import atexit
-import sys
 import threading
-import weakref
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from engine import home
-from engine.core import decide, events, story
-from engine.core.errors import BadCondition, Closed, ExperimentError, UsageError, WaitTimeout
-from engine.core.states import ENDS, ResourceAction, ResourceState, Step
+from engine import home, letting_go
+from engine.core import decide, events
+from engine.core.errors import BadCondition, ExperimentError, UsageError, WaitTimeout
+from engine.core.states import ResourceAction, ResourceState, Step
 from engine.core.values import check_plain
 from engine.core.world import EXPERIMENT, World
 from engine.dates import NS, to_due, to_ns
@@ -22,7 +19,7 @@ from engine.looking import Looking
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory, declare
 from engine.runtime.session import Session, how_many_workers
-from engine.runtime.waiters import at_an_end, been_in, done_with
+from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
 from engine.tasks import Task
 
 if TYPE_CHECKING:
@@ -31,14 +28,12 @@ if TYPE_CHECKING:
 
     import eventlog
     from engine.core.kernel import Kernel
-    from engine.core.world import Resource
     from engine.dates import Date, Duration
+    from engine.netgraph import NetGraph
     from engine.runtime.clock import Clock
     from engine.runtime.waiters import Outlook
 
 Guids = int | Iterable[int]
-
-_live: weakref.WeakSet[ExperimentController] = weakref.WeakSet()
 
 on_open: Final[list[Callable[[ExperimentController], None]]] = []
 """Called with each controller as it takes charge: so a program that runs a script learns of those that it makes."""
@@ -54,8 +49,11 @@ class ExperimentController(Looking):
         exp_id: the name of the experiment, shared by all its runs; by default ``exp-`` and 16 hex digits.
         local_dir: where experiments are kept; by default ``$NETREEL_HOME``, else the XDG state directory.
         fm: the failure policy.
+        add_node_callback: called with the controller and each node of `netgraph`, to describe what is there.
+        add_edge_callback: called after that with the controller and both ends of each edge.
         clock: where the time comes from; by default the machine.
         workers: how many hooks may run at once; by default ``$NETREEL_WORKERS``, else 20.
+        topology: what `netgraph` is made from; see `NetGraph`.
 
     Raises:
         UsageError: the name cannot be one of a directory, or the directory cannot be made.
@@ -66,14 +64,41 @@ class ExperimentController(Looking):
         exp_id: str | None = None,
         local_dir: str | os.PathLike[str] | None = None,
         fm: FailureManager | None = None,
+        add_node_callback: Callable[[ExperimentController, Any], object] | None = None,
+        add_edge_callback: Callable[[ExperimentController, Any, Any], object] | None = None,
         *,
         clock: Clock | None = None,
         workers: int | None = None,
+        **topology: Any,
     ) -> None:
         workers, fm = how_many_workers(workers), policy_for(fm)
+        netgraph = _make_netgraph(topology)
+        if netgraph is None and (add_node_callback or add_edge_callback):
+            raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
         run_dir = home.make_run_dir(exp_id, local_dir)
         self._open(World(), run_dir, home.open_writer(run_dir), fm, clock, workers)
+        self._netgraph = netgraph
         self._begin(lambda kernel: kernel.emit(self._opened()))
+        if netgraph is not None:
+            self._describe(netgraph, add_node_callback, add_edge_callback)
+
+    def _describe(
+        self,
+        netgraph: NetGraph,
+        add_node: Callable[[ExperimentController, Any], object] | None,
+        add_edge: Callable[[ExperimentController, Any, Any], object] | None,
+    ) -> None:
+        """Have the graph described as resources. If that fails, nothing is left behind but the log."""
+        try:
+            if add_node is not None:
+                for nid in netgraph.nodes():
+                    add_node(self, nid)
+            if add_edge is not None:
+                for nid1, nid2 in netgraph.edges():
+                    add_edge(self, nid1, nid2)
+        except BaseException:
+            self.shutdown()
+            raise
 
     def _open(
         self,
@@ -102,7 +127,7 @@ class ExperimentController(Looking):
         except BaseException:
             self._session.abandon()
             raise
-        _live.add(self)
+        letting_go.watch(self)
         for tell in on_open:
             tell(self)
 
@@ -341,7 +366,7 @@ class ExperimentController(Looking):
         try:
             return self._session.wait(wanted, outlook, seconds, through_abort=through_abort)
         except TimeoutError:
-            missing = self._session.read(lambda world: _missing(world, wanted, outlook))
+            missing = self._session.read(lambda world: told_missing(world, wanted, outlook))
             raise WaitTimeout(seconds or 0.0, missing) from None
 
     # --- tasks --------------------------------------------------------------------------------------------------
@@ -450,6 +475,14 @@ class ExperimentController(Looking):
 # --- what the methods are given -----------------------------------------------------------------------------------
 
 
+def _make_netgraph(topology: dict[str, Any]) -> NetGraph | None:
+    if not topology:
+        return None
+    from engine.netgraph import NetGraph  # noqa: PLC0415 - networkx takes a tenth of a second, and few need it
+
+    return NetGraph(**topology)
+
+
 def _guids(given: Guids) -> list[int]:
     """One guid, or several, as a list."""
     guids = list(given) if isinstance(given, Iterable) else [given]
@@ -463,34 +496,3 @@ def _close_run(kernel: Kernel) -> None:
     """Say that the run is over, if it is: a release that was interrupted can still be gone on with."""
     if all(resource.state is ResourceState.RELEASED for resource in kernel.world.resources.values()):
         kernel.emit(events.RunClosed(EXPERIMENT))
-
-
-def _missing(world: World, guids: list[int], outlook: Outlook) -> dict[int, str]:
-    """Those that have not got there, each in words."""
-    return {guid: story.tell(world, guid) for guid in guids if not outlook(world, world.resources[guid])}
-
-
-@atexit.register
-def _let_go() -> None:
-    """A script that ends without `shutdown` lets its experiments go on, and says how to come back."""
-    for ec in list(_live):
-        if ec._session.closed or ec.ecstate is ECState.FAILED or not ec._session.is_mine:
-            continue  # in a fork's child the threads are not there, and the experiment is its parent's
-        try:
-            running = ec._session.read(lambda world: any(map(_goes_on, world.resources.values())))
-        except (ExperimentError, Closed):
-            continue
-        ec.detach()
-        if running:
-            sys.stderr.write(
-                f"netreel: {ec.exp_id} goes on without its controller; to come back: netreel reconnect {_called(ec)}\n"
-            )
-
-
-def _goes_on(resource: Resource) -> bool:
-    return resource.state not in ENDS and (resource.group is not None or resource.state is ResourceState.STARTED)
-
-
-def _called(ec: ExperimentController) -> str:
-    """How the command finds a run: by its id only where it looks by default."""
-    return ec.run_id if ec.local_dir == home.default_local_dir() else str(ec.run_dir)

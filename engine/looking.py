@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.core.errors import ResourceFailed
     from engine.core.world import Resource, World
     from engine.failure import FailureManager
+    from engine.netgraph import NetGraph
     from engine.runtime.session import Session
 
 
@@ -31,6 +32,7 @@ class Looking:
     _run_dir: Path
     _workers: int
     _fm: FailureManager
+    _netgraph: NetGraph | None = None
     _ecstate: ECState
 
     def __repr__(self) -> str:
@@ -72,6 +74,11 @@ class Looking:
     def fm(self) -> FailureManager:
         """The failure policy."""
         return self._fm
+
+    @property
+    def netgraph(self) -> NetGraph | None:
+        """The topology that the experiment is described from, if it is."""
+        return self._netgraph
 
     @property
     def failure_level(self) -> FailureLevel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from engine.core import story
 from engine.core.states import ENDS, ResourceState, Step
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ def done_with(step: Step) -> Outlook:
         return False if held_back or resource.state is ResourceState.RELEASED else None
 
     return look
+
+
+def told_missing(world: World, guids: Iterable[int], outlook: Outlook) -> dict[int, str]:
+    """Those of these that have not got there, each in words."""
+    return {guid: story.tell(world, guid) for guid in guids if not outlook(world, world.resources[guid])}
 
 
 class Waiter:

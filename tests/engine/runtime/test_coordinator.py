@@ -67,12 +67,13 @@ class Run:
 
 @pytest.fixture
 def run(tmp_path, clock, stage):
+    others = set(threading.enumerate())
     run = Run(tmp_path, clock, stage)
     yield run
     run.session.abandon()
     for door in stage.doors.values():
         door.open()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - others:
         if thread.name.startswith("netreel-hook"):
             thread.join(PATIENCE)  # or a late hook would be counted with those of the next test
 

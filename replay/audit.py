@@ -76,6 +76,7 @@ class _Seen:
     releasing: bool = False
     gates: list[_Gate] = field(default_factory=list)
     dependents: set[int] = field(default_factory=set)
+    running: bool = False
 
     @property
     def is_in_use(self) -> bool:
@@ -183,6 +184,7 @@ class _Auditor:
     def _see_resource(self, event: events.Event, seen: _Seen) -> None:
         if seen.state is ResourceState.RELEASED:
             self._say("released", f"{event.kind} of #{event.guid} after its release")
+        self._note_end(event, seen)
         match event:
             case events.StepRequested():
                 seen.requested = event.step
@@ -205,6 +207,19 @@ class _Auditor:
                     self._move(seen, Turn.END)
             case events.ResourceFailed():
                 self._move(seen, Turn.FAIL)
+
+    @staticmethod
+    def _note_end(event: events.Event, seen: _Seen) -> None:
+        """Keep in mind whether what its hook started has come to an end, or a reason was given why it has not."""
+        match event:
+            case events.StepDone(step=Step.START):
+                seen.running = True
+            case events.ResourceEnded() | events.StepDone(step=Step.STOP) | events.StepFailed(step=Step.STOP):
+                seen.running = False
+            case events.StepPassed(steps=[Step.STOP]):
+                seen.running = False
+            case events.ResourceFailed(by=0, error=error) if "step" not in error:  # else its code failed, not it
+                seen.running = False
 
     # --- what is known ------------------------------------------------------------------------------------------
 
@@ -312,6 +327,8 @@ class _Auditor:
             return
         if occurrence == seen.requested:
             seen.requested = None
+        if seen.running and after is ResourceState.RELEASED:
+            self._say("end", f"#{self._entry.event.guid} was started, and nothing says how that came to its end")
         seen.walked += occurrence in DEPLOYMENT
         seen.state = after
         seen.first.setdefault(after, self._entry.time)

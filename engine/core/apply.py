@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from engine.core import events
 from engine.core.events import Entry
 from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
-from engine.core.world import Attempt, Condition, Group, Link, Resource, Task, World, links_to, type_info
+from engine.core.world import (
+    EXPERIMENT,
+    Attempt,
+    Condition,
+    Group,
+    Link,
+    Resource,
+    Task,
+    World,
+    links_to,
+    tells_an_end,
+    type_info,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -231,10 +243,9 @@ def _(event: events.StepFailed, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = resource.requested = None
     resource.error = event.error
-    if event.step is Step.RELEASE:
-        _take(world, resource, Step.RELEASE, entry)
-    else:
-        _take(world, resource, Turn.FAIL, entry)
+    _take(world, resource, Step.RELEASE if event.step is Step.RELEASE else Turn.FAIL, entry)
+    if event.step is Step.STOP:
+        resource.running = False  # it was tried: it is not tried for ever
 
 
 @_on(events.StepVoided)
@@ -261,6 +272,7 @@ def _(event: events.ResourceEnded, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.exit_code = event.code
     resource.unknown_since = None
+    resource.running = False
     # While it is being stopped, the end is what was asked for: the step says when it is over.
     if resource.attempt is None and resource.state is ResourceState.STARTED:
         resource.requested = None
@@ -273,6 +285,8 @@ def _(event: events.ResourceFailed, world: World, entry: Entry) -> None:
     resource.exit_code = event.code if event.code is not None else resource.exit_code
     resource.error = event.error
     resource.requested = None
+    if event.by == EXPERIMENT and tells_an_end(event.error):
+        resource.running = False
     _take(world, resource, Turn.FAIL, entry)
 
 
@@ -285,6 +299,8 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
         resource.requested = None
     if occurrence in DEPLOYMENT:
         resource.walked += 1
+    if occurrence is Step.STOP:
+        resource.running = False
     resource.unknown_since = None
     before, state = resource.state, TRANSITIONS[resource.state][occurrence]
     world.touched[resource.guid] = entry.seq
@@ -293,6 +309,7 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
         resource.times[state] = entry.time
         if state is ResourceState.STARTED:
             resource.started_by = entry.seq
+            resource.running = True
         _entered(world, resource, entry)
 
 

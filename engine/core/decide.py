@@ -292,13 +292,21 @@ def request_step(world: World, guid: int, step: Step) -> list[events.Event]:
         raise BadState(f"{describe(resource)} is {_standing(resource)}: nothing else can be done with it any more")
     if resource.attempt is not None:
         raise BadState(f"{describe(resource)} is busy with {resource.attempt.step}")
-    if step not in TRANSITIONS[resource.state]:
+    if step not in _possible(resource):
         raise BadState(f"{describe(resource)} is {resource.state.name}: it cannot {step}; {_allowed(resource)}")
     return [events.StepRequested(guid, step)]
 
 
+def _possible(resource: Resource) -> list[Step]:
+    """The steps that its state allows."""
+    steps = [step for step in TRANSITIONS[resource.state] if isinstance(step, Step)]
+    if resource.state is ResourceState.FAILED and not resource.running:
+        steps.remove(Step.STOP)
+    return steps
+
+
 def _allowed(resource: Resource) -> str:
-    steps = [str(step) for step in TRANSITIONS[resource.state] if isinstance(step, Step)]
+    steps = _possible(resource)
     return f"what it can do now: {', '.join(steps)}" if steps else "nothing can be done with it any more"
 
 

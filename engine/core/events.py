@@ -285,10 +285,11 @@ class ResourceUnknown(Event):
 
 @_event("resource.ended")
 class ResourceEnded(Event):
-    """It came to its end by itself, or while it was being stopped. `code` is its exit status."""
+    """It came to its end by itself, or while it was being stopped: with exit status `code`, or `why` there is none."""
 
     guid: int
-    code: int
+    code: int | None
+    why: str | None
 
 
 @_event("resource.failed")

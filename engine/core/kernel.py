@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core import events, messages, plan
 from engine.core.apply import apply
 from engine.core.states import ResourceState, Step
-from engine.core.world import EXPERIMENT, Attempt, Resource, World
+from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -160,7 +160,7 @@ class Kernel:
             case messages.Unanswered(guid, token, why):
                 self._unanswered(guid, token, why)
             case messages.EndedByItself(guid, code, token):
-                self._by_itself(events.ResourceEnded(guid, code), token)
+                self._by_itself(events.ResourceEnded(guid, code, None), token)
             case messages.FailedByItself(guid, error, code, token):
                 self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT), token)
             case messages.TaskReturned(task, error):
@@ -203,8 +203,10 @@ class Kernel:
         if attempt is None:
             return
         self._early.pop(guid, None)
+        failed_before = self.world.resources[guid].state is ResourceState.FAILED
         self.emit(events.StepFailed(guid, attempt.step, error), attempt.seq)
-        self._judge(guid)
+        if not failed_before:
+            self._judge(guid)
 
     def _found(self, guid: int, token: str) -> None:
         if self._current(guid, token) is not None:
@@ -257,15 +259,22 @@ class Kernel:
             return  # what an earlier run came to says nothing about this one
         attempt = resource.attempt
         if resource.state is ResourceState.FAILED or (attempt is not None and attempt.step in _UNDOING):
-            # However it went, it was told to end. The status is kept, once; the step says when it is over.
-            if event.code is not None and resource.exit_code is None:
-                self.emit(events.ResourceEnded(event.guid, event.code), attempt.seq if attempt else self.world.seq)
+            # However it went, it was told to end, or has failed already. How it ended is kept, once.
+            self._note_end(event, resource)
         elif attempt is not None or ResourceState.STARTED not in resource.times:
             self._early[event.guid] = event
             if attempt is None:
                 self._catch_up(event.guid)
         elif resource.state is ResourceState.STARTED:
             self._end(event)
+
+    def _note_end(self, event: events.ResourceEnded | events.ResourceFailed, resource: Resource) -> None:
+        cause = resource.attempt.seq if resource.attempt else resource.started_by
+        if event.code is not None:
+            if resource.exit_code is None:
+                self.emit(events.ResourceEnded(event.guid, event.code, None), cause)
+        elif resource.running and isinstance(event, events.ResourceFailed) and tells_an_end(event.error):
+            self.emit(events.ResourceEnded(event.guid, None, event.error["message"]), cause)
 
     def _end(self, event: events.ResourceEnded | events.ResourceFailed) -> None:
         self.emit(event, self.world.resources[event.guid].started_by)

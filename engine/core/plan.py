@@ -78,11 +78,9 @@ def _wish(resource: Resource) -> Step | None:
         return None
     if resource.releasing:
         return _undoing(resource)
-    if resource.state is ResourceState.FAILED:
-        return None
     if resource.requested is not None:
         return resource.requested
-    if resource.group is None:
+    if resource.group is None or resource.state is ResourceState.FAILED:
         return None
     return going_on(resource)
 
@@ -90,7 +88,8 @@ def _wish(resource: Resource) -> Step | None:
 def _undoing(resource: Resource) -> Step | None:
     if resource.blockers:
         return None
-    return Step.STOP if resource.state is ResourceState.STARTED else Step.RELEASE
+    failed_while_running = resource.state is ResourceState.FAILED and resource.running
+    return Step.STOP if failed_while_running or resource.state is ResourceState.STARTED else Step.RELEASE
 
 
 def going_on(resource: Resource) -> Step | None:

@@ -29,6 +29,7 @@ _RESOURCE: Final = (
     "releasing",
     "blockers",
     "started_by",
+    "running",
     "unknown_since",
     "exit_code",
     "error",

@@ -83,7 +83,8 @@ TRANSITIONS: Final[Mapping[ResourceState, Mapping[Step | Turn, ResourceState]]] 
     ResourceState.READY: {Step.START: ResourceState.STARTED, **_ANY},
     ResourceState.STARTED: {Step.STOP: ResourceState.STOPPED, Turn.END: ResourceState.STOPPED, **_ANY},
     ResourceState.STOPPED: {Step.START: ResourceState.STARTED, **_ANY},
-    ResourceState.FAILED: {Step.RELEASE: ResourceState.RELEASED},
+    # One that failed while it ran may still run, so it can be stopped. That makes nothing good again.
+    ResourceState.FAILED: {Step.STOP: ResourceState.FAILED, **_ANY},
     ResourceState.RELEASED: {},
 }
 """What may follow what. Everything that is not in it cannot happen; the documentation's table is made from it."""

@@ -116,6 +116,7 @@ class Resource:
         receipts: what each step left, by step.
         tokens: by step, the name of its latest attempt; that of a stop is forgotten when it is started again.
         started_by: the event of its latest start, 0 if it was never started.
+        running: it was started, and since then neither has it come to an end nor has a stop been tried.
         unknown_since: when its host was first asked after it in vain, in ns since 1970; None once it has answered.
         exit_code: of its last end.
         error: why it failed, or why its release did.
@@ -139,6 +140,7 @@ class Resource:
     receipts: dict[Step, Any] = field(default_factory=dict)
     tokens: dict[Step, str] = field(default_factory=dict)
     started_by: int = 0
+    running: bool = False
     unknown_since: int | None = None
     exit_code: int | None = None
     error: dict[str, Any] | None = None
@@ -255,6 +257,11 @@ class World:
                 for task, entry in self.tasks.items()
             },
         }
+
+
+def tells_an_end(error: Mapping[str, Any]) -> bool:
+    """Whether a failure is that of what was started, not of code of its type: such code is named as its `step`."""
+    return "step" not in error
 
 
 def type_info(event: events.TypeDeclared) -> TypeInfo:

@@ -75,7 +75,7 @@ def last(story, rule, guid=0):
 
 
 def test_an_ordinary_life(ready):
-    ready.step(1, Step.START).tell(events.ResourceEnded(1, 0)).step(1, Step.START).step(1, Step.STOP)
+    ready.step(1, Step.START).tell(events.ResourceEnded(1, 0, None)).step(1, Step.START).step(1, Step.STOP)
     ready.tell(events.ReleaseRequested(EXPERIMENT, [1, 2])).step(1, Step.RELEASE).step(2, Step.RELEASE)
     ready.tell(events.RunClosed(EXPERIMENT))
     assert broken(ready) == []
@@ -193,7 +193,7 @@ def test_a_step_that_the_state_does_not_allow(ready):
 
 
 def test_a_state_that_does_not_follow(ready):
-    ready.tell(events.ResourceFailed(1, {}, None, 0), events.ResourceFailed(1, {}, None, 0))
+    ready.tell(events.StepPassed(1, [Step.STOP]))
     assert broken(ready) == last(ready, "transition", 1)
 
 
@@ -304,6 +304,34 @@ def test_what_only_a_new_one_would_need_may_be_released(story):
 
 
 # --- the end
+
+
+RAISED = {"type": "ValueError", "message": "no", "step": "on_set"}
+
+
+@pytest.mark.parametrize(
+    "event", [None, events.ResourceFailed(1, {}, None, 2), events.ResourceFailed(1, RAISED, None, 0)]
+)
+def test_released_without_an_end_of_what_was_started(ready, event):
+    ready.step(1, Step.START).tell(*([event] if event else []))
+    ready.tell(events.ReleaseRequested(EXPERIMENT, [1])).step(1, Step.RELEASE)
+    assert broken(ready) == last(ready, "end", 1)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [events.ResourceEnded(1, 0, None)],
+        [events.ResourceEnded(1, None, "its supervisor is gone")],
+        [events.ResourceFailed(1, {"message": "died"}, None, 0)],
+        [events.StepBegun(1, Step.STOP, "s"), events.StepDone(1, Step.STOP, None)],
+        [events.StepBegun(1, Step.STOP, "s"), events.StepFailed(1, Step.STOP, {})],
+        [events.StepPassed(1, [Step.STOP])],
+    ],
+)
+def test_released_after_an_end(ready, ends):
+    ready.step(1, Step.START).tell(events.ReleaseRequested(EXPERIMENT, [1]), *ends).step(1, Step.RELEASE)
+    assert broken(ready) == []
 
 
 def test_closed_while_something_is_left(ready):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import messages
+from engine.core import events, messages
 from engine.core.states import Step
 from tests.engine.core.lab import Lab
 
@@ -137,6 +137,30 @@ def test_what_comes_after_the_end_is_dropped(lab, running, state, message):
 def test_two_ends_in_one_turn_are_one(lab, running):
     lab.turn(messages.EndedByItself(running, 1), messages.EndedByItself(running, 2))
     assert (lab.resource(running).exit_code, lab.kinds().count("resource.ended")) == (1, 1)
+
+
+def test_why_there_is_no_status_is_told_during_a_stop(lab, running):
+    lab.request(running, "stop")
+    lab.failed(running, "its supervisor is gone")
+    assert lab.entries[-1].event == events.ResourceEnded(running, None, "its supervisor is gone")
+    lab.failed(running, "its supervisor is gone")
+    lab.done(running)
+    assert (lab.state(running), lab.resource(running).exit_code, lab.world.aborted) == ("STOPPED", None, False)
+    assert lab.kinds().count("resource.ended") == 1
+
+
+def test_a_status_that_comes_after_a_reason_is_told_too(lab, running):
+    lab.request(running, "stop")
+    lab.failed(running, "its supervisor is gone")
+    lab.ended(running, 143)
+    assert lab.resource(running).exit_code == 143
+
+
+def test_code_of_the_type_that_raises_during_a_stop_is_no_end(lab, running):
+    lab.request(running, "stop")
+    seq = lab.world.seq
+    lab.turn(messages.FailedByItself(running, {"type": "ValueError", "message": "no", "step": "on_set"}, None))
+    assert lab.world.seq == seq
 
 
 @pytest.mark.parametrize("how", ["ended", "failed"])

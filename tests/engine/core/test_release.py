@@ -2,9 +2,10 @@
 
 import pytest
 
-from engine.core import decide
+from engine.core import decide, messages
 from engine.core.errors import BadConnection, BadState
-from tests.engine.core.lab import Lab, link
+from engine.core.states import ResourceState as State
+from tests.engine.core.lab import STOP, Lab, link
 
 
 @pytest.fixture
@@ -40,6 +41,16 @@ def test_a_link_may_name_another_state_and_step(lab):
     assert lab.look() == []
     lab.done(host)
     assert lab.look() == ["start #2"]
+
+
+def test_steps_without_code_are_passed_only_up_to_the_next_gate(lab):
+    lab.type("probe", (), [link("host", before="configure")])
+    (host,) = make(lab, "host")
+    (probe,) = make(lab, "probe", to=[host])
+    lab.deploy()
+    assert (lab.state(probe), lab.resource(probe).walked) == ("PROVISIONED", 3)
+    lab.done(host)
+    assert lab.state(probe) == "STARTED"
 
 
 def test_types_that_extend_the_linked_one_count(lab):
@@ -200,6 +211,83 @@ def test_a_stop_under_way_is_not_cancelled(lab):
     assert lab.cancelled == []
     lab.done(one)
     assert lab.look() == ["start #1", "stop #1", "release #1"]
+
+
+@pytest.fixture
+def failed_running(lab):
+    """One that failed while it ran, and may still run."""
+    one = lab.add("start", "stop", "release", critical=False)
+    lab.deploy()
+    lab.done(one)
+    lab.turn(messages.FailedByItself(one, {"type": "ValueError", "message": "no such level", "step": "on_set"}, None))
+    assert lab.state(one) == "FAILED"
+    lab.look()
+    return one
+
+
+def test_one_that_failed_while_it_ran_is_stopped_before_it_is_released(lab, failed_running):
+    lab.release()
+    assert lab.look() == ["stop #1"]
+    lab.done(failed_running)
+    assert (lab.look(), lab.state(failed_running)) == (["release #1"], "FAILED")
+
+
+def test_one_that_failed_while_it_ran_can_be_stopped_once(lab, failed_running):
+    lab.request(failed_running, "stop")
+    lab.done(failed_running)
+    assert (lab.state(failed_running), lab.look()) == ("FAILED", ["stop #1"])
+    with pytest.raises(BadState, match="is FAILED: it cannot stop; what it can do now: release"):
+        lab.request(failed_running, "stop")
+    lab.release()
+    assert lab.look() == ["release #1"]
+
+
+def test_a_stop_of_a_failed_one_that_fails_is_not_tried_for_ever(lab, failed_running):
+    lab.wants_abort = lambda guid: True
+    lab.release()
+    lab.fail(failed_running, "it sticks")
+    assert lab.look() == ["stop #1", "release #1"]
+    assert not lab.world.aborted
+
+
+def test_a_stop_of_a_failed_one_is_done_again_after_a_crash(lab, failed_running):
+    lab.release()
+    lab = lab.crash()
+    lab.take_over()
+    assert lab.look() == ["stop #1"]
+
+
+def test_one_that_waited_in_vain_to_stop_is_stopped(lab):
+    lab.wants_abort = lambda guid: False
+    one, two = lab.add("start", "stop"), lab.add("start")
+    lab.when(one, STOP, two, State.STARTED)
+    lab.deploy()
+    lab.done(one)
+    lab.fail(two)
+    assert lab.state(one) == "FAILED"
+    lab.look()
+    lab.release(one)
+    assert lab.look() == ["stop #1"]
+
+
+def test_one_that_never_started_is_not_stopped(lab):
+    one = lab.add("start", "stop")
+    lab.deploy()
+    lab.fail(one)
+    with pytest.raises(BadState, match="cannot stop"):
+        lab.request(one, "stop")
+    lab.release()
+    assert lab.look() == ["start #1"]
+
+
+@pytest.mark.parametrize("end", [lambda lab: lab.failed(1), lambda lab: lab.failed(1, code=3)])
+def test_one_that_failed_by_itself_is_not_stopped(lab, end):
+    one = lab.add("start", "stop")
+    lab.deploy()
+    lab.done(one)
+    end(lab)
+    lab.release()
+    assert (lab.look(), lab.state(one)) == (["start #1"], "RELEASED")
 
 
 def test_one_that_fails_to_be_released_is_released_with_the_error(lab):

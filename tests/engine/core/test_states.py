@@ -12,13 +12,12 @@ TABLE = {
     "READY": {"start": "STARTED"},
     "STARTED": {"stop": "STOPPED", "end": "STOPPED"},
     "STOPPED": {"start": "STARTED"},
-    "FAILED": {},
+    "FAILED": {"stop": "FAILED"},
     "RELEASED": {},
 }
 for state, moves in TABLE.items():
     if state != "RELEASED":
         moves["release"] = "RELEASED"
-    if state not in ("FAILED", "RELEASED"):
         moves["fail"] = "FAILED"
 
 

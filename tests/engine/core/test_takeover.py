@@ -257,9 +257,11 @@ def test_a_delay_goes_on_where_it_was(lab):
     lab.when(two, START, one, State.STARTED, 10)
     lab.deploy()
     lab.done(one)
+    opened = lab.world.seq
     lab.wait(4)
     lab = taken_over(lab)
     lab.wait(6)
+    assert (lab.entries[-1].event.kind, lab.entries[-1].cause) == ("step.begun", opened)
     lab.done(two)
     assert lab.at(two, "STARTED") == 10
 

@@ -205,6 +205,16 @@ def test_a_second_start_forgets_the_last_end(lab):
     assert lab.resource(one).exit_code == 3
     lab.request(one, "start")
     assert lab.resource(one).exit_code is None
+
+
+def test_a_second_start_was_not_told_to_stop(lab):
+    one = lab.add("start", "stop")
+    lab.deploy()
+    lab.done(one)
+    lab.request(one, "stop")
+    lab.done(one)
+    assert Step.STOP in lab.resource(one).tokens
+    lab.request(one, "start")
     assert Step.STOP not in lab.resource(one).tokens
 
 

@@ -217,6 +217,7 @@ class Kernel:
     def _not_begun(self, guid: int, token: str) -> None:
         attempt = self._current(guid, token)
         if attempt is not None:
+            self._early.pop(guid, None)  # what was told of it was told of nothing
             self.emit(events.StepVoided(guid, attempt.step, "it never began"), attempt.seq)
         else:
             self._lost(guid, token, "nothing is known of it where it was started")

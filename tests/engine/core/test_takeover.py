@@ -46,6 +46,21 @@ def test_what_never_began_is_begun_again_under_another_name(lab):
     assert lab.state(one) == "STARTED"
 
 
+@pytest.mark.parametrize("releasing", [False, True])
+@pytest.mark.parametrize("how", ["ended", "failed"])
+def test_what_was_told_of_a_step_that_never_began_is_void(lab, how, releasing):
+    one = lab.add("start")
+    lab.deploy()
+    lab = taken_over(lab)
+    getattr(lab, how)(one)
+    if releasing:
+        lab.release()
+    lab.turn(messages.NotBegun(one, lab.token(one)))
+    if not releasing:
+        lab.done(one)
+    assert lab.state(one) == ("RELEASED" if releasing else "STARTED")
+
+
 def test_what_is_lost_fails(lab):
     one = lab.add("start")
     lab.deploy()

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from engine.core.errors import ExperimentError
 from engine.core.states import ResourceState, Step
 from engine.rm.attributes import attr
 from engine.rm.base import Intent, ResourceManager
 from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.traces import Trace
+from engine.rm.transport import CommandFailed, TransportLost
+from rms.launch import shell_exports, shell_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +31,13 @@ _TAIL: Final = 2000
 def _check_command(command: str) -> None:
     if not command.strip():
         raise ValueError("the command is empty")
+    shell_text("the command", command)
+
+
+def _check_codes(codes: list[int]) -> None:
+    for code in codes:
+        if not 0 <= code <= 255:
+            raise ValueError(f"an exit status is a number from 0 to 255, not {code}")
 
 
 class Application(ResourceManager, rtype="linux::Application"):
@@ -38,9 +48,9 @@ class Application(ResourceManager, rtype="linux::Application"):
     """
 
     command: str = attr(check=_check_command, help="What to run, as one would type it into a shell.")
-    env: dict[str, str] = attr(default={}, help="Variables that are added to its environment.")
+    env: dict[str, str] = attr(default={}, check=shell_exports, help="Variables that are added to its environment.")
     stdin: str | bytes | None = attr(default=None, help="What it reads on its standard input; by default nothing.")
-    ok_codes: list[int] = attr(default=[0], help="Exit statuses that are no failure.")
+    ok_codes: list[int] = attr(default=[0], check=_check_codes, help="Exit statuses that are no failure.")
 
     node = link("linux::Node", min=1, max=1, after=ResourceState.READY, before="deploy")
     traces = (
@@ -113,8 +123,14 @@ class Application(ResourceManager, rtype="linux::Application"):
             self._told = token
 
     def _last_words(self) -> str:
-        size = self.trace_size("stderr") or 0
-        text = (self.read_trace("stderr", max(0, size - _TAIL)) or b"").decode(errors="replace").strip()
+        """The end of its error output; nothing if that cannot be read, for whatever reason: its end is told anyway."""
+        try:
+            size = self.trace_size("stderr") or 0
+            words = self.read_trace("stderr", max(0, size - _TAIL)) or b""
+        except (CommandFailed, TransportLost, ExperimentError, LookupError, OSError) as error:
+            self.log.debug("its error output cannot be read", error=str(error))
+            return ""
+        text = words.decode(errors="replace").strip()
         return f": {text}" if text else ""
 
     # --- traces -------------------------------------------------------------------------------------------------

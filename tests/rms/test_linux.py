@@ -149,6 +149,12 @@ def test_an_end_is_told_as_it_comes(one, fifo):
     assert one.get_stop_time(app) >= one.get_start_time(app)
 
 
+def test_an_end_is_told_even_if_there_are_no_last_words_to_be_read(one):
+    app = run(one, "rm stderr; mkdir stderr; exit 3")
+    assert (one.state(app), one.exit_code(app)) == (FAILED, 3)
+    assert error_of(one, app) == "the command ended with exit status 3"
+
+
 def test_a_status_that_is_not_zero_is_a_failure_with_its_last_words(one):
     app = run(one, "echo first >&2; echo 'the last words' >&2; exit 3")
     assert (one.state(app), one.exit_code(app), one.abort) == (FAILED, 3, True)
@@ -266,10 +272,29 @@ def test_an_application_needs_one_node(one):
 
 
 def test_a_start_that_the_host_refuses(one):
-    app = one.register_resource("linux::Application", command="true", env={"1X": "y"}, connectedTo=1)
+    app = one.register_resource("linux::Application", command="true", connectedTo=1)
+    one.register_condition(app, ResourceAction.START, 1, ResourceState.STARTED)
+    (one.run_dir / "node-1").mkdir(mode=0o755)
     one.deploy()
     assert one.wait_finished(app, timeout=PATIENCE) is False
-    assert "environment variable '1X'" in error_of(one, app)
+    assert "only its owner may enter" in error_of(one, 1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"command": " "}, "the command is empty"),
+        ({"command": "x\0"}, "NUL character"),
+        ({"command": "x", "env": {"1X": "y"}}, "environment variable '1X'"),
+        ({"command": "x", "env": {"X": "\0"}}, "NUL character"),
+        ({"command": "x", "okCodes": [256]}, "from 0 to 255"),
+    ],
+)
+def test_what_no_shell_can_be_given_is_refused_at_once(one, wrong, message):
+    before = one.resources
+    with pytest.raises(BadAttribute, match=message):
+        one.register_resource("linux::Application", **wrong)
+    assert one.resources == before
 
 
 # --- the controller dies

@@ -21,7 +21,7 @@ from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
 from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
 from rms._journal import Journal, OnEnd, parse_end
 
-__all__ = ["Fenced", "Launcher", "Started"]
+__all__ = ["Fenced", "Launcher", "Started", "shell_exports", "shell_text"]
 
 _log = get_logger()
 
@@ -197,8 +197,8 @@ class Launcher:
             CommandFailed: It did not begin: the message says why.
         """
         _check_token(token)
-        exports = _exports(env or {})
-        text = _text("command", command if command.endswith("\n") else command + "\n")
+        exports = shell_exports(env or {})
+        text = shell_text("command", command if command.endswith("\n") else command + "\n")
         counts = (str(exports.count(b"\n")), str(text.count(b"\n")), "nothing" if stdin is None else "input")
         report = self._report("start", token, *counts, stdin=exports + text + (stdin or b""))
         if report.undecided:
@@ -376,15 +376,24 @@ def _check_token(token: str) -> str:
     return token
 
 
-def _exports(env: Mapping[str, str]) -> bytes:
-    """The environment as shell text: the one place where something is quoted for a shell."""
+def shell_exports(env: Mapping[str, str]) -> bytes:
+    """The environment as shell text: the one place where something is quoted for a shell.
+
+    Raises:
+        ValueError: a name or a value cannot be one of a variable.
+    """
     for name in env:
         if not _VARIABLE.fullmatch(name):
             raise ValueError(f"environment variable {name!r}: a name has letters, digits and '_', and no digit first")
-    return b"".join(_text(name, f"export {name}={shlex.quote(value)}\n") for name, value in env.items())
+    return b"".join(shell_text(name, f"export {name}={shlex.quote(value)}\n") for name, value in env.items())
 
 
-def _text(what: str, text: str) -> bytes:
+def shell_text(what: str, text: str) -> bytes:
+    """A text that a shell is given.
+
+    Raises:
+        ValueError: it cannot be.
+    """
     if "\0" in text:
         raise ValueError(f"{what}: has a NUL character in it, which no shell can be given")
     return text.encode("utf-8", "surrogateescape")

@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def open_files() -> int:
 
 def watchers() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "local-transport"]
+
+
+@pytest.fixture(autouse=True)
+def new_watchers(monkeypatch: pytest.MonkeyPatch):
+    """Those of this test: the nodes of other tests share one for the life of the process."""
+    others = set(watchers())
+    every = watchers
+    monkeypatch.setattr(sys.modules[__name__], "watchers", lambda: [each for each in every() if each not in others])
 
 
 def test_the_watching_thread_starts_when_it_is_needed_and_goes_at_close(transport, tmp_path):

@@ -376,7 +376,7 @@ class ExperimentController(Looking):
 
         Args:
             date: ``"1.5m"``, seconds, a timedelta, a datetime, or ``YYYYMMDDHHMMSSffffff``.
-            callback: called without arguments, on a worker.
+            callback: called without arguments, on a thread of its own. It may call the controller, and wait.
             track: whether `get_task` is to know it.
 
         Returns:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core import events, messages, plan
 from engine.core.apply import apply
-from engine.core.states import ResourceState, Step
+from engine.core.states import FINAL, ResourceState, Step
 from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 
 if TYPE_CHECKING:
@@ -193,8 +193,10 @@ class Kernel:
     def _catch_up(self, guid: int) -> None:
         """Let an end take effect that was told too early: a failure after any step, another end after the start."""
         early = self._early.get(guid)
-        started = self.world.resources[guid].state is ResourceState.STARTED
-        if early is not None and (started or isinstance(early, events.ResourceFailed)):
+        state = self.world.resources[guid].state
+        if state in FINAL:  # it is over already
+            self._early.pop(guid, None)
+        elif early is not None and (state is ResourceState.STARTED or isinstance(early, events.ResourceFailed)):
             del self._early[guid]
             self._end(early)
 

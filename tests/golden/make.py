@@ -45,6 +45,8 @@ def live(store):
     lab.fail(probe, "größe ☃")
     lab = lab.crash()
     probes = {effect.guid: effect.attempt.token for effect in lab.take_over()}
+    lab.turn(messages.Unanswered(server, probes[server], "no route to host"))
+    lab.wait(0.5)
     lab.turn(messages.Found(server, probes[server]), messages.NotBegun(extra, probes[extra]))
     lab.wait(2)
     lab.done(extra, receipt={"pid": 8})

@@ -158,6 +158,7 @@ class FileWriter:
             return
         payload = self._encoder.encode(events, first=self.last_seq + 1, epoch=self.epoch)
         try:
+            self._check_place()
             if self._segment.tail.length >= _segments.FULL:
                 self._rotate()
             self._segment.append(payload, first=self.last_seq + 1, count=len(events))
@@ -216,13 +217,13 @@ class FileWriter:
             byte=self._segment.tail.length,
         )
 
-    def _rotate(self) -> None:
-        """Begin another segment, unless somebody else writes this log by now."""
-        newest = max(_segments.keys(self._directory.names()))
-        if newest.epoch > self.epoch:
-            raise _locked(self._directory, f"it was taken over, as {newest.name} shows")
+    def _check_place(self) -> None:
+        """See that the lock is still the one that others would find: whoever took it away may write by now."""
         if not self._lock.in_place():
-            raise _locked(self._directory, "its lock file was replaced")
+            raise _locked(self._directory, "its lock file was taken away")
+
+    def _rotate(self) -> None:
+        """Begin another segment."""
         self._segment.close()
         self._segment = OpenSegment(self._directory, Key(self.epoch, self.last_seq + 1), self._segment.tail)
 

@@ -83,8 +83,7 @@ BUGS = (
         "    used = [span.segment.key for span in view.spans]\n",
     ),
     Bug("damage does not keep a writer from going on", "_writer.py", "        raise view.damage\n", "        pass\n"),
-    Bug("a takeover is not noticed", "_writer.py", "if newest.epoch > self.epoch:", "if newest.epoch < self.epoch:"),
-    Bug("a replaced lock file is not noticed", "_writer.py", "if not self._lock.in_place():", "if False:"),
+    Bug("a takeover is not noticed", "_writer.py", "            self._check_place()\n", ""),
     Bug(
         "a new segment names the whole of a torn one",
         "_writer.py",

@@ -46,6 +46,7 @@ Example:
 @click.option("--guid", "guids", multiple=True, type=int, help="Only events that are about this resource or name it.")
 @click.option("--since", help="Only from here on: a seq, or a time from the start, such as 12.5s.")
 @click.option("--verify", is_flag=True, help="Check every byte instead; exit status 1 if the log is damaged.")
+@click.option("--salvage", is_flag=True, help="Of a damaged log, also show what is intact behind the damage, marked.")
 @common
 def log(
     run: str,
@@ -54,6 +55,7 @@ def log(
     guids: tuple[int, ...],
     since: str | None,
     verify: bool,
+    salvage: bool,
     home: Path,
     as_json: bool,
 ) -> int:
@@ -62,6 +64,8 @@ def log(
     if verify:
         return _verify(found, as_json=as_json)
     wanted = Wanted.of(kinds, guids, since)
+    if salvage:
+        return _salvage(found, wanted, as_json=as_json)
     with eventlog.open(found.path) as opened:
         if follow:
             _tell_if_alone(found)
@@ -70,6 +74,32 @@ def log(
         if opened.torn is not None:
             say(str(opened.torn))
     return 0
+
+
+def _salvage(run: Run, wanted: Wanted, *, as_json: bool) -> int:
+    """What comes before the damage, the damage, and what is intact behind it."""
+    with eventlog.open(run.path) as opened:
+        try:
+            _print_json(opened.read(), wanted) if as_json else _print_lines(opened.read(), wanted)
+        except eventlog.Corrupt as damage:
+            say(str(damage))
+            for found in opened.salvage():
+                _print_salvaged(found, as_json=as_json)
+            return FAILED
+    return 0
+
+
+def _print_salvaged(found: eventlog.Salvaged, *, as_json: bool) -> None:
+    place = {"file": found.path.name, "byte": found.byte}
+    if as_json:
+        click.echo(words.to_json({**asdict(found.event), "salvaged": place}, indent=None))
+    else:
+        event = found.event
+        who = f"#{event.guid}" if event.guid else ""
+        click.echo(
+            f"salvaged from {place['file']}, byte {place['byte']}: "
+            f"{event.seq} {event.kind} {who} {words.in_words(event)}".rstrip()
+        )
 
 
 def _tell_if_alone(run: Run) -> None:

@@ -371,6 +371,18 @@ def test_verifying_tells_what_is_there_and_fails_on_damage(home):
     assert json.loads(netreel("log", "hello", "--verify", "--json").stdout)["ok"] is False
 
 
+def test_salvaging_shows_what_is_intact_behind_the_damage_marked(home):
+    run_dir = write(home)
+    assert lines("log", "hello", "--salvage") == lines("log", "hello")
+    damage(run_dir)
+    result = netreel("log", "hello", "--salvage")
+    assert (result.exit_code, "the log is damaged" in result.stderr) == (1, True)
+    (shown,) = result.stdout.splitlines()
+    assert shown.startswith(f"salvaged from {segment(run_dir).name}, byte ")
+    (told,) = netreel("log", "hello", "--salvage", "--json").stdout.splitlines()
+    assert (json.loads(told)["seq"], json.loads(told)["salvaged"]["file"]) == (10, segment(run_dir).name)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

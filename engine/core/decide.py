@@ -20,7 +20,7 @@ from engine.core.errors import (
     UnknownGuid,
 )
 from engine.core.states import FINAL, GATE, TRANSITIONS, ResourceAction, ResourceState, Step
-from engine.core.world import EXPERIMENT, Resource, World, links_to, type_info
+from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -94,6 +94,7 @@ def register(
     Raises:
         BadState: the number is taken or is no positive whole number.
         UnknownGuid, BadConnection: one of the others is not there, or is not taken.
+        BadCondition: what is deployed would wait for itself in a circle.
         BadAttribute, ExperimentAborted: it cannot be deployed.
     """
     number = _free_number(world, guid)
@@ -106,6 +107,8 @@ def register(
     if auto_deploy:
         check_not_aborted(world)
         _check_complete(world, types, new)
+    links = [condition for other in others for condition in topology.through_links(types, new, other)]
+    topology.check_still_holds(world, links, new, deployed=auto_deploy)
     made: list[events.Event] = [] if declared.rtype in world.types else [declared]
     made.append(events.ResourceRegistered(number, declared.rtype, attributes))
     made.extend(events.ResourceConnected(number, other.guid) for other in others)
@@ -129,11 +132,13 @@ def connect(world: World, guid: int, other: int) -> list[events.Event]:
     Raises:
         UnknownGuid: one of them is not there.
         BadConnection: it is one and the same, or one of the types does not take it.
+        BadCondition: what is deployed would wait for itself in a circle.
     """
     one, two = find(world, guid), find(world, other)
     if two.guid in one.connections:
         return []
     _check_connection(world, world.types, one, two)
+    topology.check_still_holds(world, topology.through_links(world.types, one, two))
     return [events.ResourceConnected(guid, other)]
 
 
@@ -199,7 +204,7 @@ def add_condition(
 
     Raises:
         UnknownGuid: one of them is not there.
-        BadCondition: one waits for itself, or for nobody.
+        BadCondition: one waits for itself, or for nobody, or what is deployed would wait for itself in a circle.
     """
     waiting, awaited = list(dict.fromkeys(guids)), list(dict.fromkeys(on))
     for guid in (*waiting, *awaited):
@@ -211,7 +216,10 @@ def add_condition(
         raise BadCondition(
             f"{action.name} of #{min(both)} would wait for #{min(both)} itself to be {state.name}: it can never hold"
         )
-    return [events.ConditionRegistered(EXPERIMENT, waiting, GATE[action], awaited, state, delay)]
+    step = GATE[action]
+    if step is not Step.STOP:
+        topology.check_still_holds(world, [Condition(0, "user", step, waiting, awaited, state)])
+    return [events.ConditionRegistered(EXPERIMENT, waiting, step, awaited, state, delay)]
 
 
 # --- what the user asks for -------------------------------------------------------------------------------------
@@ -235,7 +243,7 @@ def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait
     for resource in wanted:
         _check_complete(world, world.types, resource)
     chosen = [resource.guid for resource in wanted]
-    topology.check_can_hold(world, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
+    topology.check_can_hold(world, chosen, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
     number = len(world.groups) + 1 if group is None else group
     return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready)]
 

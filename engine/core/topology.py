@@ -1,20 +1,28 @@
-"""Can these conditions ever hold? A cycle among them is found before anything is started."""
+"""Can these conditions ever hold? A circle among them is found before anything waits for it.
+
+Only what is concerned is looked at: the search goes from there to what it waits for, as far as that has not happened.
+"""
 
 from __future__ import annotations
 
+from collections import ChainMap
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadCondition
 from engine.core.states import DEPLOYMENT, FINAL, ResourceState, Step
+from engine.core.world import Condition, links_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from engine.core.world import Condition, Resource, World
+    from engine.core.world import Resource, TypeInfo, World
 
-_Node = tuple[str, int, Step | None]
-"""A moment: ("step", guid, step) when a resource takes a step; ("condition", number, None) when a condition holds."""
+_Moment = tuple[int, Step] | Condition
+"""When a resource takes a step, or when a condition holds."""
+
+_STEPS: Final = (*DEPLOYMENT, Step.START)
+"""The steps that are planned, in order."""
 
 _BY: Final = {
     # The step with which a state is entered. STOPPED, FAILED and RELEASED come by themselves or on demand, so what
@@ -28,87 +36,154 @@ _BY: Final = {
 }
 
 
-def check_can_hold(world: World, barrier: Sequence[int]) -> None:
-    """Refuse a deployment whose conditions, links and barrier wait for each other in a circle.
+def check_can_hold(world: World, joining: Sequence[int], barrier: Sequence[int]) -> None:
+    """Refuse a deployment that waits for a circle of conditions, links and barriers.
 
     A condition on STOP that waits for STOPPED is no part of a circle: a resource may also end by itself, and "when
     one of the two ends, stop the other" is a fair thing to say.
 
     Args:
         world: the experiment.
+        joining: those that are about to be deployed.
         barrier: those of whom none is about to start before all of them are READY.
 
     Raises:
         BadCondition: the message spells the circle out.
     """
-    graph = _graph(world)
-    everybody: _Node = ("condition", 0, None)
-    graph[everybody] = {("step", guid, Step.DEPLOY) for guid in barrier}
-    for guid in barrier:
-        graph[("step", guid, Step.START)].add(everybody)
-    for resource in world.resources.values():
-        for step in _behind(resource):
-            graph[("step", resource.guid, step)].clear()  # what has happened waits for nothing any more
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        # The error lists a node before what waits for it; a reader wants it the other way round.
-        raise BadCondition(_spell_out(world, error.args[1][::-1])) from None
+    everybody = Condition(0, "group", Step.START, list(barrier), list(barrier), ResourceState.READY)
+    starts: list[_Moment] = [(guid, Step.START) for guid in joining]
+    _refuse_circle(world.resources, _reach(world.resources, _by_moment([everybody]), starts))
 
 
-def _graph(world: World) -> dict[_Node, set[_Node]]:
-    """By moment, the moments that come before it."""
-    graph: dict[_Node, set[_Node]] = {}
-    for resource in world.resources.values():
-        _add_resource(graph, resource)
-    seen: set[int] = set()
-    for resource in world.resources.values():
-        for condition in _conditions(resource):
-            if id(condition) not in seen:
-                seen.add(id(condition))
-                _add_condition(graph, condition, len(seen))
+def check_still_holds(
+    world: World, added: Sequence[Condition], new: Resource | None = None, *, deployed: bool = False
+) -> None:
+    """Refuse conditions that close a circle through something that is deployed. Others are refused when they would be.
+
+    Args:
+        world: the experiment.
+        added: what is about to be added.
+        new: a resource that is about to be registered, if there is one.
+        deployed: whether that is deployed at once.
+
+    Raises:
+        BadCondition: the message spells the circle out.
+    """
+    if not world.groups and not deployed:
+        return
+    resources = world.resources if new is None else ChainMap({new.guid: new}, world.resources)
+    by_moment = _by_moment(added)
+    awaited = {guid for condition in added for guid in condition.on}
+    for condition in added:
+        if any(guid in awaited or _is_awaited(world, guid) for guid in condition.guids):
+            graph = _reach(resources, by_moment, [condition])
+            ring = _waiting_for(graph, condition)
+            members = [resources[moment[0]] for moment in ring if not isinstance(moment, Condition)]
+            if any(it.group is not None or (deployed and it is new) for it in members):
+                _refuse_circle(resources, {moment: [it for it in graph[moment] if it in ring] for moment in ring})
+
+
+def through_links(types: Mapping[str, TypeInfo], one: Resource, two: Resource) -> list[Condition]:
+    """The conditions that a connection of these two comes to."""
+    return [
+        Condition(0, "link", link.before, [mine.guid], [other.guid], link.after)
+        for mine, other in ((one, two), (two, one))
+        for link in links_to(types, mine, other)
+    ]
+
+
+def _is_awaited(world: World, guid: int) -> bool:
+    return any((guid, state) in world.watched for state in _BY)
+
+
+def _by_moment(conditions: Iterable[Condition]) -> dict[tuple[int, Step], list[Condition]]:
+    """The conditions that are not in the world yet, by what waits for them."""
+    found: dict[tuple[int, Step], list[Condition]] = {}
+    for condition in conditions:
+        for guid in condition.guids:
+            found.setdefault((guid, condition.step), []).append(condition)
+    return found
+
+
+_Graph = dict[_Moment, list[_Moment]]
+"""By moment, the moments that come before it."""
+
+
+def _reach(
+    resources: Mapping[int, Resource], added: Mapping[tuple[int, Step], list[Condition]], starts: Iterable[_Moment]
+) -> _Graph:
+    """All that these wait for, directly or through others, and that has not happened yet."""
+    graph: _Graph = {}
+    ahead = list(starts)
+    while ahead:
+        moment = ahead.pop()
+        if moment in graph:
+            continue
+        if isinstance(moment, Condition):
+            graph[moment] = _before_condition(moment)
+        else:
+            graph[moment] = _before_step(resources[moment[0]], moment[1], added)
+        ahead.extend(graph[moment])
     return graph
 
 
-def _behind(resource: Resource) -> tuple[Step, ...]:
-    """The steps that a resource has taken, or never will."""
-    if resource.state in FINAL or ResourceState.STARTED in resource.times:
-        return (*DEPLOYMENT, Step.START)
-    return DEPLOYMENT[: resource.walked]
-
-
-def _conditions(resource: Resource) -> Iterable[Condition]:
-    return (condition for step, gate in resource.gates.items() if step is not Step.STOP for condition in gate)
-
-
-def _add_resource(graph: dict[_Node, set[_Node]], resource: Resource) -> None:
-    before: set[_Node] = set()
-    for step in (*DEPLOYMENT, Step.START):
-        node: _Node = ("step", resource.guid, step)
-        graph[node] = before
-        before = {node}
-
-
-def _add_condition(graph: dict[_Node, set[_Node]], condition: Condition, number: int) -> None:
+def _before_condition(condition: Condition) -> list[_Moment]:
     step = _BY.get(condition.state)
-    if step is None:
-        return
-    node: _Node = ("condition", number, None)
-    graph[node] = {("step", guid, step) for guid in condition.on}
-    for guid in condition.guids:
-        graph[("step", guid, condition.step)].add(node)
+    return [] if step is None or condition.met_at is not None else [(guid, step) for guid in condition.on]
 
 
-def _spell_out(world: World, circle: list[_Node]) -> str:
+def _before_step(resource: Resource, step: Step, added: Mapping[tuple[int, Step], list[Condition]]) -> list[_Moment]:
+    place, behind = _STEPS.index(step), _behind(resource)
+    if place < behind:
+        return []
+    # What the user asks before a deployment is asked before all that is left of it, so again before the next step.
+    asked = [*_STEPS[:1], step] if place == behind and 0 < place < len(DEPLOYMENT) else [step]
+    gates = [(at, it) for at in asked for it in (*resource.gates.get(at, ()), *added.get((resource.guid, at), ()))]
+    earlier: list[_Moment] = [(resource.guid, _STEPS[place - 1])] if place else []
+    return [*earlier, *(condition for at, condition in gates if at is step or condition.origin == "user")]
+
+
+def _behind(resource: Resource) -> int:
+    """How many of its steps a resource has taken, is at, or never will take."""
+    if resource.state in FINAL or ResourceState.STARTED in resource.times:
+        return len(_STEPS)
+    if resource.attempt is not None and resource.attempt.step in _STEPS:
+        return _STEPS.index(resource.attempt.step) + 1
+    return resource.walked
+
+
+def _waiting_for(graph: _Graph, goal: _Moment) -> set[_Moment]:
+    """Those in a graph that wait for a moment, directly or through others, and itself."""
+    waiting: _Graph = {}
+    for moment, before in graph.items():
+        for earlier in before:
+            waiting.setdefault(earlier, []).append(moment)
+    found, ahead = {goal}, [goal]
+    while ahead:
+        following = [moment for moment in waiting.get(ahead.pop(), ()) if moment not in found]
+        found.update(following)
+        ahead.extend(following)
+    return found
+
+
+def _refuse_circle(resources: Mapping[int, Resource], graph: _Graph) -> None:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        # The error lists a moment before what waits for it; a reader wants it the other way round.
+        raise BadCondition(_spell_out(resources, error.args[1][::-1])) from None
+
+
+def _spell_out(resources: Mapping[int, Resource], circle: list[_Moment]) -> str:
     """The circle in words: who waits for whom, step by step."""
-    moments = [(guid, step) for what, guid, step in circle if what == "step"]
+    moments = [moment for moment in circle if not isinstance(moment, Condition)]
     moves = [moments[0]]
     for moment in moments[1:]:
         if moment[0] != moves[-1][0]:
             moves.append(moment)
     if moves[-1][0] != moves[0][0]:
         moves.append(moves[0])
-    names = [f"{step} of #{guid} {world.resources[guid].rtype}" for guid, step in moves]
+    names = [f"{step} of #{guid} {resources[guid].rtype}" for guid, step in moves]
     return (
         "these conditions wait for each other in a circle and can never hold: "
         + " waits for ".join(names)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import decide
+from engine.core import decide, topology
 from engine.core.errors import BadCondition
 from engine.core.states import ResourceState as State
 from tests.engine.core.lab import DEPLOY, START, STOP, Lab, declare, link
@@ -141,6 +141,120 @@ def test_what_comes_on_demand_is_in_no_circle(lab, state):
     lab.when(two, START, one, State.STARTED)
     lab.deploy()
     assert lab.state(one, two) == ["READY", "READY"]
+
+
+@pytest.fixture
+def held(lab):
+    """Two that are deployed, and wait for a third one before they start."""
+    one, two, three = lab.add(), lab.add(), lab.add("start")
+    lab.when([one, two], START, three, State.STARTED)
+    lab.deploy(barrier=False)
+    return one, two
+
+
+def refused(lab, what):
+    """The circle that a call was refused for; nothing has changed."""
+    seq = lab.world.seq
+    with pytest.raises(BadCondition, match="wait for each other in a circle") as refusal:
+        what()
+    assert lab.world.seq == seq
+    return str(refusal.value).partition(": ")[2].removesuffix("; take one of them out").split(" waits for ")
+
+
+def test_a_condition_that_closes_a_circle_of_deployed_ones_is_refused(lab, held):
+    one, two = held
+    lab.when(one, START, two, State.STARTED)
+    circle = refused(lab, lambda: lab.when(two, START, one, State.STOPPED))
+    assert circle in rotations("start of #1 plain", "start of #2 plain")
+
+
+def test_a_circle_through_one_deployed_one_is_refused(lab, held):
+    one, new = held[0], lab.add()
+    lab.when(one, START, new, State.STARTED)
+    assert refused(lab, lambda: lab.when(new, START, one, State.STARTED))
+
+
+def test_a_circle_through_a_barrier_that_stands_is_refused(lab):
+    one, two = lab.add("start"), lab.add("provision")
+    lab.deploy()
+    circle = refused(lab, lambda: lab.when(two, DEPLOY, one, State.STARTED))
+    assert set(circle) <= {"start of #1 start", "configure of #2 provision", "deploy of #2 provision"}
+    assert len(circle) == 3
+
+
+def test_a_step_that_is_under_way_waits_for_nothing_any_more(lab):
+    one, two = lab.add(), lab.add("provision")
+    lab.when(one, START, two, State.PROVISIONED)
+    lab.deploy(barrier=False)
+    lab.when(two, DEPLOY, one, State.STARTED)
+    lab.done(two)
+    assert lab.state(one, two) == ["STARTED", "STARTED"]
+
+
+def test_what_is_not_deployed_may_be_in_a_circle_for_now(lab, held):
+    new, other = lab.add(), lab.add()
+    lab.when(new, START, other, State.STARTED)
+    lab.when(other, START, new, State.STARTED)
+    lab.when(held[0], START, new, State.STARTED)
+    assert refusal(lab) in rotations("start of #4 plain", "start of #5 plain")
+
+
+def test_a_condition_that_closes_no_circle_is_taken(lab, held):
+    one, two = held
+    lab.when(one, START, two, State.STARTED)
+    lab.when(two, START, one, State.READY)
+    lab.when(two, STOP, one, State.STARTED)
+    lab.done(3)
+    assert lab.state(one, two) == ["STARTED", "STOPPED"]
+
+
+@pytest.fixture
+def mutual(lab):
+    for name, other in ("xy", "yx"):
+        lab.type(name, (), [link(other, after="STARTED", before="start")])
+    return lab
+
+
+def test_a_connection_that_closes_a_circle_of_deployed_ones_is_refused(mutual):
+    one, two = mutual.add(rtype="x"), mutual.add(rtype="y")
+    waits = mutual.add("start")
+    mutual.when([one, two], START, waits, State.STARTED)
+    mutual.deploy(barrier=False)
+    circle = refused(mutual, lambda: mutual.connect(one, two))
+    assert circle in rotations("start of #1 x", "start of #2 y")
+    assert mutual.resource(one).connections == []
+
+
+def test_one_that_is_deployed_into_a_circle_as_it_is_registered_is_refused(mutual):
+    one = mutual.add(rtype="x")
+    circle = refused(mutual, lambda: mutual.add(rtype="y", to=[one], auto=True))
+    assert circle in rotations("start of #1 x", "start of #2 y")
+    mutual.add(rtype="y", to=[one])
+
+
+def test_one_that_is_registered_into_a_circle_with_a_deployed_one_is_refused(mutual):
+    one, waits = mutual.add(rtype="x"), mutual.add("start")
+    mutual.when(one, START, waits, State.STARTED)
+    mutual.deploy(barrier=False)
+    assert refused(mutual, lambda: mutual.add(rtype="y", to=[one]))
+
+
+def test_a_deployment_is_checked_no_further_than_it_waits(lab):
+    one, two, three = lab.add(), lab.add(), lab.add()
+    lab.when(one, START, two, State.STARTED)
+    lab.when(two, START, one, State.STARTED)
+    lab.deploy(three)
+    assert lab.state(three) == "STARTED"
+
+
+def test_a_deployment_one_by_one_looks_at_one_by_one(lab, monkeypatch):
+    looked_at = []
+    before = topology._before_step
+    monkeypatch.setattr(topology, "_before_step", lambda *args: looked_at.append(1) or before(*args))
+    guids = [lab.add("start") for _ in range(50)]
+    for guid in guids:
+        lab.deploy(guid)
+    assert len(looked_at) == 50 * 6
 
 
 def test_a_thousand_for_a_thousand_are_checked_in_no_time(lab):

@@ -89,6 +89,7 @@ def _(event: events.ResourceRegistered, world: World, entry: Entry) -> None:
     attributes = {**world.types[event.rtype].attributes, **event.attributes}
     resource = Resource(event.guid, event.rtype, dict(event.attributes), bool(attributes.get("critical", True)))
     resource.times[ResourceState.NEW] = entry.time
+    resource.moved_by = entry.seq
     world.resources[event.guid] = resource
     world.last_guid = max(world.last_guid, event.guid)
 
@@ -105,7 +106,8 @@ def _(event: events.ResourceConnected, world: World, entry: Entry) -> None:
 
 def _depend(world: World, mine: Resource, other: Resource, link: Link, entry: Entry) -> None:
     # Of two that depend on each other, along whatever ring of links, one must be released first.
-    if not _depends(world, other.guid, mine.guid):
+    if not (mine.is_needed and _depends(world, other.guid, mine.guid)):
+        other.is_needed = True
         mine.depends_on.append(other.guid)
     key = (other.guid, link.after, link.before)
     condition = world.links.get(key)
@@ -120,7 +122,7 @@ def _depend(world: World, mine: Resource, other: Resource, link: Link, entry: En
 def _depends(world: World, guid: int, needed: int) -> bool:
     """Whether a resource depends on another one, directly or through others."""
     ahead, seen = [guid], {guid}
-    while ahead:
+    while ahead and needed not in seen:
         following = set(world.resources[ahead.pop()].depends_on) - seen
         seen |= following
         ahead.extend(following)
@@ -302,6 +304,7 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
     if occurrence is Step.STOP:
         resource.running = False
     resource.unknown_since = None
+    resource.moved_by = entry.seq
     before, state = resource.state, TRANSITIONS[resource.state][occurrence]
     world.touched[resource.guid] = entry.seq
     if state is not before:

@@ -206,9 +206,9 @@ class Kernel:
             return
         self._early.pop(guid, None)
         failed_before = self.world.resources[guid].state is ResourceState.FAILED
-        self.emit(events.StepFailed(guid, attempt.step, error), attempt.seq)
+        entry = self.emit(events.StepFailed(guid, attempt.step, error), attempt.seq)
         if not failed_before:
-            self._judge(guid)
+            self._judge(entry)
 
     def _found(self, guid: int, token: str) -> None:
         if self._current(guid, token) is not None:
@@ -272,7 +272,7 @@ class Kernel:
             self._end(event)
 
     def _note_end(self, event: events.ResourceEnded | events.ResourceFailed, resource: Resource) -> None:
-        cause = resource.attempt.seq if resource.attempt else resource.started_by
+        cause = resource.attempt.seq if resource.attempt else resource.moved_by
         if event.code is not None:
             if resource.exit_code is None:
                 self.emit(events.ResourceEnded(event.guid, event.code, None), cause)
@@ -280,15 +280,16 @@ class Kernel:
             self.emit(events.ResourceEnded(event.guid, None, event.error["message"]), cause)
 
     def _end(self, event: events.ResourceEnded | events.ResourceFailed) -> None:
-        self.emit(event, self.world.resources[event.guid].started_by)
+        resource = self.world.resources[event.guid]
+        entry = self.emit(event, resource.started_by or resource.moved_by)
         if isinstance(event, events.ResourceFailed):
-            self._judge(event.guid)
+            self._judge(entry)
 
-    def _judge(self, guid: int) -> None:
-        """Ask the failure policy about a resource that has just failed."""
-        resource = self.world.resources[guid]
-        if resource.state is ResourceState.FAILED and self._wants_abort(guid):
-            self.emit(events.ExperimentAborted(EXPERIMENT, guid), self.world.seq)
+    def _judge(self, failed: events.Entry) -> None:
+        """Ask the failure policy about the resource that an event has made fail."""
+        guid = failed.event.guid
+        if self.world.resources[guid].state is ResourceState.FAILED and self._wants_abort(guid):
+            self.emit(events.ExperimentAborted(EXPERIMENT, guid), failed.seq)
 
     # --- tasks --------------------------------------------------------------------------------------------------
 
@@ -354,8 +355,7 @@ class Kernel:
             "type": "DependencyLost",
             "message": f"it waits for #{guid} {lost.rtype}, which is {lost.state.name}",
         }
-        self.emit(events.ResourceFailed(resource.guid, error, None, guid), cause)
-        self._judge(resource.guid)
+        self._judge(self.emit(events.ResourceFailed(resource.guid, error, None, guid), cause))
 
     # --- taking over --------------------------------------------------------------------------------------------
 

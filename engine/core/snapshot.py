@@ -28,6 +28,8 @@ _RESOURCE: Final = (
     "group",
     "releasing",
     "blockers",
+    "is_needed",
+    "moved_by",
     "started_by",
     "running",
     "unknown_since",

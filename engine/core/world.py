@@ -112,9 +112,11 @@ class Resource:
         releasing: its release was asked for.
         blockers: how many resources that depend on it are still to be released before it.
         depends_on: those that it is linked to by a link of its own type.
+        is_needed: whether any depends on it.
         gates: the conditions that stand before each step.
         receipts: what each step left, by step.
         tokens: by step, the name of its latest attempt; that of a stop is forgotten when it is started again.
+        moved_by: the event of its latest step or turn.
         started_by: the event of its latest start, 0 if it was never started.
         running: it was started, and since then neither has it come to an end nor has a stop been tried.
         unknown_since: when its host was first asked after it in vain, in ns since 1970; None once it has answered.
@@ -136,9 +138,11 @@ class Resource:
     blockers: int = 0
     connections: list[int] = field(default_factory=list)
     depends_on: list[int] = field(default_factory=list)
+    is_needed: bool = False
     gates: dict[Step, list[Condition]] = field(default_factory=dict)
     receipts: dict[Step, Any] = field(default_factory=dict)
     tokens: dict[Step, str] = field(default_factory=dict)
+    moved_by: int = 0
     started_by: int = 0
     running: bool = False
     unknown_since: int | None = None

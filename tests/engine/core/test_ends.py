@@ -134,6 +134,23 @@ def test_what_comes_after_the_end_is_dropped(lab, running, state, message):
     assert (lab.world.seq, lab.state(running)) == (seq, state)
 
 
+def test_an_end_that_comes_before_any_start_is_due_to_its_own_last_step(lab):
+    one = lab.add("start")
+    lab.add("deploy")
+    lab.deploy()
+    ready, seq = lab.resource(one).moved_by, lab.world.seq
+    lab.failed(one, "the host went down")
+    assert (lab.entries[seq].event.kind, lab.entries[seq].cause) == ("resource.failed", ready)
+
+
+def test_an_end_of_one_that_has_failed_is_due_to_its_failure(lab, running):
+    lab.failed(running, "lost")
+    failure = lab.resource(running).moved_by
+    lab.add()
+    lab.ended(running, 9)
+    assert (lab.entries[-1].event.kind, lab.entries[-1].cause) == ("resource.ended", failure)
+
+
 def test_two_ends_in_one_turn_are_one(lab, running):
     lab.turn(messages.EndedByItself(running, 1), messages.EndedByItself(running, 2))
     assert (lab.resource(running).exit_code, lab.kinds().count("resource.ended")) == (1, 1)

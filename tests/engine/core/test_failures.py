@@ -212,6 +212,21 @@ def test_a_policy_may_abort_for_anyone(lab):
     assert lab.world.aborted_by == [one]
 
 
+def test_an_abort_is_due_to_the_failure(lab):
+    """Also if the policy, while it is asked, does something else first."""
+    lab.wants_abort = lambda guid: lab.kernel.emit(decide.request_step(lab.world, two, Step.DISCOVER)[0])
+    one, two = lab.add("start"), lab.add("discover")
+    lab.deploy(one)
+    lab.fail(one)
+    failed, requested, aborted = lab.entries[-3:]
+    assert [entry.event.kind for entry in (failed, requested, aborted)] == [
+        "step.failed",
+        "step.requested",
+        "experiment.aborted",
+    ]
+    assert aborted.cause == failed.seq
+
+
 def test_all_failures_are_told(lab):
     one, two = lab.add("start"), lab.add("start")
     lab.deploy()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import decide, messages
+from engine.core import apply, decide, messages
 from engine.core.errors import BadConnection, BadState
 from engine.core.states import ResourceState as State
 from tests.engine.core.lab import STOP, Lab, link
@@ -336,6 +336,16 @@ def test_a_ring_of_links_is_released_all_the_same(lab):
     while begun := lab.look():
         lab.done(*(int(step.partition("#")[2]) for step in begun))
     assert lab.state(*ring) == ["RELEASED"] * 3
+
+
+def test_what_is_new_closes_no_ring_and_none_is_looked_for(lab, monkeypatch):
+    monkeypatch.setattr(apply, "_depends", None)
+    lab.type("wire", ("release",), [link("host"), link("app")])
+    (host,) = make(lab, "host")
+    (app,) = make(lab, "app", to=[host])
+    make(lab, "wire", to=[host, app])
+    lab.release()
+    assert lab.look() == ["release #3"]
 
 
 def test_two_links_of_one_type_to_the_same_host_count_as_they_are(lab):

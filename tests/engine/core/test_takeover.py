@@ -96,6 +96,19 @@ def test_a_running_one_that_cannot_be_found_fails(lab, answer):
     assert lab.state(one) == "FAILED"
 
 
+def test_what_a_takeover_finds_is_due_to_the_takeover(lab):
+    one, two = lab.add("start"), lab.add("start", "stop")
+    lab.deploy()
+    lab.done(one, two)
+    lab.request(two, "stop")
+    lab = taken_over(lab)
+    opened = max(entry.seq for entry in lab.entries if entry.event.kind == "controller.opened")
+    lab.add()
+    lab.turn(messages.Found(one, lab.resource(one).tokens[Step.START]))
+    causes = {entry.event.kind: entry.cause for entry in lab.entries if entry.seq > opened}
+    assert (causes["step.voided"], causes["resource.found"]) == (opened, opened)
+
+
 @pytest.fixture
 def silent(lab):
     """One that was running, and whose host has not answered the controller that took over."""

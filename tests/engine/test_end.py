@@ -72,9 +72,11 @@ def test_what_depends_on_each_other_is_released_all_the_same(ec):
         ResourceFactory.register_type(kind)
     with ec() as one:
         left = one.register_resource("test::Left")
-        one.register_resource("test::Right", connectedTo=left)
+        right = one.register_resource("test::Right", connectedTo=left)
         with pytest.raises(BadCondition, match="circle"):
             one.deploy()
+        one.release()
+        assert [one.state(guid) for guid in (left, right)] == [ResourceState.RELEASED] * 2
 
 
 def test_shutdown_releases_and_closes_once(ec, stage):

@@ -272,6 +272,17 @@ def test_who_joins_a_group_that_has_started_starts_when_it_is_ready(lab):
     assert lab.world.groups[group].members == [one, two]
 
 
+def test_two_who_join_a_group_start_when_both_are_ready(lab):
+    one, quick, slow = lab.add("start"), lab.add("start"), lab.add("deploy", "start")
+    group = lab.deploy(one)
+    lab.done(one)
+    lab.look()
+    lab.deploy(quick, slow, group=group)
+    assert (lab.state(one, quick, slow), lab.look()) == (["STARTED", "READY", "PROVISIONED"], ["deploy #3"])
+    lab.done(slow)
+    assert sorted(lab.look()) == ["start #2", "start #3"]
+
+
 def test_a_group_that_has_not_started_waits_for_those_who_join(lab):
     one, two = lab.add("deploy", "start"), lab.add("deploy", "start")
     group = lab.deploy(one)

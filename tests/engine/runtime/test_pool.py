@@ -14,10 +14,16 @@ def pool():
     pool = Pool(2, "test-pool")
     yield pool
     pool.close()
+    for thread in workers_threads():
+        thread.join(PATIENCE)  # or it would be counted with those of the next test
+
+
+def workers_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("test-pool")]
 
 
 def workers():
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("test-pool")]
+    return [thread.name for thread in workers_threads()]
 
 
 def test_no_thread_is_made_before_there_is_work(pool):
@@ -67,7 +73,7 @@ def test_closing_lets_the_work_be_done_and_the_workers_go(pool):
     pool.submit(door.pass_through)
     door.await_hook()
     pool.submit(done.set)
-    threads = [thread for thread in threading.enumerate() if thread.name.startswith("test-pool")]
+    threads = workers_threads()
     pool.close()
     door.open()
     for thread in threads:

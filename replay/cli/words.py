@@ -181,6 +181,7 @@ _TELLERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "step.done": _done,
     "step.failed": _failed,
     "step.voided": lambda data: f"{data['step']}: {data['why']}",
-    "resource.ended": lambda data: f"exit {data['code']}",
+    "resource.ended": lambda data: str(data["why"]) if data["code"] is None else f"exit {data['code']}",
+    "resource.unknown": lambda data: f"nobody answers: {data['why']}",
     "resource.failed": _failed,
 }

@@ -32,11 +32,6 @@ def gates(resource: Resource, step: Step) -> list[Condition]:
     return gate
 
 
-def broken(conditions: list[Condition]) -> Condition | None:
-    """The first of these that can never be met."""
-    return next((condition for condition in conditions if condition.broken_by), None)
-
-
 def latest(conditions: list[Condition]) -> tuple[int, int] | None:
     """When the last of these holds, in ns since 1970, and the event by which it does; None if one is still open.
 

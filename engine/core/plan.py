@@ -50,10 +50,9 @@ def next_for(world: World, resource: Resource, now: int) -> Next:
     if step is None:
         return None
     gate = _gate(resource, step)
-    if gate:
-        obstacle = conditions.broken(gate)
-        if obstacle is not None:
-            return _hopeless(world, obstacle)
+    obstacle = _obstacle(world, gate)
+    if obstacle is not None:
+        return Fail(obstacle)
     if world.aborted and not _may_go_on(resource, step):
         return None
     opened = conditions.latest(gate)
@@ -67,9 +66,11 @@ def next_for(world: World, resource: Resource, now: int) -> Next:
     return Pass(_run_of_passes(world, resource, step, now), cause)
 
 
-def _hopeless(world: World, obstacle: Condition) -> Fail | None:
+def _obstacle(world: World, gate: list[Condition]) -> Condition | None:
+    """The first of these conditions that can never be met."""
+    broken = (condition for condition in gate if condition.broken_by)
     # The barrier of a group that was aborted holds its members where they are: READY, and free to be released.
-    return None if obstacle.origin == "group" and world.aborted else Fail(obstacle)
+    return next((condition for condition in broken if condition.origin != "group" or not world.aborted), None)
 
 
 def _wish(resource: Resource) -> Step | None:

@@ -187,6 +187,14 @@ def test_a_critical_failure_before_it_is_ready_fails_its_group_only_if_nobody_ab
     assert lab.state(one, two) == ["FAILED", "READY"]
 
 
+def test_a_member_of_an_aborted_group_that_waits_for_the_failed_one_itself_fails(lab):
+    one, two = lab.add("deploy", "start"), lab.add("start")
+    lab.deploy()
+    lab.when(two, START, one, State.READY)
+    lab.fail(one)
+    assert lab.state(one, two) == ["FAILED", "FAILED"]
+
+
 def test_a_critical_failure_that_aborts_nothing_fails_its_group(lab):
     lab.wants_abort = lambda guid: False
     one, two = lab.add("deploy", "start"), lab.add("start")

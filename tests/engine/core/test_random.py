@@ -47,9 +47,10 @@ class Oracle:
             for state, time in resource.times.items():
                 self.first.setdefault(guid, {}).setdefault(state, time)
 
-    def reached(self, guid, state, *, barrier=False):
-        """When a resource reached a state; None if it has not, "never" if it cannot."""
-        first, resource = self.first[guid], self.lab.resource(guid)
+    def reached(self, guid, state, *, barrier=False, latest=False):
+        """When a resource first (or last) reached a state; None if it has not, "never" if it cannot."""
+        resource = self.lab.resource(guid)
+        first = resource.times if latest else self.first[guid]
         if state in first:
             return first[state]
         if FAILED in first and not resource.critical:
@@ -60,12 +61,15 @@ class Oracle:
             return "never"
         return None
 
-    def due(self, guid, step):
-        """When a step of a resource may come: a time, None while something is missing, "never"."""
+    def due(self, guid, step, *, latest=False):
+        """When a step of a resource may come: a time, None while something is missing, "never".
+
+        A condition that is made after a second start counts from that one, so `latest` is when it must come.
+        """
         due = 0
         for steps, waiting, awaited, state, delay in self.conditions:
             if step in steps and guid in waiting:
-                due = self._later(due, [self.reached(other, state) for other in awaited], delay)
+                due = self._later(due, [self.reached(other, state, latest=latest) for other in awaited], delay)
         for members in self.barriers.values():
             if step is Step.START and guid in members:
                 ready = [self.reached(other, ResourceState.READY, barrier=True) for other in members]
@@ -258,7 +262,7 @@ class Experiment(RuleBasedStateMachine):
             step = self.oracle.wish(guid)
             if step is None or resource.requested is not None:
                 continue
-            due = self.oracle.due(guid, step)
+            due = self.oracle.due(guid, step, latest=True)
             if due == "never":
                 raise AssertionError(f"{step} of #{guid} can never come, and nobody says so")
             if due is not None and not (self.lab.world.aborted and step is not Step.STOP):

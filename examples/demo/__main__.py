@@ -143,13 +143,14 @@ def audit(run_dir: Path) -> bool:
 def point_on(run_dir: Path) -> None:
     netreel = Path(sys.executable).with_name("netreel")
     shown = netreel.relative_to(Path.cwd()) if netreel.is_relative_to(Path.cwd()) else netreel
+    name = run_dir.name.rpartition("-")[2]  # the command knows a run by the last part of its id, too
     headline("look at it yourself")
     for what, why in (
-        (f"show {run_dir.name}", "the run on one screen"),
-        (f"log {run_dir.name}", "every event, with its cause"),
-        (f"state {run_dir.name} --at 2s", "the experiment as it stood two seconds in"),
+        (f"show {name}", "the run on one screen"),
+        (f"log {name}", "every event, with its cause"),
+        (f"state {name} --at 2s", "the experiment as it stood two seconds in"),
     ):
-        console.print(f"  {shown} {what:<60} {why}")
+        console.print(f"  {shown} {what:<24} {why}")
     console.print("  examples/demo/experiment.py is the whole description; README.md says how to write your own\n")
 
 

@@ -273,15 +273,18 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
 
 
 def _check_complete(world: World, types: Mapping[str, TypeInfo], resource: Resource) -> None:
-    """Refuse a resource that lacks a value or a connection."""
+    """Refuse a resource that lacks a value or a connection, or whose host, say, is gone."""
     for name in types[resource.rtype].required:
         if name not in resource.attributes:
             raise BadAttribute(f"{describe(resource)} has no {name}: set({resource.guid}, {name!r}, …) first")
     for link in types[resource.rtype].links:
-        have = len(_linked(world, resource, link))
-        if have < link.min:
+        linked = _linked(world, resource, link)
+        gone = next((guid for guid in linked if world.resources[guid].releasing), None)
+        if gone is not None:
+            raise BadState(f"{describe(resource)} needs {describe(world.resources[gone])}, which is released")
+        if len(linked) < link.min:
             raise BadConnection(
-                f"{describe(resource)} is connected to {have} {link.rtype}; its {link.name!r} needs {link.min}: "
+                f"{describe(resource)} is connected to {len(linked)} {link.rtype}; its {link.name!r} needs {link.min}: "
                 f"call register_connection({resource.guid}, …) first"
             )
 

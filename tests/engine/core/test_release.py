@@ -364,3 +364,14 @@ def test_what_is_being_released_takes_no_more_connections(lab):
     lab.release(app)
     with pytest.raises(BadConnection, match="#2 app is being released and takes no more connections"):
         lab.connect(app, host)
+
+
+def test_what_needs_a_host_that_was_released_is_not_deployed(lab):
+    (host,) = make(lab, "host")
+    lab.deploy(host)
+    lab.done(host)
+    app = lab.add(rtype="app", to=[host])
+    lab.release(host)
+    lab.done(host)
+    with pytest.raises(BadState, match=rf"#{app} app needs #{host} host, which is released"):
+        lab.deploy(app)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Call the hook of this step. `receipts` are those of the steps before, `attempt` is the intent."""
+    """Call the hook of a step; `attempt` is the intent, which is on disk before."""
 
     guid: int
     attempt: Attempt

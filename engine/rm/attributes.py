@@ -171,6 +171,8 @@ def _convert(value: Any, kind: Any) -> Any:
         return [_convert(item, get_args(kind)[0]) for item in _items(value)]
     if origin is dict:
         return {_convert(key, str): _convert(item, get_args(kind)[1]) for key, item in dict(value).items()}
+    if kind not in _SCALARS:
+        raise TypeError  # the annotation is none of ours: no value fits
     return _SCALARS[kind](value)
 
 

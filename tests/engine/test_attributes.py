@@ -241,3 +241,13 @@ class TestDeclarations:
         one.deploy()
         assert one.wait_started(1)
         assert told == [("number", None, 3)]
+
+
+def test_an_annotation_that_is_none_of_ours_takes_no_value():
+    """And says so, rather than break off."""
+
+    class Odd(ResourceManager, rtype="test::Odd"):
+        path: complex = attr()
+
+    with pytest.raises(BadAttribute, match="takes complex, not 3"):
+        Odd.declared()["path"].convert(3, "test::Odd")

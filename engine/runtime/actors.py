@@ -11,7 +11,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import pykka
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from pykka._envelope import Envelope
 
     from engine.runtime.pool import Executor
-
-_BATCH: Final = 32
-"""How many messages an actor handles before others get its worker."""
 
 
 class MailboxEmpty(Exception):
@@ -80,7 +77,7 @@ class Mailbox:
 
     def begin_shift(self) -> None:
         """The actor has a worker."""
-        self._left = _BATCH
+        self._left = 0 if self._actor is None else self._actor.batch
 
     def end_shift(self) -> None:
         """The actor gives its worker back, and gets in line again if there is more to do."""
@@ -110,6 +107,9 @@ def _refuse(envelope: Envelope[Any]) -> None:
 
 class PooledActor(pykka.Actor):
     """An actor on an executor."""
+
+    batch: ClassVar[int] = 32
+    """How many messages an actor handles before others get its worker."""
 
     actor_inbox: Mailbox
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
+from engine.core.states import Step
 from engine.core.values import check_plain, clip, copied, text_of
 from engine.rm.base import Intent
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import ResourceFactory
 from engine.rm.transport import TransportLost
 from engine.runtime.actors import PooledActor
+from engine.runtime.limiter import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from engine.core.kernel import Probe, Run
-    from engine.core.states import Step
     from engine.core.world import World
     from engine.rm.base import Port, ResourceManager
+    from engine.runtime.limiter import Limiter
     from engine.runtime.pool import Executor
 
 
@@ -110,6 +112,8 @@ class Changed:
 class ResourceActor(PooledActor):
     """Runs the hooks of one resource, one at a time, and reports how they ended."""
 
+    batch = 1  # between two hooks others may have their turn, and what undoes may come first
+
     def __init__(self, executor: Executor, place: Place, tell: Callable[[messages.Message], None]) -> None:
         super().__init__(executor)
         self._place = place
@@ -127,6 +131,8 @@ class ResourceActor(PooledActor):
 
     def _perform(self, intent: Intent, briefing: Briefing) -> messages.Message:
         guid = self._place.guid
+        if intent.cancelled:
+            return messages.NotBegun(guid, intent.token)
         try:
             manager = self._place.brief(briefing)
             receipt = getattr(manager, intent.step)(intent)
@@ -200,17 +206,18 @@ class Crew:
     Args:
         world: what the log says of them; only read.
         port: what the managers are given.
-        executor: where the hooks run.
+        limiter: how many hooks run at once, and where.
         tell: how the actors report.
     """
 
-    def __init__(self, world: World, port: Port, executor: Executor, tell: Callable[[messages.Message], None]) -> None:
+    def __init__(self, world: World, port: Port, limiter: Limiter, tell: Callable[[messages.Message], None]) -> None:
         self._world = world
         self._port = port
-        self._executor = executor
+        self._limiter = limiter
         self._tell = tell
         self._places: dict[int, Place] = {}
         self._actors: dict[int, ActorRef[ResourceActor]] = {}
+        self._lanes: dict[int, Lane] = {}
         self._intents: dict[int, Intent] = {}
 
     def place(self, guid: int) -> Place:
@@ -238,7 +245,9 @@ class Crew:
     def run(self, effect: Run) -> None:
         """Have a hook called."""
         intent = self._intent(effect)
-        self._actor(effect.guid).tell(Perform(intent, self._briefing(effect.guid)))
+        actor = self._actor(effect.guid)
+        self._lanes[effect.guid].set_urgent(urgent=intent.step in (Step.STOP, Step.RELEASE))
+        actor.tell(Perform(intent, self._briefing(effect.guid)))
 
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""
@@ -249,10 +258,22 @@ class Crew:
         return intent
 
     def cancel(self, guid: int) -> None:
-        """Tell the hook that runs that its result is no longer wanted."""
+        """Tell the hook that runs that its result is no longer wanted. One that waits for a worker is not called."""
         intent = self._intents.get(guid)
         if intent is not None:
             intent.cancel()
+            self._lanes[guid].set_urgent(urgent=True)
+            self._lanes[guid].excuse()
+
+    def give_up(self, guid: int) -> None:
+        """Leave the hook that runs to itself: what comes next has a fresh manager, as after a crash."""
+        self.cancel(guid)
+        self._places.pop(guid, None)
+        self._intents.pop(guid, None)
+        self._lanes.pop(guid, None)
+        actor = self._actors.pop(guid, None)
+        if actor is not None:
+            actor.stop(block=False)
 
     def changed(self, guid: int, name: str, old: Any, new: Any) -> None:
         """Tell a manager, if there may be one already, that an attribute has another value."""
@@ -269,5 +290,6 @@ class Crew:
     def _actor(self, guid: int) -> ActorRef[ResourceActor]:
         actor = self._actors.get(guid)
         if actor is None or not actor.is_alive():
-            actor = self._actors[guid] = ResourceActor.start(self._executor, self.place(guid), self._tell)
+            lane = self._lanes[guid] = Lane(self._limiter)
+            actor = self._actors[guid] = ResourceActor.start(lane, self.place(guid), self._tell)
         return actor

@@ -20,6 +20,7 @@ from engine.runtime import coordinator
 from engine.runtime.clock import SystemClock
 from engine.runtime.coordinator import Coordinator
 from engine.runtime.crew import Crew
+from engine.runtime.limiter import Limiter
 from engine.runtime.pool import Pool
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.waiters import Waiter
@@ -80,12 +81,13 @@ class Session:
         # Tokens are unique to the run, not only within it: they name things on hosts that many runs share.
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy)
         self._control = Pool(2, "netreel-control")
-        self._hooks = Pool(workers, "netreel-hook")
+        # How many hooks run is not the pool's affair: one whose result is no longer wanted must not hold up others.
+        self._hooks = Pool(sys.maxsize, "netreel-hook")
         # Functions of the user's may wait for hooks, and for each other: each has a thread.
         self._callbacks = Pool(sys.maxsize, "netreel-task")
-        self._snapshots = SnapshotWriter(run_dir, self._hooks.submit)
+        self._snapshots = SnapshotWriter(run_dir, self._callbacks.submit)
         self._scheduler = Scheduler.start(self._control, self.clock)
-        self._crew = Crew(world, self, self._hooks, self._hear)
+        self._crew = Crew(world, self, Limiter(self._hooks, workers), self._hear)
         self._actor = Coordinator(
             self._control,
             self._callbacks,

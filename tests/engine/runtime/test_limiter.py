@@ -1,0 +1,138 @@
+"""How many hooks run at once: so many and no more, undoing first, and nobody waits for one that was given up."""
+
+import pytest
+
+from engine.runtime.limiter import Lane, Limiter
+
+
+class Workers:
+    """An executor whose jobs end when the test says so."""
+
+    def __init__(self):
+        self.jobs = []
+        self.submit = self.jobs.append
+
+
+class Room:
+    """A limiter and its lanes, by name.
+
+    Attributes:
+        running: who runs, in order of entry.
+    """
+
+    def __init__(self, size):
+        self._workers = Workers()
+        self._jobs = {}
+        self._limiter = Limiter(self._workers, size)
+        self._lanes = {}
+        self.running = []
+
+    def lane(self, name):
+        return self._lanes.setdefault(name, Lane(self._limiter))
+
+    def come(self, *names, urgent=False):
+        for name in names:
+            self.lane(name).set_urgent(urgent=urgent)
+            self.lane(name).submit(lambda: None)
+        self._look()
+
+    def end(self, name):
+        self.running.remove(name)
+        self._jobs.pop(name)()
+        self._look()
+
+    def excuse(self, name):
+        self.lane(name).excuse()
+        self._look()
+
+    def hasten(self, name):
+        self.lane(name).set_urgent(urgent=True)
+        self._look()
+
+    def _look(self):
+        names = {lane: name for name, lane in self._lanes.items()}
+        for job in self._workers.jobs:
+            self.running.append(names[job.args[0]])
+            self._jobs[self.running[-1]] = job
+        self._workers.jobs.clear()
+
+
+@pytest.fixture
+def room():
+    return Room(2)
+
+
+def test_so_many_run_and_no_more(room):
+    room.come("a", "b", "c", "d")
+    assert room.running == ["a", "b"]
+    room.end("a")
+    assert room.running == ["b", "c"]
+
+
+def test_one_more_may_undo_while_all_are_busy(room):
+    room.come("a", "b", "c")
+    room.come("x", "y", urgent=True)
+    assert room.running == ["a", "b", "x"]
+    room.end("x")
+    assert room.running == ["a", "b", "y"]
+
+
+def test_who_undoes_goes_first(room):
+    room.come("a", "b", "c")
+    room.come("x", "y", urgent=True)
+    room.end("a")
+    assert room.running == ["b", "x", "y"]
+    room.end("b")
+    assert room.running == ["x", "y"]
+    room.end("x")
+    assert room.running == ["y", "c"]
+
+
+def test_when_all_undo_there_is_no_one_more(room):
+    room.come("x", "y", "z", urgent=True)
+    assert room.running == ["x", "y"]
+
+
+def test_one_that_is_not_wanted_any_more_does_not_count(room):
+    room.come("a", "b", "c", "d")
+    room.excuse("a")
+    assert room.running == ["a", "b", "c"]
+    room.end("a")
+    assert room.running == ["b", "c"]
+    room.end("b")
+    assert room.running == ["c", "d"]
+
+
+def test_to_excuse_twice_or_one_who_is_not_there_changes_nothing(room):
+    room.come("a", "b", "c", "d")
+    for name in ("a", "a", "d", "nobody"):
+        room.excuse(name)
+    assert room.running == ["a", "b", "c"]
+
+
+def test_one_that_waits_may_become_urgent(room):
+    room.come("a", "b", "c", "d")
+    room.hasten("d")
+    assert room.running == ["a", "b", "d"]
+
+
+def test_one_who_has_more_to_do_gets_in_line_again(room):
+    room.come("a", "b")
+    room.come("a", "c")
+    room.end("a")
+    assert room.running == ["b", "c"]
+    room.end("b")
+    assert room.running == ["c", "a"]
+
+
+def test_a_job_that_raises_gives_its_place_back(room):
+    def fail():
+        raise RuntimeError("x")
+
+    room.lane("a").submit(fail)
+    room._look()
+    room.come("b", "c")
+    with pytest.raises(RuntimeError):
+        room.end("a")
+    room._look()
+    assert room.running == ["b", "c"]

@@ -1,0 +1,3 @@
+"""Tests of SSH run against real hosts."""
+
+from tests.platform.fixtures import host, host_pool, hosts  # noqa: F401 - pytest finds them by name

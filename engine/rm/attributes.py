@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from engine.core.errors import BadAttribute, UsageError, nearest
 from engine.core.values import check_plain, copied
@@ -20,21 +20,23 @@ if TYPE_CHECKING:
 
 When = Literal["design", "live", "never"]
 
-REQUIRED: Final = object()
+_T = TypeVar("_T")
+
+REQUIRED: Final[Any] = object()
 """The default of an attribute that has none: a value must be given before the resource is deployed."""
 
 
 def attr(
     *,
-    default: Any = REQUIRED,
+    default: _T = REQUIRED,
     help: str = "",  # noqa: A002 - fixed by the public contract
     ge: float | None = None,
     le: float | None = None,
-    choices: Sequence[Any] | None = None,
+    choices: Sequence[_T] | None = None,
     when: When = "design",
     secret: bool = False,
     check: Callable[[Any], object] | None = None,
-) -> Any:
+) -> _T:
     """Declare an attribute of a resource type.
 
     Args:
@@ -45,17 +47,19 @@ def attr(
         choices: the only values that it takes.
         when: until when it can be set: "design" while the resource is NEW, "live" until it has ended, "never".
         secret: its value is never logged, only where it comes from: ``env:NAME`` or ``file:PATH``.
-        check: called with the converted value; what it raises as a ValueError is the reason for a refusal.
+        check: called with the converted value, unless that is None; what it raises as a ValueError is the reason for a
+            refusal.
 
     Returns:
-        A declaration, typed as anything so that it fits every annotation.
+        A declaration. Type checkers take it for a value of the attribute, so that they compare it with the annotation.
 
     Raises:
         BadAttribute: the default of a secret is a value, and not where one comes from.
     """
     if secret and default is not REQUIRED:
         _check_source(default, "the default of an attribute")
-    return Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
+    made: Any = Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
+    return cast("_T", made)
 
 
 @dataclass(slots=True)
@@ -81,6 +85,9 @@ class Attribute:
             return self
         return instance.value_of(self)
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        raise AttributeError(f"{instance.rtype}.{self.name} is set by ec.set(), which logs it, not by assignment")
+
     @property
     def required(self) -> bool:
         """Whether a value must be set."""
@@ -94,15 +101,11 @@ class Attribute:
         """
         where = f"{rtype}.{self.name}"
         converted = self._typed(value, where)
-        if converted is not None:
-            self._check_range(converted, where)
         if self.secret:
             _check_source(converted, where)
-        if self.check is not None:
-            try:
-                self.check(converted)
-            except ValueError as error:
-                raise BadAttribute(f"{where}: {error}") from error
+        if converted is not None:
+            self._check_range(converted, where)
+            self._check_meaning(converted, where)
         try:
             check_plain(converted, where)
         except UsageError as error:
@@ -132,6 +135,40 @@ class Attribute:
             raise BadAttribute(f"{where} is at least {self.ge}, not {self._told(value)}")
         if self.le is not None and not value <= self.le:
             raise BadAttribute(f"{where} is at most {self.le}, not {self._told(value)}")
+
+    def _check_meaning(self, value: Any, where: str) -> None:
+        if self.check is not None:
+            try:
+                self.check(value)
+            except ValueError as error:
+                raise BadAttribute(f"{where}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeValue:
+    """An attribute of a resource, with its value, as it stood when it was asked for.
+
+    Attributes:
+        name: as it is declared.
+        value: the one that was set, else the default. Of a secret, where it comes from.
+        default: None where a value must be set.
+        help: one sentence for people.
+        type: the declared type, such as ``int`` or ``str | None``.
+        choices: the only values that it takes; None if there are others.
+    """
+
+    name: str
+    value: Any
+    default: Any
+    help: str
+    type: Any
+    choices: tuple[Any, ...] | None
+
+
+def view(attribute: Attribute, value: Any) -> AttributeValue:
+    """An attribute with this value, for people and scripts to look at."""
+    default = attribute.initial()
+    return AttributeValue(attribute.name, value, default, attribute.help, attribute.type, attribute.choices)
 
 
 def _check_source(value: Any, where: str) -> None:

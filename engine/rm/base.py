@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
+from engine.core.errors import BadAttribute, UsageError
 from engine.core.states import Step
-from engine.core.values import copied
 from engine.diagnostics import get_logger
-from engine.rm import attributes as _attributes
 from engine.rm import links as _links
 from engine.rm.attributes import Attribute, attr
+from engine.rm.described import Described, hide_secrets
+from engine.rm.links import LinkDeclaration
 from engine.rm.outcomes import Gone
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
+    from typing import Self
+
+    from structlog.stdlib import BoundLogger
 
     from engine.core.states import ResourceState
-    from engine.rm.links import LinkDeclaration
-    from engine.rm.outcomes import Alive, Ended, NeverBegan
+    from engine.rm.outcomes import Outcome
     from engine.rm.traces import Trace
     from engine.rm.transport import Transport
+
+Receipt: TypeAlias = Mapping[str, Any] | None
+"""What a hook returns: a small plain mapping, whatever a stranger needs to find again what it made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,9 @@ class Port(Protocol):
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those that it is connected to, of that type or of one that extends it."""
 
+    def trace_enabled(self, guid: int, name: str) -> bool:
+        """Whether a trace of a resource is to be recorded."""
+
     def ended(self, guid: int, code: int, token: str | None) -> None:
         """It came to its end."""
 
@@ -73,65 +81,86 @@ class Port(Protocol):
         """It failed by itself."""
 
 
-class ResourceManager:
+@dataclass(slots=True)
+class Binding:
+    """What makes a description a manager: its place in an experiment."""
+
+    guid: int
+    port: Port
+    log: BoundLogger
+    receipts: Mapping[Step, Any]
+    tokens: Mapping[Step, str]
+
+
+class ResourceManager(Described):
     """What one kind of resource does in the real world.
 
     A subclass names its type (``class Queue(ResourceManager, rtype="lab::Queue")``), declares attributes with `attr`,
-    links with `link` and `traces`, and defines the hooks that it needs: ``discover reserve provision configure deploy
-    start stop release``, each called with an `Intent`. One that returns has succeeded, and may return a receipt: a
-    small plain mapping, whatever a stranger needs to find again what the hook made. One that raises has failed. The
-    hooks of one resource are called one at a time, on any thread. ``stop`` and ``release`` must bear being called
-    again: after a crash they are.
+    links with `link` and `traces`, and overrides the hooks that it needs: ``discover reserve provision configure
+    deploy start stop release``, each called with an `Intent`. One that returns has succeeded, and may return a receipt.
+    One that raises has failed. The hooks of one resource are called one at a time, on any thread. ``stop`` and
+    ``release`` must bear being called again: after a crash they are. A hook that is not overridden costs nothing.
 
-    Beside these a type may define `probe`, `exited`, and the readers of its traces.
-
-    Attributes:
-        guid: the number of the resource.
-        rtype: its type.
-        receipts: what the hooks before returned, by step.
-        tokens: the names of the latest attempts, by step; a receipt can be lost in a crash, these never are.
-        log: a structlog logger that is bound to the resource.
+    Whoever calls the class makes a description (``Queue(rate=8000)``), in which only attributes can be read. The engine
+    makes the manager when it is first needed, and another one after a takeover. `setup` is where a type makes what a
+    manager needs; it never overrides ``__init__``.
     """
 
-    rtype: ClassVar[str] = ""
     traces: ClassVar[tuple[Trace, ...]] = ()
-    attributes: ClassVar[Mapping[str, Attribute]] = {}
     links: ClassVar[Mapping[str, LinkDeclaration]] = {}
 
     critical: bool = attr(default=True, help="Whether its failure aborts the experiment.")
+    hard_release: bool = attr(default=False, help="Whether it is forgotten, results and all, once it is released.")
 
     def __init_subclass__(cls, rtype: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.rtype = rtype if rtype is not None else ""
+        _refuse_taken_names(cls)
         cls.links = _links.collect(cls)
-        # The types of the annotations are looked up at the first use: while the class is made they may not be there.
-        cls.attributes = {}
 
-    def __init__(self, guid: int, values: Mapping[str, Any], port: Port) -> None:
-        self.guid = guid
-        self.receipts: Mapping[Step, Any] = {}
-        self.tokens: Mapping[Step, str] = {}
-        self._values = dict(values)
-        self._secrets: set[str] = set()
-        self._port = port
-        self.log = get_logger(guid=guid, rtype=self.rtype)
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self._binding: Binding | None = None
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self._binding is None else f"<{self.rtype} #{self._binding.guid}>"
 
     # --- for the author of a type -------------------------------------------------------------------------------
 
     @property
+    def guid(self) -> int:
+        """The number of the resource."""
+        return self._bound.guid
+
+    @property
+    def log(self) -> BoundLogger:
+        """A structlog logger that is bound to the resource. Never give it a secret."""
+        return self._bound.log
+
+    @property
+    def receipts(self) -> Mapping[Step, Any]:
+        """What the hooks before returned, by step."""
+        return self._bound.receipts
+
+    @property
+    def tokens(self) -> Mapping[Step, str]:
+        """The names of the latest attempts, by step. A receipt can be lost in a crash, these never are."""
+        return self._bound.tokens
+
+    @property
     def state(self) -> ResourceState:
         """Its state, as it stands in the log."""
-        return self._port.state(self.guid)
+        return self._bound.port.state(self.guid)
 
     @property
     def run_dir(self) -> Path:
         """Where the files of the run live, on the controller's machine."""
-        return self._port.run_dir
+        return self._bound.port.run_dir
 
     @property
     def epoch(self) -> int:
         """Which controller of the run this is. A higher one on the far end means that this one was replaced."""
-        return self._port.epoch
+        return self._bound.port.epoch
 
     @property
     def transport(self) -> Transport:
@@ -147,7 +176,11 @@ class ResourceManager:
     def linked(self, name: str | None = None) -> list[ResourceManager]:
         """The managers of those that it is connected to: by the link of that name, or by any link of its type."""
         names = list(self.links) if name is None else [name]
-        return [other for key in names for other in self._port.linked(self.guid, self.links[key].rtype)]
+        return [other for key in names for other in self._bound.port.linked(self.guid, self.links[key].rtype)]
+
+    def trace_enabled(self, name: str) -> bool:
+        """Whether a trace is to be recorded: as the controller was told, else as the type declares it."""
+        return self._bound.port.trace_enabled(self.guid, name)
 
     def ended(self, code: int = 0, *, token: str | None = None) -> None:
         """Say that it came to its end by itself. May be called from any thread, at any time.
@@ -156,15 +189,55 @@ class ResourceManager:
             code: its exit status.
             token: of the start that has ended. With it, news of an earlier start that comes late ends no later one.
         """
-        self._port.ended(self.guid, code, token)
+        self._bound.port.ended(self.guid, code, token)
 
     def failed(self, why: str, code: int | None = None, *, token: str | None = None) -> None:
         """Say that it failed by itself, and why; otherwise as `ended`."""
-        self._port.failed(self.guid, self.hide_secrets(why), code, token)
+        self._bound.port.failed(self.guid, hide_secrets(why), code, token)
 
     # --- what a type may define ---------------------------------------------------------------------------------
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Alive | Ended | Gone | NeverBegan:  # noqa: ARG002
+    def setup(self) -> None:
+        """Make what the manager needs for its work: locks, caches, clients that connect later.
+
+        Called once, before any hook, and again for the manager that a takeover makes. So it does nothing in the world,
+        and as the others may not be made yet, it asks for none of them.
+        """
+
+    def discover(self, intent: Intent, /) -> Receipt:
+        """Find out what there is, and whether this can be had. Changes nothing."""
+
+    def reserve(self, intent: Intent, /) -> Receipt:
+        """Keep it for this experiment, so that nobody else takes it."""
+
+    def provision(self, intent: Intent, /) -> Receipt:
+        """Bring there what it needs: files, packages, an image."""
+
+    def configure(self, intent: Intent, /) -> Receipt:
+        """Set it up."""
+
+    def deploy(self, intent: Intent, /) -> Receipt:
+        """Make it ready to start."""
+
+    def start(self, intent: Intent, /) -> Receipt:
+        """Set it going. It has begun when this returns, and goes on by itself."""
+
+    def stop(self, intent: Intent, /) -> Receipt:
+        """End what `start` began, and return when it has ended. May be called again, also if it has long ended."""
+
+    def release(self, intent: Intent, /) -> Receipt:
+        """Leave nothing behind, whatever was begun. May be called again, and by a manager that began nothing itself."""
+
+    def on_set(self, name: str, old: Any, new: Any, /) -> None:
+        """An attribute that is declared ``when="live"`` has another value."""
+
+    def on_connect(self, other: ResourceManager, /) -> None:
+        """It is connected to `other` now. Told once of each; of those from before, right after `setup`, in order."""
+
+    def on_disconnect(self, other: ResourceManager, /) -> None:
+        """It is not connected to `other` any more."""
+
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
         """What became of an attempt of a controller that is gone?
 
         Called after a takeover, on a fresh object: for a step that had begun and whose outcome is not in the log, and
@@ -196,16 +269,36 @@ class ResourceManager:
     # --- for the engine -----------------------------------------------------------------------------------------
 
     @classmethod
-    def declared(cls) -> Mapping[str, Attribute]:
-        """Its attributes by name, inherited ones first."""
-        if not cls.attributes:
-            cls.attributes = _attributes.collect(cls)
-        return cls.attributes
+    def bind(
+        cls,
+        guid: int,
+        values: Mapping[str, Any],
+        port: Port,
+        receipts: Mapping[Step, Any] | None = None,
+        tokens: Mapping[Step, str] | None = None,
+    ) -> Self:
+        """The manager of a resource. Its values come from the log, so they are not checked again."""
+        manager = cls()
+        manager._values = dict(values)
+        log = get_logger(guid=guid, rtype=cls.rtype)
+        manager._binding = Binding(guid, port, log, receipts or {}, tokens or {})
+        manager.setup()
+        return manager
+
+    def brief(self, receipts: Mapping[Step, Any], tokens: Mapping[Step, str]) -> None:
+        """Take what has come of the steps so far."""
+        self._bound.receipts = receipts
+        self._bound.tokens = tokens
 
     @classmethod
     def hooks(cls) -> list[Step]:
         """The steps for which it has code."""
-        return [step for step in Step if callable(getattr(cls, step, None))]
+        return [step for step in Step if cls.overrides(step)]
+
+    @classmethod
+    def overrides(cls, name: str) -> bool:
+        """Whether the type has code of its own for what this base class only names."""
+        return getattr(cls, name) is not getattr(ResourceManager, name)
 
     @classmethod
     def lineage(cls) -> list[str]:
@@ -214,38 +307,23 @@ class ResourceManager:
         return [name for name in names if name]
 
     def set_value(self, name: str, old: Any, new: Any) -> None:
-        """Take another value of an attribute, and tell the type if it wants to know."""
+        """Take another value of an attribute, and tell the type."""
         self._values[name] = new
-        on_set = getattr(self, "on_set", None)
-        if on_set is not None:
-            on_set(name, old, new)
+        self.on_set(name, old, new)
 
-    def value_of(self, attribute: Attribute) -> Any:
-        """The value of an attribute: the one that was set, or the default. A secret is read where it comes from."""
-        value = self._values.get(attribute.name, attribute.default)
-        if attribute.secret and value:
-            secret = read_secret(value)
-            self._secrets.add(secret)
-            return secret
-        return None if value is _attributes.REQUIRED else copied(value)
-
-    def hide_secrets(self, text: str) -> str:
-        """A text without the values of the secrets that were read here."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[secret]")
-        return text
+    @property
+    def _bound(self) -> Binding:
+        if self._binding is None:
+            raise UsageError(
+                f"{self!r} only describes a resource, and has nothing but attributes; ec.add() takes it and gives a "
+                f"handle, which has a state, traces and the rest"
+            )
+        return self._binding
 
 
-def read_secret(source: str) -> str:
-    """The value of a secret, from ``env:NAME`` or ``file:PATH``.
-
-    Raises:
-        LookupError: there is no such variable.
-        OSError: the file cannot be read.
-    """
-    kind, _, name = source.partition(":")
-    if kind == "file":
-        return Path(name).read_text(encoding="utf-8").rstrip("\n")
-    if name not in os.environ:
-        raise LookupError(f"the secret is to come from the environment variable {name}, which is not set")
-    return os.environ[name]
+def _refuse_taken_names(cls: type[ResourceManager]) -> None:
+    """An attribute that hides a hook or a method would break the engine far from here."""
+    for name, value in vars(cls).items():
+        taken = getattr(ResourceManager, name, None)
+        if isinstance(value, Attribute | LinkDeclaration) and not isinstance(taken, Attribute | None):
+            raise BadAttribute(f"{cls.__name__}.{name}: ResourceManager needs this name itself; take another one")

@@ -14,10 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A trace that a type offers. `help` is one sentence for people."""
+    """A trace that a type offers.
+
+    Attributes:
+        name: what it is asked for by.
+        help: one sentence for people.
+        enabled: whether it is recorded if nobody says otherwise.
+    """
 
     name: str
     help: str = ""
+    enabled: bool = True
 
 
 class TraceAttr(StrEnum):

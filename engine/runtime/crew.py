@@ -12,6 +12,7 @@ from engine.core.errors import ExperimentError, UsageError
 from engine.core.states import Step
 from engine.core.values import check_plain, clip, copied, text_of
 from engine.rm.base import Intent
+from engine.rm.described import hide_secrets
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import ResourceFactory
 from engine.rm.transport import TransportLost
@@ -62,25 +63,21 @@ class Place:
         with self._making:
             if self._manager is None:
                 self._manager = self._make()
-                self.brief(self._briefing)
             return self._manager
 
     def brief(self, briefing: Briefing) -> ResourceManager:
         """Show the manager what has come of the steps so far."""
         manager = self.manager()
-        manager.receipts = copied(dict(briefing.receipts))
-        manager.tokens = briefing.tokens
+        manager.brief(copied(dict(briefing.receipts)), briefing.tokens)
         return manager
-
-    def hide_secrets(self, text: str) -> str:
-        """A text without the values of the secrets that the manager, if there is one, has read."""
-        return text if self._manager is None else self._manager.hide_secrets(text)
 
     def _make(self) -> ResourceManager:
         try:
-            return ResourceFactory.get_resource_type(self._rtype)(self.guid, self._values, self._port)
+            resource_type = ResourceFactory.get_resource_type(self._rtype)
+            receipts = copied(dict(self._briefing.receipts))
+            return resource_type.bind(self.guid, self._values, self._port, receipts, self._briefing.tokens)
         except BaseException as error:
-            why = f"{type(error).__name__}: {text_of(error)}"
+            why = f"{type(error).__name__}: {hide_secrets(text_of(error))}"
             raise ExperimentError(f"the manager of #{self.guid} {self._rtype} cannot be made: {why}") from error
 
 
@@ -150,16 +147,16 @@ class ResourceActor(PooledActor):
                 # What comes before its start is recorded takes effect right after it.
                 manager.exited(outcome.code, token=token)
         except TransportLost as error:
-            return messages.Unanswered(guid, token, text_of(error))
+            return messages.Unanswered(guid, token, hide_secrets(text_of(error)))
         except BaseException as error:  # noqa: BLE001 - whatever it is, what became of the attempt is not known
-            return messages.Lost(guid, token, text_of(error))
+            return messages.Lost(guid, token, hide_secrets(text_of(error)))
         match outcome:
             case Alive() | Ended():
                 return messages.Found(guid, token)
             case NeverBegan():
                 return messages.NotBegun(guid, token)
             case Gone(why):
-                return messages.Lost(guid, token, clip(str(why)))
+                return messages.Lost(guid, token, hide_secrets(clip(str(why))))
             case _:  # the code of a type need not keep to its annotation
                 return messages.Lost(guid, token, clip(f"probe answered {outcome!r}"))  # type: ignore[unreachable]
 
@@ -171,12 +168,11 @@ class ResourceActor(PooledActor):
 
     def _describe(self, error: BaseException, step: str) -> dict[str, Any]:
         """What the log keeps of an exception: no secrets, for one."""
-        hide = self._place.hide_secrets
         return {
             "type": type(error).__name__,
-            "message": hide(text_of(error)),
+            "message": hide_secrets(text_of(error)),
             "step": str(step),
-            "traceback": hide(_traceback_of(error)),
+            "traceback": hide_secrets(_traceback_of(error)),
         }
 
     def on_failure(self, *exc_info: Any) -> None:

@@ -118,8 +118,7 @@ class Thing(ResourceManager, rtype="test::Thing"):
 
     discover = reserve = provision = configure = deploy = start = stop = release = hook
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def setup(self):
         _stage.made[self.guid] = self
 
     def probe(self, intent, receipt):
@@ -169,8 +168,7 @@ class Broken(ResourceManager, rtype="test::Broken"):
 
     start = hook
 
-    def __init__(self, *args):
-        super().__init__(*args)
+    def setup(self):
         raise RuntimeError("not in the mood")
 
 

@@ -175,7 +175,7 @@ class TestDeclarations:
     """What a class says, and what it inherits."""
 
     def test_inherited_ones_come_first(self):
-        assert list(Thing.declared())[:2] == ["critical", "size"]
+        assert list(Thing.declared())[:3] == ["critical", "hard_release", "size"]
         assert isinstance(Thing.size, Attribute)
 
     def test_a_subclass_may_say_it_anew(self):

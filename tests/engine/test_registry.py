@@ -63,7 +63,7 @@ class Nameless(ResourceManager):
     [
         (Nameless, "Nameless has no type name"),
         (int, "is no resource type"),
-        (Plain(1, {}, None), "is no resource type"),
+        (Plain(), "is no resource type"),
     ],
 )
 def test_what_is_no_type_is_not_registered(cls, message):

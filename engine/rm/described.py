@@ -1,0 +1,88 @@
+"""What has declared attributes: a resource as a script describes it, and its manager as the engine binds it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final, dataclass_transform
+
+from engine.core.values import copied
+from engine.rm import attributes as _attributes
+from engine.rm.attributes import Attribute, attr
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_known_secrets: Final[set[str]] = set()
+
+
+# Frozen: a value is set through the controller, which logs it. Without equality: two alike are two resources.
+@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(attr,))
+class Described:
+    """The attributes of a resource, as its class declares them (PEP 681: type checkers know them, too).
+
+    ``Ping(target="10.0.0.2", count=3)`` describes a resource for ``ec.add``. Names and values are checked at once; one
+    that must be set may still be missing, and is asked for when the resource is deployed.
+
+    Raises:
+        BadAttribute: there is no such attribute, or it does not take this value.
+    """
+
+    rtype: ClassVar[str] = ""
+    attributes: ClassVar[Mapping[str, Attribute]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The types of the annotations are looked up at the first use: while the class is made they may not be there.
+        cls.attributes = {}
+
+    def __init__(self, **given: Any) -> None:
+        self._values = _attributes.convert(self.declared(), given, self.rtype or type(self).__name__)
+
+    def __repr__(self) -> str:
+        # The value of a secret is where it comes from, so it may show.
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._values.items())})"
+
+    @classmethod
+    def declared(cls) -> Mapping[str, Attribute]:
+        """Its attributes by name, inherited ones first."""
+        if not cls.attributes:
+            cls.attributes = _attributes.collect(cls)
+        return cls.attributes
+
+    def given(self) -> dict[str, Any]:
+        """The values that were set, by the names of their attributes, as they may be logged."""
+        return {name: copied(value) for name, value in self._values.items()}
+
+    def value_of(self, attribute: Attribute) -> Any:
+        """The value of an attribute: the one that was set, or the default. A secret is read where it comes from."""
+        value = self._values.get(attribute.name, attribute.default)
+        if attribute.secret and value and value is not _attributes.REQUIRED:
+            return read_secret(value)
+        return None if value is _attributes.REQUIRED else copied(value)
+
+
+def read_secret(source: str) -> str:
+    """The value of a secret, from ``env:NAME`` or ``file:PATH``.
+
+    Raises:
+        LookupError: there is no such variable.
+        OSError: the file cannot be read.
+    """
+    kind, _, name = source.partition(":")
+    secret = Path(name).read_text(encoding="utf-8").rstrip("\n") if kind == "file" else os.environ.get(name)
+    if secret is None:
+        raise LookupError(f"the secret is to come from the environment variable {name}, which is not set")
+    # A message may quote it as Python does.
+    _known_secrets.update({secret, repr(secret)[1:-1]} - {""})
+    return secret
+
+
+def hide_secrets(text: str) -> str:
+    """A text without the values of the secrets that were read in this process.
+
+    Of all of them: what one resource read, such as the password of a host, may show in what another one raises.
+    """
+    for secret in sorted(_known_secrets, key=len, reverse=True):
+        text = text.replace(secret, "[secret]")
+    return text

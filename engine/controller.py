@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -18,6 +17,7 @@ from engine.failure import ECState, FailureManager, policy_for
 from engine.looking import Looking
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory, declare
+from engine.runtime.machine import System
 from engine.runtime.session import Session, how_many_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
 from engine.tasks import Task
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.dates import Date, Duration
     from engine.netgraph import NetGraph
     from engine.runtime.clock import Clock
+    from engine.runtime.machine import Machine
     from engine.runtime.waiters import Outlook
 
 Guids = int | Iterable[int]
@@ -53,6 +54,7 @@ class ExperimentController(Looking):
         add_edge_callback: called after that with the controller and both ends of each edge.
         clock: where the time comes from; by default the machine.
         workers: how many hooks may run at once; by default ``$NETREEL_WORKERS``, else 20.
+        machine: what it runs on: time, threads, names and disk; by default this machine.
         topology: what `netgraph` is made from; see `NetGraph`.
 
     Raises:
@@ -69,14 +71,16 @@ class ExperimentController(Looking):
         *,
         clock: Clock | None = None,
         workers: int | None = None,
+        machine: Machine | None = None,
         **topology: Any,
     ) -> None:
         workers, fm = how_many_workers(workers), policy_for(fm)
         netgraph = _make_netgraph(topology)
         if netgraph is None and (add_node_callback or add_edge_callback):
             raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
-        run_dir = home.make_run_dir(exp_id, local_dir)
-        self._open(World(), run_dir, home.open_writer(run_dir), fm, clock, workers)
+        machine = machine or System()
+        run_dir = machine.make_run_dir(exp_id, local_dir)
+        self._open(World(), run_dir, machine.open_writer(run_dir), fm, clock, workers, machine)
         self._netgraph = netgraph
         self._begin(lambda kernel: kernel.emit(self._opened()))
         if netgraph is not None:
@@ -108,8 +112,9 @@ class ExperimentController(Looking):
         fm: FailureManager,
         clock: Clock | None,
         workers: int,
+        machine: Machine,
     ) -> None:
-        self._shutting_down = threading.RLock()
+        self._shutting_down = machine.lock()
         self._workers = workers
         self._fm = fm
         self._fm.set_ec(self)
@@ -118,7 +123,7 @@ class ExperimentController(Looking):
         self._ecstate = ECState.RUNNING
         if world.aborted:
             self._fm.set_abort()
-        self._session = Session(run_dir, world, writer, self._workers, self._wants_abort, self._failed, clock)
+        self._session = Session(run_dir, world, writer, self._workers, self._wants_abort, self._failed, clock, machine)
 
     def _begin(self, act: Callable[[Kernel], object]) -> None:
         """Make the first turn. If it cannot be recorded, nobody is in charge."""
@@ -132,7 +137,7 @@ class ExperimentController(Looking):
             tell(self)
 
     def _opened(self) -> events.ControllerOpened:
-        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, home.holder())
+        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, self._session.machine.holder())
 
     @classmethod
     def reconnect(
@@ -142,6 +147,7 @@ class ExperimentController(Looking):
         *,
         clock: Clock | None = None,
         workers: int | None = None,
+        machine: Machine | None = None,
     ) -> Self:
         """Take over a run whose controller is gone, and go on with it.
 
@@ -154,6 +160,7 @@ class ExperimentController(Looking):
             fm: the failure policy.
             clock: where the time comes from.
             workers: how many hooks may run at once.
+            machine: what the new controller runs on.
 
         Raises:
             NoLog: the directory is no run.
@@ -161,19 +168,21 @@ class ExperimentController(Looking):
             Corrupt: the log is damaged.
             BadState: the run is over: everything was released and its controller shut down.
         """
-        number, fm = how_many_workers(workers), policy_for(fm)
+        number, fm, machine = how_many_workers(workers), policy_for(fm), machine or System()
         path = Path(run_dir).absolute()
-        home.load(path)  # refuses what cannot be taken over before a byte of it is touched
-        writer = home.open_writer(path)
+        home.load(path, machine.open_log)  # refuses what cannot be taken over before a byte of it is touched
+        writer = machine.open_writer(path)
         try:
-            world = home.load(path)  # between the look and the lock its controller may have written more
+            world = home.load(
+                path, machine.open_log
+            )  # between the look and the lock its controller may have written more
             for info in world.types.values():
                 ResourceFactory.get_resource_type(info.rtype)
         except BaseException:
             writer.abandon()
             raise
         ec = cls.__new__(cls)
-        ec._open(world, path, writer, fm, clock, number)
+        ec._open(world, path, writer, fm, clock, number, machine)
         ec._begin(ec._take_over)
         return ec
 

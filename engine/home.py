@@ -9,14 +9,19 @@ import secrets
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import eventlog
 from engine import journal, snapshots
 from engine.core.errors import BadState, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
     from engine.core.world import World
+
+    OpenLog = Callable[[Path], AbstractContextManager["Readable"]]
 
 _EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
@@ -60,14 +65,25 @@ def open_writer(run_dir: Path) -> eventlog.Writer:
     return eventlog.FileStore(run_dir).open_writer(f"the controller of run {run_dir.name}")
 
 
-def load(run_dir: Path) -> World:
+class Readable(Protocol):
+    """The log of a run, as it is read."""
+
+    def read(self, after: int = 0) -> Iterator[eventlog.Event]:
+        """The events behind seq `after`."""
+
+
+def load(run_dir: Path, open_log: OpenLog = eventlog.open) -> World:
     """The world at the end of a run's log.
+
+    Args:
+        run_dir: the directory of the run.
+        open_log: opens its log.
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
         BadState: the run is over.
     """
-    with eventlog.open(run_dir) as log:
+    with open_log(run_dir) as log:
         world = snapshots.nearest(run_dir, log, None, None)
         world = journal.rebuild(log.read(after=world.seq if world else 0), world)
     if world.closed:

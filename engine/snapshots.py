@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    import eventlog
     from engine.core.world import World
+    from engine.home import Readable
 
 DIRECTORY: Final = "snapshots"
 """The directory inside a run's own that holds its snapshots."""
@@ -74,7 +74,7 @@ def _pack(plain: dict[str, Any]) -> bytes:
     return crc32(payload).to_bytes(4, "big") + payload
 
 
-def nearest(run_dir: str | os.PathLike[str], log: eventlog.Log, seq: int | None, time: int | None) -> World | None:
+def nearest(run_dir: str | os.PathLike[str], log: Readable, seq: int | None, time: int | None) -> World | None:
     """The world of the latest snapshot that was taken no later than a seq and a time (ns since 1970); None if none is.
 
     Args:
@@ -112,7 +112,7 @@ def _read(found: _Found) -> World | None:
         return None
 
 
-def _is_of(log: eventlog.Log, world: World) -> bool:
+def _is_of(log: Readable, world: World) -> bool:
     """Whether the log has the event after which the world was taken."""
     record = next(log.read(after=world.seq - 1), None)
     return record is not None and (record.seq, record.time) == (world.seq, world.time)

@@ -11,15 +11,18 @@ import sys
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pykka
+from pykka._envelope import Envelope
 
 if TYPE_CHECKING:
     from pykka import ActorRef, Future
-    from pykka._envelope import Envelope
 
     from engine.runtime.pool import Executor
+
+
+_T = TypeVar("_T")
 
 
 class MailboxEmpty(Exception):
@@ -103,6 +106,16 @@ def _refuse(envelope: Envelope[Any]) -> None:
     if envelope.reply_to is not None:
         dead = pykka.ActorDeadError("the actor has stopped")
         envelope.reply_to.set_exception((pykka.ActorDeadError, dead, None))
+
+
+def ask(ref: ActorRef[Any], message: object, future: Future[_T]) -> _T:
+    """Ask an actor, as `ActorRef.ask` does, with a future that is given.
+
+    Raises:
+        ActorDeadError: the actor has stopped.
+    """
+    ref.actor_inbox.put(Envelope(message, reply_to=future))
+    return future.get()
 
 
 class PooledActor(pykka.Actor):

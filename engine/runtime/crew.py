@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from engine.runtime.limiter import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from pykka import ActorRef
 
@@ -45,13 +45,21 @@ class Place:
     That is never the coordinator: a type's own code runs, and may take long or ask the engine.
     """
 
-    def __init__(self, guid: int, rtype: str, values: Mapping[str, Any], briefing: Briefing, port: Port) -> None:
+    def __init__(
+        self,
+        guid: int,
+        rtype: str,
+        values: Mapping[str, Any],
+        briefing: Briefing,
+        port: Port,
+        making: AbstractContextManager[object],
+    ) -> None:
         self.guid = guid
         self._rtype = rtype
         self._values = values
         self._briefing = briefing
         self._port = port
-        self._making = threading.RLock()
+        self._making = making
         self._manager: ResourceManager | None = None
 
     def manager(self) -> ResourceManager:
@@ -204,13 +212,22 @@ class Crew:
         port: what the managers are given.
         limiter: how many hooks run at once, and where.
         tell: how the actors report.
+        make_lock: where locks come from.
     """
 
-    def __init__(self, world: World, port: Port, limiter: Limiter, tell: Callable[[messages.Message], None]) -> None:
+    def __init__(
+        self,
+        world: World,
+        port: Port,
+        limiter: Limiter,
+        tell: Callable[[messages.Message], None],
+        make_lock: Callable[[], AbstractContextManager[object]],
+    ) -> None:
         self._world = world
         self._port = port
         self._limiter = limiter
         self._tell = tell
+        self._make_lock = make_lock
         self._places: dict[int, Place] = {}
         self._actors: dict[int, ActorRef[ResourceActor]] = {}
         self._lanes: dict[int, Lane] = {}
@@ -222,7 +239,7 @@ class Crew:
         if place is None:
             resource = self._world.resources[guid]
             values = dict(resource.attributes)
-            place = Place(guid, resource.rtype, values, self._briefing(guid), self._port)
+            place = Place(guid, resource.rtype, values, self._briefing(guid), self._port, self._make_lock())
             self._places[guid] = place
         return place
 

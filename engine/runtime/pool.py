@@ -21,6 +21,13 @@ class Executor(Protocol):
         """Run the job soon."""
 
 
+class Workers(Executor, Protocol):
+    """An executor with workers of its own."""
+
+    def close(self) -> None:
+        """Let them end once they have done what was submitted. Does not wait for them."""
+
+
 class Pool:
     """So many workers at the most, each a daemon thread that is made when it is first needed.
 

@@ -6,9 +6,11 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
+from pykka.messages import _ActorStop
 
 from engine import journal
 from engine.core import messages
@@ -17,11 +19,11 @@ from engine.core.kernel import Kernel
 from engine.core.values import clip
 from engine.diagnostics import get_logger
 from engine.runtime import coordinator
-from engine.runtime.clock import SystemClock
+from engine.runtime.actors import ask
 from engine.runtime.coordinator import Coordinator
 from engine.runtime.crew import Crew
 from engine.runtime.limiter import Limiter
-from engine.runtime.pool import Pool
+from engine.runtime.machine import System
 from engine.runtime.scheduler import Scheduler
 from engine.runtime.waiters import Waiter
 from engine.snapshots import SnapshotWriter
@@ -37,10 +39,14 @@ if TYPE_CHECKING:
     from engine.rm.base import ResourceManager
     from engine.runtime.clock import Clock
     from engine.runtime.crew import Place
+    from engine.runtime.machine import Machine
     from engine.runtime.waiters import Outlook
     from engine.tasks import Task
 
 _T = TypeVar("_T")
+
+_asked_by: ContextVar[object] = ContextVar("netreel_asked_by", default=None)
+"""The session whose failure policy is being asked."""
 
 _log = get_logger()
 
@@ -55,7 +61,8 @@ class Session:
         workers: how many hooks may run at once.
         wants_abort: the failure policy; called in a turn.
         on_failure: told once when nothing can be recorded any more.
-        clock: where the time comes from.
+        clock: where the time comes from, if not from the machine.
+        machine: what the controller runs on.
     """
 
     def __init__(
@@ -67,27 +74,28 @@ class Session:
         wants_abort: Callable[[int], bool],
         on_failure: Callable[[], None],
         clock: Clock | None = None,
+        machine: Machine | None = None,
     ) -> None:
         self.run_dir = run_dir
         self.epoch = writer.epoch
-        self.clock = clock or SystemClock(world.time)
+        self.machine = machine or System()
+        self.clock = clock or self.machine.clock(world.time)
         self.closing = False
         self.closed = False
         self._why_closed = ""
-        self._pid = os.getpid()
+        self._pid = self.machine.pid()
         self._writer = writer
         self._wants_abort = wants_abort
-        self._policy_thread: int | None = None
         # Tokens are unique to the run, not only within it: they name things on hosts that many runs share.
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy)
-        self._control = Pool(2, "netreel-control")
+        self._control = self.machine.workers(2, "netreel-control")
         # How many hooks run is not the pool's affair: one whose result is no longer wanted must not hold up others.
-        self._hooks = Pool(sys.maxsize, "netreel-hook")
+        self._hooks = self.machine.workers(sys.maxsize, "netreel-hook")
         # Functions of the user's may wait for hooks, and for each other: each has a thread.
-        self._callbacks = Pool(sys.maxsize, "netreel-task")
+        self._callbacks = self.machine.workers(sys.maxsize, "netreel-task")
         self._snapshots = SnapshotWriter(run_dir, self._callbacks.submit)
         self._scheduler = Scheduler.start(self._control, self.clock)
-        self._crew = Crew(world, self, Limiter(self._hooks, workers), self._hear)
+        self._crew = Crew(world, self, Limiter(self._hooks, workers), self._hear, self.machine.lock)
         self._actor = Coordinator(
             self._control,
             self._callbacks,
@@ -167,7 +175,7 @@ class Session:
         Raises:
             TimeoutError: the time went by.
         """
-        future: pykka.Future[bool] = pykka.ThreadingFuture()
+        future: pykka.Future[bool] = self.machine.future()
         waiter = Waiter(guids, outlook, future, through_abort=through_abort)
         self._send(coordinator.Wait(waiter))
         try:
@@ -184,10 +192,10 @@ class Session:
             raise Closed(self._why_closed)
         if not self.is_mine:
             raise UsageError(f"this controller belongs to process {self._pid}, from which this one was forked")
-        if self._policy_thread == threading.get_ident():
+        if _asked_by.get() is self:
             return self._at_once(message)
         try:
-            return self._coordinator.ask(message)
+            return ask(self._coordinator, message, self.machine.future())
         except pykka.ActorDeadError:
             raise Closed("this controller was shut down while it was asked") from None
 
@@ -203,14 +211,14 @@ class Session:
 
     def _ask_policy(self, guid: int) -> bool:
         """The user's policy may look at the experiment: it does so from within the turn, and must not wait for it."""
-        self._policy_thread = threading.get_ident()
+        asking = _asked_by.set(self)
         try:
             return self._wants_abort(guid)
         except BaseException:  # noqa: BLE001 - it is the user's code
             _log.exception("the failure policy raised, so the experiment is aborted", guid=guid)
             return True
         finally:
-            self._policy_thread = None
+            _asked_by.reset(asking)
 
     # --- what resource managers are given -----------------------------------------------------------------------
 
@@ -244,7 +252,7 @@ class Session:
     @property
     def is_mine(self) -> bool:
         """Whether this process has the threads: one that was forked has not."""
-        return self._pid == os.getpid()
+        return self._pid == self.machine.pid()
 
     def close(self) -> None:
         """Stop the actors, then close the log."""
@@ -260,8 +268,9 @@ class Session:
         if self.closed or not self.is_mine:
             return False
         self._why_closed = why
-        self._coordinator.stop()  # before the scheduler, which its last turn may still need
-        self._scheduler.stop()
+        for actor in (self._coordinator, self._scheduler):  # in this order: its last turn may still need the scheduler
+            with suppress(pykka.ActorDeadError):
+                ask(actor, _ActorStop(), self.machine.future())
         self.closed = True
         for pool in (self._control, self._hooks, self._callbacks):
             pool.close()

@@ -155,7 +155,7 @@ def test_one_that_was_given_up_has_a_fresh_manager_and_another_worker(site, tmp_
         told.set()
 
     pool = Pool(WORKERS, "room")
-    crew = Crew(World(), None, Limiter(pool, 1), hear)
+    crew = Crew(World(), None, Limiter(pool, 1), hear, threading.RLock)
     crew.run(Effect(Step.DEPLOY, "t-1"))
     site.door("deploy #1").await_hook()
     old = crew.place(1).manager()
@@ -173,4 +173,4 @@ def test_one_that_was_given_up_has_a_fresh_manager_and_another_worker(site, tmp_
 
 
 def test_to_give_up_one_that_was_never_at_anything_changes_nothing():
-    Crew(World(), None, Limiter(Pool(1, "room"), 1), lambda message: None).give_up(1)
+    Crew(World(), None, Limiter(Pool(1, "room"), 1), lambda message: None, threading.RLock).give_up(1)

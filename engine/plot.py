@@ -1,0 +1,147 @@
+"""Plots of an experiment: its resources, coloured by state, what connects them, and what waits for what.
+
+* what is shown?                        `engine.plots.drawing`
+* where does it stand on the page?      `engine.plots.layout`, `engine.plots.packing`
+* how does it look?                     `engine.plots.looks`
+* how does it become a file?            `engine.plots.figure` (PNG, SVG), `engine.plots.dot`, `engine.plots.mermaid`
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+import webbrowser
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.core.errors import UsageError
+from engine.plots.dot import dot
+from engine.plots.drawing import Drawing, draw
+from engine.plots.mermaid import mermaid
+
+if TYPE_CHECKING:
+    from engine.core.world import World
+
+__all__ = ["Drawing", "PFormats", "draw", "plot", "render", "write"]
+
+
+class PFormats(Enum):
+    """What a plot is written as. The values are the endings of files."""
+
+    FIGURE = "png"
+    """A picture. Needs matplotlib, as SVG does; the others need nothing."""
+    SVG = "svg"
+    """A picture that can be searched, and says more of a resource where the mouse stands."""
+    DOT = "dot"
+    """The language of graphviz."""
+    MERMAID = "mmd"
+    """A flowchart in Mermaid, as Markdown shows it."""
+
+
+def plot(
+    world: World,
+    path: str | os.PathLike[str],
+    format: PFormats = PFormats.FIGURE,  # noqa: A002 - fixed by the public contract
+    *,
+    show: bool = False,
+) -> Path:
+    """Write a plot of an experiment; see `write`. Of a live one `draw` takes less of its time."""
+    return write(draw(world), path, format, show=show)
+
+
+def write(
+    drawing: Drawing,
+    path: str | os.PathLike[str],
+    format: PFormats = PFormats.FIGURE,  # noqa: A002 - fixed by the public contract
+    *,
+    show: bool = False,
+) -> Path:
+    """Write a plot into a file, all of it or nothing.
+
+    Args:
+        drawing: what `draw` made of a world.
+        path: a directory, in which the file is called after the experiment and its run; or a file, whose ending may be
+            left out. A file that is there is replaced.
+        format: what it is written as.
+        show: open it in a viewer, too.
+
+    Returns:
+        The file.
+
+    Raises:
+        UsageError: the format needs matplotlib, which is not there; the file cannot be written; or there is no display
+            to show it on. Then nothing is written.
+    """
+    target = _file(drawing, Path(path).absolute(), format)
+    if show:
+        _check_display()
+    data = render(drawing, format)
+    try:
+        _replace(target, data)
+    except OSError as error:
+        right = "give a directory, or a file in one, that is there and that you may write to"
+        raise UsageError(f"the plot cannot be written to {target}: {error.strerror}; {right}") from error
+    if show and not webbrowser.open(target.as_uri()):
+        raise UsageError(f"there is no viewer to show the plot with; it is in {target}")
+    return target
+
+
+def render(drawing: Drawing, format: PFormats = PFormats.FIGURE) -> bytes:  # noqa: A002
+    """The content of a file.
+
+    Raises:
+        UsageError: the format is none, or it needs matplotlib, which is not there.
+    """
+    match format:
+        case PFormats.DOT:
+            return dot(drawing).encode()
+        case PFormats.MERMAID:
+            return mermaid(drawing).encode()
+        case PFormats.FIGURE | PFormats.SVG:
+            return _picture(drawing, format)
+    raise UsageError(f"format={format!r} is none; take one of {', '.join(map(str, PFormats))}")
+
+
+def _picture(drawing: Drawing, format: PFormats) -> bytes:  # noqa: A002
+    try:
+        # Loaded now: it loads matplotlib, which is an extra and slow.
+        figure = import_module("engine.plots.figure")
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise UsageError(
+            f"a plot as {format} needs matplotlib: pip install 'netreel[plots]'; "
+            f"{PFormats.DOT} and {PFormats.MERMAID} need nothing"
+        ) from error
+    data: bytes = figure.png(drawing) if format is PFormats.FIGURE else figure.svg(drawing)
+    return data
+
+
+def _file(drawing: Drawing, path: Path, format: PFormats) -> Path:  # noqa: A002
+    path = path / drawing.name if path.is_dir() else path
+    ending = f".{format.value}"
+    return path if path.suffix == ending else path.with_name(path.name + ending)
+
+
+def _replace(target: Path, data: bytes) -> None:
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+    try:
+        draft.write_bytes(data)
+        draft.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def _check_display() -> None:
+    """Refuse to show something where nobody can see it."""
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UsageError(
+            "there is no display to show the plot on: neither DISPLAY nor WAYLAND_DISPLAY is set; "
+            "leave show out, and look at the file that is returned where there is one"
+        )

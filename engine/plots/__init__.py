@@ -1,0 +1,1 @@
+"""The parts of `engine.plot`: what is shown, where it stands, how it looks, and how it becomes a file."""

@@ -1,0 +1,286 @@
+"""Where everything of a drawing goes on a page, so that nothing covers a label. The same drawing has the same layout.
+
+What a resource carries stands below it: that which depends on it alone, and that which is connected to nothing else.
+What is left is a graph of those that carry. Of each part of it that hangs together
+
+* a line becomes rows, from left to right and back;
+* a tree is hung up on its middle;
+* what has circles is spread out, and the trees on it hang from it.
+
+Lengths are in inches. x goes to the right, y goes down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import networkx as nx
+
+from engine.plots.packing import Box, Point, Room, Size, around, good_width, in_rows, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from engine.plots.drawing import Drawing, Rule
+
+    Graph = nx.Graph[int]
+
+GAP: Final = 0.3
+"""Between any two boxes, at least: there is room for a wire."""
+
+_RULES_GAP: Final = 0.5
+"""The same where there are rules: there is room for one of these, too."""
+
+_INDENT: Final = 0.3
+"""How far what is carried stands to the right of its carrier's edge, if it needs more than one row."""
+
+_WIDEST: Final = 20.0
+"""Up to this width the branches of a tree stand side by side."""
+
+Track = tuple[Point, ...]
+"""The corners of a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A drawing in its places.
+
+    Attributes:
+        boxes: of the nodes, by guid.
+        tracks: the lines of the connections. They may run behind boxes.
+        pills: of the rules, in their order.
+    """
+
+    size: Size
+    boxes: Mapping[int, Box]
+    tracks: tuple[Track, ...]
+    pills: tuple[Box, ...]
+
+
+def arrange(drawing: Drawing, node: Size, pills: Sequence[Size]) -> Page:
+    """Find a place for everything.
+
+    Args:
+        drawing: what is to be seen.
+        node: how large the box of a node is.
+        pills: how large the box of each rule is.
+    """
+    gap = _RULES_GAP if drawing.rules else GAP
+    forest = _Forest(drawing, node, gap)
+    boxes = forest.boxes()
+    tracks = [*forest.tracks(boxes)]
+    size = around(boxes.values()) if boxes else Size(0, 0)
+    placed = _placed(drawing.rules, pills, boxes, size)
+    return Page(around([*boxes.values(), *placed]) if boxes else size, boxes, tuple(tracks), tuple(placed))
+
+
+def _placed(rules: Sequence[Rule], pills: Sequence[Size], boxes: Mapping[int, Box], size: Size) -> list[Box]:
+    """Each rule halfway between those that wait and those that they wait for, or near there."""
+    room = Room(size)
+    for box in boxes.values():
+        room.take(box)
+    return [
+        room.put(pill, _middle([_middle(boxes[guid].center for guid in side) for side in (rule.on, rule.guids)]))
+        for rule, pill in zip(rules, pills, strict=True)
+    ]
+
+
+def _middle(points: Iterable[Point]) -> Point:
+    points = list(points)
+    return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
+
+
+@dataclass(slots=True)
+class _Block:
+    """A node and what it carries.
+
+    Attributes:
+        size: of all of it.
+        head: the box of the node, within the block.
+        parts: the blocks that it carries, within the block.
+        rows: the same, row by row.
+    """
+
+    size: Size
+    head: Box
+    parts: dict[int, Box] = field(default_factory=dict)
+    rows: list[list[int]] = field(default_factory=list)
+
+
+class _Forest:
+    """The nodes of a drawing as trees of carriers, and the graph of their roots."""
+
+    def __init__(self, drawing: Drawing, node: Size, gap: float) -> None:
+        self._node = node
+        self._gap = gap
+        self._graph: Graph = nx.Graph()
+        self._graph.add_nodes_from(drawing.nodes)
+        self._graph.add_edges_from(drawing.wires)
+        self._carriers = _carriers(drawing, self._graph)
+        self._roots = self._graph_of_roots()
+        self._parts = self._parts_of_roots()
+        self._children: dict[int, list[int]] = {guid: [] for guid in self._graph}
+        for guid, carrier in sorted(self._carriers.items()):
+            self._children[carrier].append(guid)
+        self._blocks: dict[int, _Block] = {}
+        for guid in reversed(self._downwards()):
+            self._blocks[guid] = self._block(guid)
+
+    def _root(self, guid: int) -> int:
+        while guid in self._carriers:
+            guid = self._carriers[guid]
+        return guid
+
+    def _graph_of_roots(self) -> Graph:
+        roots = {guid: self._root(guid) for guid in self._graph}
+        graph: Graph = nx.Graph()
+        graph.add_nodes_from(roots.values())
+        graph.add_edges_from((roots[one], roots[two]) for one, two in self._graph.edges if roots[one] != roots[two])
+        return graph
+
+    def _parts_of_roots(self) -> list[list[int]]:
+        """What hangs together, of lines in their order. What hangs from something gets its carrier."""
+        parts = []
+        for guids in sorted(nx.connected_components(self._roots), key=min):
+            part = self._roots.subgraph(guids)
+            if _is_line(part):
+                parts.append(_along(part))
+            else:
+                hung = dict(_peel(part))
+                self._carriers.update(hung)
+                parts.append(sorted(set(guids) - set(hung)))
+        return parts
+
+    def _downwards(self) -> list[int]:
+        """All of them, carriers first."""
+        order = [guid for part in self._parts for guid in part]
+        for guid in order:
+            order.extend(self._children[guid])
+        return order
+
+    # --- sizes
+
+    def _block(self, guid: int) -> _Block:
+        children = self._children[guid]
+        head = Box(0, 0, self._node.width, self._node.height)
+        if not children:
+            return _Block(self._node, head)
+        sizes = [self._blocks[child].size for child in children]
+        placed = in_rows(sizes, self._width(children, sizes), self._gap)
+        rows = _by_row(children, placed)
+        if len(rows) == 1:
+            centers = [box.x + self._blocks[child].head.center[0] for child, box in zip(children, placed, strict=True)]
+            x = (centers[0] + centers[-1]) / 2 - head.width / 2
+            head, indent = head.moved(max(x, 0), 0), max(-x, 0)
+        else:
+            indent = _INDENT
+        parts = {child: box.moved(indent, head.bottom + self._gap) for child, box in zip(children, placed, strict=True)}
+        return _Block(around([head, *parts.values()]), head, parts, rows)
+
+    def _width(self, children: Sequence[int], sizes: Sequence[Size]) -> float:
+        """How wide the rows of what is carried are: branches stand side by side, leaves below each other."""
+        total = sum(size.width + self._gap for size in sizes)
+        has_branches = any(self._children[child] for child in children)
+        return total if has_branches and total <= _WIDEST else good_width(sizes, self._gap)
+
+    # --- places
+
+    def boxes(self) -> dict[int, Box]:
+        """Where each node stands."""
+        parts = [self._arranged(part) for part in self._parts]
+        if not parts:
+            return {}
+        sizes = [around(part.values()) for part in parts]
+        gap = self._gap * 1.5
+        corners = in_rows(sizes, good_width(sizes, gap), gap)
+        found = {
+            guid: box.moved(corner.x, corner.y)
+            for part, corner in zip(parts, corners, strict=True)
+            for guid, box in part.items()
+        }
+        for guid in self._downwards():
+            block, corner = self._blocks[guid], found[guid]
+            found |= {child: box.moved(corner.x, corner.y) for child, box in block.parts.items()}
+            found[guid] = block.head.moved(corner.x, corner.y)
+        return found
+
+    def _arranged(self, part: list[int]) -> dict[int, Box]:
+        """The blocks of what hangs together."""
+        sizes = {guid: self._blocks[guid].size for guid in part}
+        graph = self._roots.subgraph(part)
+        if len(part) > 1 and not _is_line(graph):
+            return spread(graph, sizes, self._gap * 1.5)
+        width = good_width(list(sizes.values()), self._gap)
+        placed = in_rows(list(sizes.values()), width, self._gap, snake=True)
+        return dict(zip(part, placed, strict=True))
+
+    # --- lines
+
+    def tracks(self, boxes: Mapping[int, Box]) -> Iterator[Track]:
+        """The lines of the connections: with corners to what is carried, straight to others."""
+        for one, two in sorted(self._graph.edges):
+            if self._carriers.get(one) != two and self._carriers.get(two) != one:
+                yield boxes[one].center, boxes[two].center
+        for guid, block in self._blocks.items():
+            wired = [[child for child in row if self._graph.has_edge(guid, child)] for row in block.rows]
+            yield from _bus(boxes[guid], [[boxes[child] for child in row] for row in wired], self._gap)
+
+
+def _bus(head: Box, rows: Sequence[Sequence[Box]], gap: float) -> Iterator[Track]:
+    """The lines from a box to those that it carries."""
+    if len(rows) == 1:
+        for box in rows[0]:
+            x, y = box.center[0], box.y - gap / 2
+            yield (head.center[0], head.bottom), (head.center[0], y), (x, y), (x, box.y)
+        return
+    trunk = head.x + _INDENT / 2
+    is_column = all(len(row) == 1 for row in rows)
+    for box in (box for row in rows for box in row):
+        x, y = (box.x, box.center[1]) if is_column else (box.center[0], box.y - gap / 2)
+        yield (trunk, head.bottom), (trunk, y), (x, y), (x, y if is_column else box.y)
+
+
+def _by_row(guids: Sequence[int], placed: Sequence[Box]) -> list[list[int]]:
+    rows: dict[float, list[int]] = {}
+    for guid, box in zip(guids, placed, strict=True):
+        rows.setdefault(box.y, []).append(guid)
+    return list(rows.values())
+
+
+# --- graphs -----------------------------------------------------------------------------------------------------
+
+
+def _carriers(drawing: Drawing, graph: Graph) -> dict[int, int]:
+    """By guid, what carries it: the only one that it depends on, or that it is connected to."""
+    carriers = {}
+    for guid, node in drawing.nodes.items():
+        if len(node.depends_on) == 1:
+            carriers[guid] = node.depends_on[0]
+        elif not node.depends_on and graph.degree[guid] == 1:
+            (other,) = graph[guid]
+            # The end of a line is a part of it.
+            if graph.degree[other] > 2 and guid not in drawing.nodes[other].depends_on:
+                carriers[guid] = other
+    return carriers
+
+
+def _is_line(graph: Graph) -> bool:
+    return graph.size() == graph.order() - 1 and all(degree <= 2 for _, degree in graph.degree)
+
+
+def _along(line: Graph) -> list[int]:
+    """The nodes of a line, from the end with the lower number on."""
+    ends = [guid for guid, degree in line.degree if degree <= 1]
+    return list(nx.dfs_preorder_nodes(line, min(ends)))
+
+
+def _peel(graph: Graph) -> Iterator[tuple[int, int]]:
+    """What can be taken off a connected graph, leaf by leaf, each with what it hung from. Of a tree one is left."""
+    graph = graph.copy()
+    while leaves := sorted(guid for guid, degree in graph.degree if degree == 1):
+        for guid in reversed(leaves):
+            if graph.degree[guid] == 1:
+                (other,) = graph[guid]
+                yield guid, other
+                graph.remove_node(guid)

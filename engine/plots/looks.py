@@ -1,0 +1,60 @@
+"""How states and rules look. One table for all formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from engine.core.states import ResourceState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.plots.drawing import Drawing, Node, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The colours of a box, as ``#rrggbb``."""
+
+    fill: str
+    text: str
+
+
+STATES: Final[Mapping[ResourceState, Look]] = {
+    ResourceState.NEW: Look("#ffffff", "#000000"),
+    ResourceState.DISCOVERED: Look("#deebf7", "#000000"),
+    ResourceState.RESERVED: Look("#a6cbe6", "#000000"),
+    ResourceState.PROVISIONED: Look("#5ba3d0", "#000000"),
+    ResourceState.READY: Look("#14508c", "#ffffff"),
+    ResourceState.STARTED: Look("#2fae7d", "#000000"),
+    ResourceState.STOPPED: Look("#f0e442", "#000000"),
+    ResourceState.FAILED: Look("#8c1c13", "#ffffff"),
+    ResourceState.RELEASED: Look("#b0b0b0", "#000000"),
+}
+"""On the way up ever darker blues; then hues that colour-blind people tell apart too, each of another lightness."""
+
+BORDER: Final = "#404040"
+FAILURE: Final = "#d55e00"
+WIRE: Final = "#8a8a8a"
+CONDITION: Final = "#a3369b"
+PLAN: Final = "#7a5200"
+
+CROSS: Final = "\N{BALLOT X}"
+"""What stands before the name of one that failed."""
+
+
+def title(node: Node) -> str:
+    """The first line of a node."""
+    return f"{CROSS} {node.name}" if node.failed else node.name
+
+
+def states(drawing: Drawing) -> list[ResourceState]:
+    """The states that occur, in the order of a life."""
+    found = {node.state for node in drawing.nodes.values()}
+    return [state for state in ResourceState if state in found]
+
+
+def colour(rule: Rule) -> str:
+    """The colour of its arrows and its text."""
+    return PLAN if rule.is_plan else CONDITION

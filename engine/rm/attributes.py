@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import types
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from engine.core.errors import BadAttribute, UsageError, nearest
 from engine.core.values import check_plain, copied
@@ -20,23 +20,21 @@ if TYPE_CHECKING:
 
 When = Literal["design", "live", "never"]
 
-_T = TypeVar("_T")
-
-REQUIRED: Final[Any] = object()
+REQUIRED: Final = object()
 """The default of an attribute that has none: a value must be given before the resource is deployed."""
 
 
 def attr(
     *,
-    default: _T = REQUIRED,
+    default: Any = REQUIRED,
     help: str = "",  # noqa: A002 - fixed by the public contract
     ge: float | None = None,
     le: float | None = None,
-    choices: Sequence[_T] | None = None,
+    choices: Sequence[Any] | None = None,
     when: When = "design",
     secret: bool = False,
     check: Callable[[Any], object] | None = None,
-) -> _T:
+) -> Any:
     """Declare an attribute of a resource type.
 
     Args:
@@ -51,15 +49,14 @@ def attr(
             refusal.
 
     Returns:
-        A declaration. Type checkers take it for a value of the attribute, so that they compare it with the annotation.
+        A declaration, typed as anything so that it fits every annotation.
 
     Raises:
         BadAttribute: the default of a secret is a value, and not where one comes from.
     """
     if secret and default is not REQUIRED:
         _check_source(default, "the default of an attribute")
-    made: Any = Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
-    return cast("_T", made)
+    return Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
 
 
 @dataclass(slots=True)
@@ -111,6 +108,18 @@ class Attribute:
         except UsageError as error:
             raise BadAttribute(str(error)) from None
         return copied(converted)
+
+    def check_default(self, rtype: str) -> None:
+        """See that its default is a value that it takes, of its own type: nothing converts a default.
+
+        Raises:
+            BadAttribute: it is not.
+        """
+        if not self.required:
+            converted = self.convert(self.default, rtype)
+            if type(converted) is not type(self.default):
+                where = f"the default of {rtype}.{self.name}"
+                raise BadAttribute(f"{where} is {describe_type(self.type)}, not {self._told(self.default)}")
 
     def initial(self) -> Any:
         """What it is where no value was set: its default, None if it has none."""

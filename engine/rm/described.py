@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 _known_secrets: Final[set[str]] = set()
 
 
-# Frozen: a value is set through the controller, which logs it. Without equality: two alike are two resources.
-@dataclass_transform(kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(attr,))
+# Two that are alike are two resources, so there is no equality.
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(attr,))
 class Described:
     """The attributes of a resource, as its class declares them (PEP 681: type checkers know them, too).
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import UnknownResourceType, nearest
 from engine.core.events import TypeDeclared
-from engine.core.values import check_plain
 from engine.core.world import EXPERIMENT
 from engine.rm.base import ResourceManager
 
@@ -60,12 +59,11 @@ def declare(cls: type[ResourceManager]) -> TypeDeclared:
     """What the log is to say of a type.
 
     Raises:
-        UsageError: the default of an attribute is no plain value.
+        BadAttribute: the default of an attribute is no value that it takes.
     """
     declared = cls.declared()
-    for name, attribute in declared.items():
-        if not attribute.required:
-            check_plain(attribute.default, f"the default of {cls.rtype}.{name}")
+    for attribute in declared.values():
+        attribute.check_default(cls.rtype)
     return TypeDeclared(
         guid=EXPERIMENT,
         rtype=cls.rtype,

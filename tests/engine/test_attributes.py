@@ -201,7 +201,7 @@ class TestDeclarations:
 
     def test_a_check_that_breaks_is_the_callers_and_nobody_elses(self, ec):
         class Fragile(ResourceManager, rtype="test::Fragile"):
-            number: int = attr(default=0, check=lambda value: 1 // value)
+            number: int = attr(default=2, check=lambda value: 1 // value)
 
         ResourceFactory.register_type(Fragile)
         one = ec()
@@ -211,13 +211,22 @@ class TestDeclarations:
         one.set(1, "number", 1)
         assert one.get(1, "number") == 1
 
-    def test_a_default_that_cannot_be_logged(self, ec):
+    @pytest.mark.parametrize(
+        ("default", "message"),
+        [
+            ((1, 2), r"the default of test::Odd.pair is list\[int\], not \(1, 2\)"),
+            (None, r"test::Odd.pair takes list\[int\], not None"),
+            (["x"], r"test::Odd.pair takes list\[int\], not \['x'\]"),
+            ([2**70], "does not fit into 64 bits"),
+        ],
+    )
+    def test_a_default_is_a_value_as_any_other(self, ec, default, message):
         class Odd(ResourceManager, rtype="test::Odd"):
-            pair: list[int] = attr(default=(1, 2))
+            pair: list[int] = attr(default=default)
 
         ResourceFactory.register_type(Odd)
         one = ec()
-        with pytest.raises(ValueError, match=r"the default of test::Odd.pair: a tuple cannot be logged"):
+        with pytest.raises(BadAttribute, match=message):
             one.register_resource("test::Odd")
         assert one.resources == []
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         EngineBug,
         ExperimentAborted,
         ExperimentError,
+        ExperimentWarning,
         ResourceFailed,
         ScriptDiverged,
         UnknownGuid,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     )
     from engine.core.states import ResourceAction, ResourceState
     from engine.failure import ECState, FailureLevel, FailureManager
+    from engine.handles import Handle
     from engine.netgraph import NetGraph, TopologyType
     from engine.rm.attributes import attr
     from engine.rm.base import Intent, ResourceManager
@@ -57,6 +59,7 @@ _HOMES = {
         "EngineBug",
         "ExperimentAborted",
         "ExperimentError",
+        "ExperimentWarning",
         "ResourceFailed",
         "ScriptDiverged",
         "UnknownGuid",
@@ -66,6 +69,7 @@ _HOMES = {
     ],
     "engine.core.states": ["ResourceAction", "ResourceState"],
     "engine.failure": ["ECState", "FailureLevel", "FailureManager"],
+    "engine.handles": ["Handle"],
     "engine.netgraph": ["NetGraph", "TopologyType"],
     "engine.rm.attributes": ["attr"],
     "engine.rm.base": ["Intent", "ResourceManager"],
@@ -92,9 +96,11 @@ __all__ = [
     "ExperimentAborted",
     "ExperimentController",
     "ExperimentError",
+    "ExperimentWarning",
     "FailureLevel",
     "FailureManager",
     "Gone",
+    "Handle",
     "Intent",
     "NetGraph",
     "NeverBegan",

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from engine import home, letting_go
-from engine.core import decide, events
-from engine.core.errors import BadCondition, ExperimentError, UsageError, WaitTimeout
-from engine.core.states import ResourceAction, ResourceState, Step
-from engine.core.values import check_plain
+from engine import from_graph, home, letting_go
+from engine.core import decide, events, revise
+from engine.core.errors import ExperimentError, ExperimentWarning, UsageError, WaitTimeout
+from engine.core.kernel import NEVER_RETURNED, PATIENCE
+from engine.core.states import ResourceState, Step
 from engine.core.world import EXPERIMENT, World
 from engine.dates import NS, to_due, to_ns
+from engine.describing import Describing
 from engine.failure import ECState, FailureManager, policy_for
-from engine.looking import Looking
-from engine.rm import attributes as declarations
-from engine.rm.registry import ResourceFactory, declare
+from engine.handles import guid_of, guids_of
+from engine.rm.registry import ResourceFactory
 from engine.runtime.machine import System
 from engine.runtime.session import Session, how_many_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
@@ -24,23 +24,25 @@ from engine.tasks import Task
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     import eventlog
     from engine.core.kernel import Kernel
     from engine.dates import Date, Duration
-    from engine.netgraph import NetGraph
+    from engine.description import SFormats
+    from engine.handles import Guid, Guids
     from engine.runtime.clock import Clock
     from engine.runtime.machine import Machine
     from engine.runtime.waiters import Outlook
 
-Guids = int | Iterable[int]
+_QUIT_EVERY: Final = 0.1
+"""Seconds between two questions to a caller's `quit`."""
 
 on_open: Final[list[Callable[[ExperimentController], None]]] = []
 """Called with each controller as it takes charge: so a program that runs a script learns of those that it makes."""
 
 
-class ExperimentController(Looking):
+class ExperimentController(Describing):
     """Describes an experiment, runs it, and records it as it runs.
 
     A context manager: leaving it shuts down, also on an exception. A script that ends without `shutdown` lets the
@@ -49,12 +51,15 @@ class ExperimentController(Looking):
     Args:
         exp_id: the name of the experiment, shared by all its runs; by default ``exp-`` and 16 hex digits.
         local_dir: where experiments are kept; by default ``$NETREEL_HOME``, else the XDG state directory.
+        persist: whether the description is saved in `run_dir` when everything is released.
         fm: the failure policy.
         add_node_callback: called with the controller and each node of `netgraph`, to describe what is there.
         add_edge_callback: called after that with the controller and both ends of each edge.
         clock: where the time comes from; by default the machine.
         workers: how many hooks may run at once; by default ``$NETREEL_WORKERS``, else 20.
         machine: what it runs on: time, threads, names and disk; by default this machine.
+        patience: how long a hook may take to return once its result is no longer wanted; by default 10 s. What stops
+            or releases may take sixty times that before its own result is not waited for any more.
         topology: what `netgraph` is made from; see `NetGraph`.
 
     Raises:
@@ -65,44 +70,33 @@ class ExperimentController(Looking):
         self,
         exp_id: str | None = None,
         local_dir: str | os.PathLike[str] | None = None,
+        persist: bool = False,
         fm: FailureManager | None = None,
         add_node_callback: Callable[[ExperimentController, Any], object] | None = None,
         add_edge_callback: Callable[[ExperimentController, Any, Any], object] | None = None,
         *,
         clock: Clock | None = None,
         workers: int | None = None,
+        patience: Duration = PATIENCE / NS,
         machine: Machine | None = None,
         **topology: Any,
     ) -> None:
-        workers, fm = how_many_workers(workers), policy_for(fm)
-        netgraph = _make_netgraph(topology)
+        workers, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
+        netgraph = from_graph.make(topology)
         if netgraph is None and (add_node_callback or add_edge_callback):
             raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
         machine = machine or System()
         run_dir = machine.make_run_dir(exp_id, local_dir)
-        self._open(World(), run_dir, machine.open_writer(run_dir), fm, clock, workers, machine)
+        self._open(World(), run_dir, machine.open_writer(run_dir), fm, clock, workers, wait, machine)
         self._netgraph = netgraph
-        self._begin(lambda kernel: kernel.emit(self._opened()))
+        self._begin(lambda kernel: kernel.emit(self._opened(persist=bool(persist))))
         if netgraph is not None:
-            self._describe(netgraph, add_node_callback, add_edge_callback)
-
-    def _describe(
-        self,
-        netgraph: NetGraph,
-        add_node: Callable[[ExperimentController, Any], object] | None,
-        add_edge: Callable[[ExperimentController, Any, Any], object] | None,
-    ) -> None:
-        """Have the graph described as resources. If that fails, nothing is left behind but the log."""
-        try:
-            if add_node is not None:
-                for nid in netgraph.nodes():
-                    add_node(self, nid)
-            if add_edge is not None:
-                for nid1, nid2 in netgraph.edges():
-                    add_edge(self, nid1, nid2)
-        except BaseException:
-            self.shutdown()
-            raise
+            try:
+                from_graph.describe(self, netgraph, add_node_callback, add_edge_callback)
+                self._record(netgraph)
+            except BaseException:
+                self.shutdown()  # nothing is left behind but the log
+                raise
 
     def _open(
         self,
@@ -112,6 +106,7 @@ class ExperimentController(Looking):
         fm: FailureManager,
         clock: Clock | None,
         workers: int,
+        patience: int,
         machine: Machine,
     ) -> None:
         self._shutting_down = machine.lock()
@@ -123,7 +118,9 @@ class ExperimentController(Looking):
         self._ecstate = ECState.RUNNING
         if world.aborted:
             self._fm.set_abort()
-        self._session = Session(run_dir, world, writer, self._workers, self._wants_abort, self._failed, clock, machine)
+        self._session = Session(
+            run_dir, world, writer, workers, self._wants_abort, self._failed, clock, patience, machine
+        )
 
     def _begin(self, act: Callable[[Kernel], object]) -> None:
         """Make the first turn. If it cannot be recorded, nobody is in charge."""
@@ -136,8 +133,8 @@ class ExperimentController(Looking):
         for tell in on_open:
             tell(self)
 
-    def _opened(self) -> events.ControllerOpened:
-        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, self._session.machine.holder())
+    def _opened(self, *, persist: bool) -> events.ControllerOpened:
+        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, self._session.machine.holder(), persist)
 
     @classmethod
     def reconnect(
@@ -147,6 +144,7 @@ class ExperimentController(Looking):
         *,
         clock: Clock | None = None,
         workers: int | None = None,
+        patience: Duration = PATIENCE / NS,
         machine: Machine | None = None,
     ) -> Self:
         """Take over a run whose controller is gone, and go on with it.
@@ -161,6 +159,7 @@ class ExperimentController(Looking):
             clock: where the time comes from.
             workers: how many hooks may run at once.
             machine: what the new controller runs on.
+            patience: how long a hook may take to return once its result is no longer wanted.
 
         Raises:
             NoLog: the directory is no run.
@@ -168,117 +167,54 @@ class ExperimentController(Looking):
             Corrupt: the log is damaged.
             BadState: the run is over: everything was released and its controller shut down.
         """
-        number, fm, machine = how_many_workers(workers), policy_for(fm), machine or System()
+        number, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
+        machine = machine or System()
         path = Path(run_dir).absolute()
         home.load(path, machine.open_log)  # refuses what cannot be taken over before a byte of it is touched
         writer = machine.open_writer(path)
         try:
-            world = home.load(
-                path, machine.open_log
-            )  # between the look and the lock its controller may have written more
+            world = home.load(path, machine.open_log)  # its controller may have written more before the lock
             for info in world.types.values():
                 ResourceFactory.get_resource_type(info.rtype)
         except BaseException:
             writer.abandon()
             raise
         ec = cls.__new__(cls)
-        ec._open(world, path, writer, fm, clock, number, machine)
+        ec._open(world, path, writer, fm, clock, number, wait, machine)
+        ec._netgraph = from_graph.recorded(world)
         ec._begin(ec._take_over)
         return ec
 
     def _take_over(self, kernel: Kernel) -> None:
-        kernel.emit(self._opened())
+        kernel.emit(self._opened(persist=kernel.world.persist))
         kernel.take_over("its function was in a controller that is gone")
+
+    @classmethod
+    def load(
+        cls,
+        filepath: str | os.PathLike[str],
+        format: SFormats | None = None,  # noqa: A002 - fixed by the public contract
+        **options: Any,
+    ) -> ExperimentController:
+        """A new controller with the description that a file holds, ready to deploy.
+
+        Args:
+            filepath: what `save` wrote, or NEPI.
+            format: by default what its content says.
+            options: as for a new controller; by default the name of the experiment is that of the file.
+
+        Raises:
+            UsageError: the file cannot be read, or the experiment cannot be made; nothing is left behind.
+        """
+        from engine import description  # noqa: PLC0415 - few need it
+
+        return description.build(description.read(filepath, format), cls, **options)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         self.shutdown()
-
-    # --- the description ----------------------------------------------------------------------------------------
-
-    def register_resource(self, rtype: str, guid: int | None = None, **attributes: Any) -> int:
-        """Describe a resource.
-
-        Args:
-            rtype: its type, such as ``"linux::Application"``.
-            guid: its number; by default the next one above the highest ever used.
-            attributes: values of its attributes. ``connectedTo=`` a guid, or a list of them, connects it;
-                ``autoDeploy=True`` deploys it at once.
-
-        Returns:
-            Its number.
-
-        Raises:
-            UnknownResourceType, BadAttribute, BadState, UnknownGuid, BadConnection: nothing has been registered.
-        """
-        cls = ResourceFactory.get_resource_type(rtype)
-        guid = None if guid is None else _guids(guid)[0]
-        auto_deploy = bool(attributes.pop("autoDeploy", False))
-        connect_to = _guids(attributes.pop("connectedTo", ()))
-        values = declarations.convert(cls.declared(), attributes, rtype)
-        check_plain(values, f"the attributes of {rtype} together")
-        declared = declare(cls)
-
-        def act(kernel: Kernel) -> int:
-            made = decide.register(kernel.world, declared, guid, values, connect_to=connect_to, auto_deploy=auto_deploy)
-            kernel.emit_all(made)
-            return kernel.world.last_guid if guid is None else guid
-
-        return self._session.ask(act)
-
-    def register_connection(self, guid1: int, guid2: int) -> None:
-        """Connect two resources. Both sides agree or none; twice is once.
-
-        Raises:
-            UnknownGuid, BadConnection: it was refused.
-        """
-        self._session.ask(lambda kernel: kernel.emit_all(decide.connect(kernel.world, guid1, guid2)))
-
-    def register_condition(
-        self,
-        guids1: Guids,
-        action: ResourceAction,
-        guids2: Guids,
-        state: ResourceState,
-        time: Duration | None = None,
-    ) -> None:
-        """Hold back an action until others have got somewhere.
-
-        `action` on each of `guids1` happens only once every one of `guids2` has reached `state` and `time` has gone
-        by since the last of them did. Several conditions on one action must all hold.
-
-        Raises:
-            UnknownGuid, BadCondition, UsageError: it was refused.
-        """
-        if not isinstance(action, ResourceAction):
-            raise BadCondition(f"an action is one of ResourceAction.DEPLOY, START and STOP, not {action!r}")
-        if not isinstance(state, ResourceState):
-            raise BadCondition(f"a state is one of ResourceState, such as ResourceState.STARTED, not {state!r}")
-        waiting, awaited = _guids(guids1), _guids(guids2)
-        delay = 0 if time is None else to_ns(time)
-        self._session.ask(
-            lambda kernel: kernel.emit_all(decide.add_condition(kernel.world, waiting, action, awaited, state, delay))
-        )
-
-    def set(self, guid: int, name: str, value: Any) -> None:
-        """Set an attribute. The value is checked and converted by the type that is declared.
-
-        Raises:
-            UnknownGuid, BadAttribute: there is no such resource or attribute, or the value is none that it takes.
-            BadState: it is too late to set it.
-        """
-        rtype = self._session.read(lambda world: decide.find(world, guid).rtype)
-        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
-        new = attribute.convert(value, rtype)  # the type's own check is no part of the turn
-
-        def act(kernel: Kernel) -> None:
-            resource = decide.find(kernel.world, guid)
-            old = resource.attributes.get(attribute.name, None if attribute.required else attribute.default)
-            kernel.set_attribute(decide.set_attribute(resource, attribute.name, new, attribute.when), old)
-
-        self._session.ask(act)
 
     # --- the run ------------------------------------------------------------------------------------------------
 
@@ -298,27 +234,32 @@ class ExperimentController(Looking):
             BadCondition: the conditions can never hold; the message spells the circle out.
             ExperimentAborted: nothing is deployed any more.
         """
-        chosen = None if guids is None else _guids(guids)
+        chosen = None if guids is None else guids_of(guids)
 
-        def act(kernel: Kernel) -> int:
-            kernel.emit_all(decide.deploy(kernel.world, chosen, group, wait_all_ready=bool(wait_all_ready)))
-            return len(kernel.world.groups) if group is None else group
+        def act(kernel: Kernel) -> tuple[int, list[events.Event]]:
+            made = decide.deploy(kernel.world, chosen, group, wait_all_ready=bool(wait_all_ready))
+            kernel.emit_all(made)
+            return len(kernel.world.groups) if group is None else group, made
 
-        return self._session.ask(act)
+        number, made = self._session.ask(act)
+        for event in made:
+            if isinstance(event, events.ExperimentWarned):
+                warnings.warn(event.message, ExperimentWarning, stacklevel=2)
+        return number
 
-    def discover(self, guid: int) -> None:
+    def discover(self, guid: Guid) -> None:
         """Take this step now, whatever the conditions. Blocks; see `start`."""
         self._step(guid, Step.DISCOVER)
 
-    def reserve(self, guid: int) -> None:
+    def reserve(self, guid: Guid) -> None:
         """Take this step now, whatever the conditions. Blocks; see `start`."""
         self._step(guid, Step.RESERVE)
 
-    def provision(self, guid: int) -> None:
+    def provision(self, guid: Guid) -> None:
         """Take this step now, whatever the conditions. Blocks; see `start`."""
         self._step(guid, Step.PROVISION)
 
-    def start(self, guid: int) -> None:
+    def start(self, guid: Guid) -> None:
         """Start a resource now, whatever the conditions. Blocks until it is STARTED.
 
         Raises:
@@ -328,14 +269,15 @@ class ExperimentController(Looking):
         """
         self._step(guid, Step.START)
 
-    def stop(self, guid: int) -> None:
+    def stop(self, guid: Guid) -> None:
         """Stop a resource now, whatever the conditions. Blocks until it is STOPPED; see `start`."""
         self._step(guid, Step.STOP)
 
-    def _step(self, guid: int, step: Step) -> None:
-        self._session.ask(lambda kernel: kernel.emit_all(decide.request_step(kernel.world, guid, step)))
-        taken = self._session.wait([guid], done_with(step), through_abort=True)
-        self._session.read(lambda world: decide.check_taken(world, guid, step, taken=taken))
+    def _step(self, guid: Guid, step: Step) -> None:
+        number = guid_of(guid)
+        self._session.ask(lambda kernel: kernel.emit_all(decide.request_step(kernel.world, number, step)))
+        taken = self._session.wait([number], done_with(step), through_abort=True)
+        self._session.read(lambda world: decide.check_taken(world, number, step, taken=taken))
 
     # --- waiting ------------------------------------------------------------------------------------------------
 
@@ -368,9 +310,45 @@ class ExperimentController(Looking):
         """Wait until all of these are RELEASED. An abort does not end it; see `wait_finished`."""
         return self._wait(guids, been_in(ResourceState.RELEASED), timeout, through_abort=True)
 
+    def wait(
+        self,
+        guids: Guids,
+        state: ResourceState,
+        quit: Callable[[], bool],  # noqa: A002 - as above
+        timeout: Duration | None = None,
+    ) -> bool:
+        """Wait until all of these have been in a state, or `quit` says that there is no more point in it.
+
+        Args:
+            guids: one or several.
+            state: the state.
+            quit: asked ten times a second.
+            timeout: seconds, or ``"90s"``.
+
+        Returns:
+            True once all have been in that state; False once `quit` returns true, and otherwise as `wait_finished`.
+
+        Raises:
+            UnknownGuid: one is not there.
+            WaitTimeout: it names who is missing, and what each of them waits for.
+        """
+        left = None if timeout is None else to_ns(timeout) / NS
+        while not quit():
+            slice_ = _QUIT_EVERY if left is None else min(_QUIT_EVERY, left)
+            try:
+                return self._wait(guids, been_in(state), slice_)
+            except WaitTimeout:
+                left = None if left is None else left - slice_
+                if left is not None and left <= 0:
+                    raise
+        return False
+
     def _wait(self, guids: Guids, outlook: Outlook, timeout: Duration | None, *, through_abort: bool = False) -> bool:
-        wanted = _guids(guids)
-        self._session.read(lambda world: [decide.find(world, guid) for guid in wanted])
+        wanted = guids_of(guids)
+        resources = self._session.read(lambda world: [decide.find(world, guid) for guid in wanted])
+        idle = [decide.describe(it) for it in resources if decide.is_left_alone(it)]
+        if idle and not through_abort:
+            warnings.warn(f"waiting for {', '.join(idle[:5])}: nobody has deployed it", ExperimentWarning, stacklevel=3)
         seconds = None if timeout is None else to_ns(timeout) / NS
         try:
             return self._session.wait(wanted, outlook, seconds, through_abort=through_abort)
@@ -415,7 +393,7 @@ class ExperimentController(Looking):
             UnknownGuid: one of them is not there; nothing is released.
             ExperimentError: everything is RELEASED, and some of it only with an error; the message tells them all.
         """
-        wanted = None if guids is None else _guids(guids)
+        wanted = None if guids is None else guids_of(guids)
 
         def act(kernel: Kernel) -> list[int]:
             kernel.emit_all(decide.release(kernel.world, wanted))
@@ -425,18 +403,12 @@ class ExperimentController(Looking):
         self._session.wait(released, been_in(ResourceState.RELEASED), through_abort=True)
         if wanted is None:
             self._ecstate = ECState.RELEASED
-        self._tell_release_errors(released)
-
-    def _tell_release_errors(self, guids: list[int]) -> None:
-        def act(world: World) -> list[str]:
-            resources = (world.resources[guid] for guid in guids)
-            return [
-                f"{decide.describe(resource)}: {resource.error['message']}"
-                for resource in resources
-                if resource.error is not None and resource.error.get("step") == Step.RELEASE
-            ]
-
-        errors = self._session.read(act)
+        errors = self._session.read(lambda world: _left_over(world, released))
+        try:
+            if wanted is None and self.persist:
+                self.save()
+        finally:
+            self._session.ask_to_the_end(lambda kernel: kernel.emit_all(revise.forget(kernel.world)))
         if errors:
             raise ExperimentError("everything is released, but something may be left: " + "; ".join(errors))
 
@@ -484,21 +456,18 @@ class ExperimentController(Looking):
 # --- what the methods are given -----------------------------------------------------------------------------------
 
 
-def _make_netgraph(topology: dict[str, Any]) -> NetGraph | None:
-    if not topology:
-        return None
-    from engine.netgraph import NetGraph  # noqa: PLC0415 - networkx takes a tenth of a second, and few need it
+def _left_over(world: World, guids: Iterable[int]) -> list[str]:
+    """Those of these that were not undone for certain, each with the reason."""
+    resources = (world.resources[guid] for guid in guids if guid in world.resources)
+    return [
+        f"{decide.describe(resource)}: {resource.error['message']}"
+        for resource in resources
+        if resource.error is not None and _is_left_over(resource.error)
+    ]
 
-    return NetGraph(**topology)
 
-
-def _guids(given: Guids) -> list[int]:
-    """One guid, or several, as a list."""
-    guids = list(given) if isinstance(given, Iterable) else [given]
-    for guid in guids:
-        if isinstance(guid, bool) or not isinstance(guid, int):
-            raise UsageError(f"a guid is a whole number, not {guid!r}")
-    return [int(guid) for guid in guids]  # an enum's member would not come back from the log as it went in
+def _is_left_over(error: Mapping[str, Any]) -> bool:
+    return error.get("step") == Step.RELEASE or error["type"] == NEVER_RETURNED
 
 
 def _close_run(kernel: Kernel) -> None:

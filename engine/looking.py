@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from engine.core import decide
-from engine.core.errors import UsageError
+from engine.core.errors import UnknownGuid, UsageError, nearest
 from engine.core.states import ResourceState
 from engine.core.values import copied
 from engine.dates import to_datetime
 from engine.failure import ECState, FailureLevel
+from engine.handles import Handle, guid_of
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory
 from engine.rm.traces import TraceAttr, read_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
+    from engine.controller import ExperimentController
     from engine.core.errors import ResourceFailed
-    from engine.core.world import Resource, World
+    from engine.core.world import Resource
     from engine.failure import FailureManager
+    from engine.handles import Guid
     from engine.netgraph import NetGraph
+    from engine.rm.attributes import Attribute, AttributeValue
     from engine.runtime.session import Session
+
+
+_T = TypeVar("_T")
 
 
 class Looking:
@@ -71,6 +79,11 @@ class Looking:
         return self._workers
 
     @property
+    def persist(self) -> bool:
+        """Whether the description is saved in `run_dir` when everything is released."""
+        return self._session.read(lambda world: world.persist)
+
+    @property
     def fm(self) -> FailureManager:
         """The failure policy."""
         return self._fm
@@ -104,80 +117,159 @@ class Looking:
 
     # --- its resources ------------------------------------------------------------------------------------------
 
-    def get(self, guid: int, name: str) -> Any:
-        """The value of an attribute: the one that was set, or the default; None where there is neither.
+    def __getitem__(self, guid: Guid | str) -> Handle:
+        """The handle of a resource, by its number or its label."""
+        if not isinstance(guid, str):
+            return self.get_resource(guid)
+        labels = self._session.read(lambda world: dict(world.labels))
+        if guid not in labels:
+            raise UnknownGuid(f"no resource is labelled {guid!r}; {nearest(guid, labels)}")
+        return self._handle(labels[guid])
+
+    def get_resource(self, guid: Guid) -> Handle:
+        """The handle of a resource.
+
+        Raises:
+            UnknownGuid: there is no such resource.
+        """
+        return self._handle(self._look(guid, lambda resource: resource.guid))
+
+    def filter_resources(self, rtype: str) -> list[int]:
+        """The numbers of all resources of a type, or of one that extends it, in order of registration.
+
+        Raises:
+            UnknownResourceType: there is no such type.
+        """
+        ResourceFactory.get_resource_type(rtype)
+        return self._session.read(
+            lambda world: [guid for guid, it in world.resources.items() if rtype in world.types[it.rtype].lineage]
+        )
+
+    def get_resources_by_type(self, rtype: str) -> list[Handle]:
+        """The handles of those; see `filter_resources`."""
+        return [self._handle(guid) for guid in self.filter_resources(rtype)]
+
+    def _handle(self, guid: int) -> Handle:
+        return Handle(cast("ExperimentController", self), guid)
+
+    def _look(self, guid: Guid, act: Callable[[Resource], _T]) -> _T:
+        """What can be seen of a resource as it stands."""
+        number = guid_of(guid)
+        return self._session.read(lambda world: act(decide.find(world, number)))
+
+    def rtype(self, guid: Guid) -> str:
+        """The name of the type of a resource."""
+        return self._look(guid, lambda resource: resource.rtype)
+
+    def label(self, guid: Guid) -> str | None:
+        """The user's name for a resource, if there is one."""
+        return self._look(guid, lambda resource: resource.label)
+
+    def get(self, guid: Guid, name: str) -> Any:
+        """The value of an attribute: its own, else that of its type, else the default; None where there is none.
 
         Raises:
             UnknownGuid, BadAttribute: there is no such resource, or it has no such attribute.
         """
-        rtype, attributes = self._session.read(lambda world: _attributes(decide.find(world, guid)))
-        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
-        return attributes.get(attribute.name, attribute.initial())
+        return self.get_attribute(guid, name).value
 
-    def state(self, guid: int, hr: bool = False) -> ResourceState | str:
+    def get_attribute(self, guid: Guid, name: str) -> AttributeValue:
+        """An attribute of a resource, with its value, default, help, type and choices.
+
+        Raises:
+            UnknownGuid, BadAttribute: there is no such resource, or it has no such attribute.
+        """
+        declared, values = self._declared(guid)
+        return _view(declarations.resolve(declared, name, self.rtype(guid)), values)
+
+    def get_attributes(self, guid: Guid) -> list[AttributeValue]:
+        """All attributes of a resource; see `get_attribute`."""
+        declared, values = self._declared(guid)
+        return [_view(attribute, values) for attribute in declared.values()]
+
+    def _declared(self, guid: Guid) -> tuple[Mapping[str, Attribute], dict[str, Any]]:
+        """The attributes of a resource as its type declares them, and the values that differ from their defaults."""
+        number = guid_of(guid)
+        values = self._session.read(lambda world: copied(world.values(decide.find(world, number))))
+        return ResourceFactory.get_resource_type(self.rtype(number)).declared(), values
+
+    def get_global(self, rtype: str, name: str) -> Any:
+        """The value of an attribute for resources of a type that have none of their own.
+
+        Raises:
+            UnknownResourceType, BadAttribute: there is no such type, or it has no such attribute.
+        """
+        cls = ResourceFactory.get_resource_type(rtype)
+        attribute = declarations.resolve(cls.declared(), name, rtype)
+        by_type = self._session.read(lambda world: copied(world.globals))
+        values = (by_type[known] for known in cls.lineage() if attribute.name in by_type.get(known, ()))
+        return next(values, {attribute.name: attribute.initial()})[attribute.name]
+
+    @overload
+    def state(self, guid: Guid, hr: Literal[False] = False) -> ResourceState: ...
+    @overload
+    def state(self, guid: Guid, hr: Literal[True]) -> str: ...
+    @overload
+    def state(self, guid: Guid, hr: bool) -> ResourceState | str: ...
+    def state(self, guid: Guid, hr: bool = False) -> ResourceState | str:
         """The state of a resource, or with `hr` its name.
 
         Raises:
             UnknownGuid: there is no such resource.
         """
-        state = self._session.read(lambda world: decide.find(world, guid).state)
+        state = self._look(guid, lambda resource: resource.state)
         return state.name if hr else state
 
-    def exit_code(self, guid: int) -> int | None:
+    def exit_code(self, guid: Guid) -> int | None:
         """The exit status of the last end of a resource; None if it had none yet."""
-        return self._session.read(lambda world: decide.find(world, guid).exit_code)
+        return self._look(guid, lambda resource: resource.exit_code)
 
-    def failure(self, guid: int) -> ResourceFailed | None:
+    def failure(self, guid: Guid) -> ResourceFailed | None:
         """Why a resource failed: which step, what was said, and the traceback, if there was one; None if it did not.
 
         Raises:
             UnknownGuid: there is no such resource.
         """
+        return self._look(guid, lambda resource: None if resource.error is None else decide.failure(resource))
 
-        def act(world: World) -> ResourceFailed | None:
-            resource = decide.find(world, guid)
-            return None if resource.error is None else decide.failure(resource)
-
-        return self._session.read(act)
-
-    def get_discover_time(self, guid: int) -> datetime | None:
+    def get_discover_time(self, guid: Guid) -> datetime | None:
         """When it was last DISCOVERED; None if it never was."""
         return self._time(guid, ResourceState.DISCOVERED)
 
-    def get_reserved_time(self, guid: int) -> datetime | None:
+    def get_reserved_time(self, guid: Guid) -> datetime | None:
         """When it was last RESERVED; None if it never was."""
         return self._time(guid, ResourceState.RESERVED)
 
-    def get_provision_time(self, guid: int) -> datetime | None:
+    def get_provision_time(self, guid: Guid) -> datetime | None:
         """When it was last PROVISIONED; None if it never was."""
         return self._time(guid, ResourceState.PROVISIONED)
 
-    def get_ready_time(self, guid: int) -> datetime | None:
+    def get_ready_time(self, guid: Guid) -> datetime | None:
         """When it was last READY; None if it never was."""
         return self._time(guid, ResourceState.READY)
 
-    def get_start_time(self, guid: int) -> datetime | None:
+    def get_start_time(self, guid: Guid) -> datetime | None:
         """When it was last STARTED; None if it never was."""
         return self._time(guid, ResourceState.STARTED)
 
-    def get_stop_time(self, guid: int) -> datetime | None:
+    def get_stop_time(self, guid: Guid) -> datetime | None:
         """When it was last STOPPED; None if it never was."""
         return self._time(guid, ResourceState.STOPPED)
 
-    def get_failed_time(self, guid: int) -> datetime | None:
+    def get_failed_time(self, guid: Guid) -> datetime | None:
         """When it FAILED; None if it never did."""
         return self._time(guid, ResourceState.FAILED)
 
-    def get_release_time(self, guid: int) -> datetime | None:
+    def get_release_time(self, guid: Guid) -> datetime | None:
         """When it was RELEASED; None if it never was."""
         return self._time(guid, ResourceState.RELEASED)
 
-    def _time(self, guid: int, state: ResourceState) -> datetime | None:
-        time = self._session.read(lambda world: decide.find(world, guid).times.get(state))
+    def _time(self, guid: Guid, state: ResourceState) -> datetime | None:
+        time = self._look(guid, lambda resource: resource.times.get(state))
         return None if time is None else to_datetime(time)
 
     def trace(
-        self, guid: int, name: str, attr: TraceAttr = TraceAttr.ALL, block: int = 512, offset: int = 0
+        self, guid: Guid, name: str, attr: TraceAttr = TraceAttr.ALL, block: int = 512, offset: int = 0
     ) -> str | bytes | int | None:
         """What a resource recorded; None where there is no such trace yet.
 
@@ -192,15 +284,14 @@ class Looking:
             UnknownGuid: there is no such resource.
             UsageError: what is asked makes no sense.
         """
-        self._session.read(lambda world: decide.find(world, guid))
+        number = self._look(guid, lambda resource: resource.guid)
         try:
-            return read_trace(self._session.manager(guid), name, TraceAttr(attr), block, offset)
+            return read_trace(self._session.manager(number), name, TraceAttr(attr), block, offset)
         except UsageError:
             raise
         except (TypeError, ValueError) as error:
-            raise UsageError(f"trace {name!r} of #{guid}: {error}") from error
+            raise UsageError(f"trace {name!r} of #{number}: {error}") from error
 
 
-def _attributes(resource: Resource) -> tuple[str, dict[str, Any]]:
-    """The type of a resource and the values that were set, for a caller who may change them."""
-    return resource.rtype, copied(resource.attributes)
+def _view(attribute: Attribute, values: Mapping[str, Any]) -> AttributeValue:
+    return declarations.view(attribute, values.get(attribute.name, attribute.initial()))

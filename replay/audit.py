@@ -68,6 +68,7 @@ class _Seen:
 
     rtype: str
     critical: bool
+    is_its_own: bool  # that it is critical, or is not: it was said of itself, not of its type
     state: ResourceState = ResourceState.NEW
     first: dict[ResourceState, int] = field(default_factory=dict)
     walked: int = 0
@@ -85,19 +86,22 @@ class _Seen:
         return not (untouched or self.releasing or self.state is ResourceState.RELEASED)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Gate:
     """`step` comes only `delay` ns after all of `on` have reached `state`.
 
     Many resources share one. What has been reached stays so, hence `known`: how many of `on`, from the first one, are
-    known to have got there, the last of them at `latest`.
+    known to have got there, the last of them at `latest`. `seq` is the event that made it, if the user asked for it; a
+    gate without a step stands before a planned value.
     """
 
-    step: Step
+    step: Step | None
     on: list[int]
     state: ResourceState
     delay: int
+    seq: int = 0
     group: bool = False
+    link: bool = False
     deployment: bool = False
     known: int = 0
     latest: int = 0
@@ -115,6 +119,9 @@ class _Auditor:
         self._types: dict[str, events.TypeDeclared] = {}
         self._barriers: dict[int, _Gate | None] = {}
         self._tokens: set[str] = set()
+        self._labels: dict[str, int] = {}
+        self._globals: dict[str, bool] = {}  # by type, whether its resources are critical unless they say otherwise
+        self._plans: dict[int, _Gate] = {}  # by event
         self._aborted = False
         self._closed = False
         self._entry: events.Entry
@@ -149,20 +156,6 @@ class _Auditor:
 
     def _see(self, event: events.Event) -> None:
         match event:
-            case events.TypeDeclared():
-                self._types[event.rtype] = event
-            case events.ResourceRegistered():
-                self._register(event)
-            case events.ResourceConnected():
-                self._connect(event.guid, event.other)
-                self._connect(event.other, event.guid)
-            case events.AttributeSet(name="critical"):
-                self._resources[event.guid].critical = bool(event.value)
-            case events.ConditionRegistered():
-                whole = event.step is GATE[ResourceAction.DEPLOY]
-                gate = _Gate(event.step, event.on, event.state, event.delay, deployment=whole)
-                for guid in event.guids:
-                    self._resources[guid].gates.append(gate)
             case events.GroupDeployed():
                 self._deploy(event)
             case events.ReleaseRequested():
@@ -171,8 +164,54 @@ class _Auditor:
                 self._aborted = True
             case events.RunClosed():
                 self._close()
-            case _ if event.guid:
+            case events.AttributePlanned() | events.GlobalSet() | events.AttributeSet():
+                self._see_value(event)
+            case events.ConditionRegistered() | events.ConditionReduced():
+                self._see_condition(event)
+            case _ if not self._see_description(event) and event.guid:
                 self._see_resource(event, self._resources[event.guid])
+
+    def _see_description(self, event: events.Event) -> bool:
+        """Take note of what there is; whether the event was about that."""
+        match event:
+            case events.TypeDeclared():
+                self._types[event.rtype] = event
+            case events.ResourceRegistered():
+                self._register(event)
+            case events.ResourceRemoved():
+                self._remove(event)
+            case events.ResourceConnected():
+                self._connect(event.guid, event.other)
+                self._connect(event.other, event.guid)
+            case events.ResourceDisconnected():
+                self._disconnect(event.guid, event.other)
+                self._disconnect(event.other, event.guid)
+            case events.TraceSwitched() | events.ExperimentWarned():
+                pass
+            case _:
+                return False
+        return True
+
+    def _see_value(self, event: events.AttributeSet | events.AttributePlanned | events.GlobalSet) -> None:
+        match event:
+            case events.AttributeSet():
+                self._set(event)
+            case events.AttributePlanned():
+                self._plans[self._entry.seq] = _Gate(None, list(event.on), event.state, event.delay)
+            case events.GlobalSet(name="critical"):
+                self._globals[event.rtype] = bool(event.value)
+                for seen in self._resources.values():
+                    if not seen.is_its_own:
+                        seen.critical = self._default_critical(seen.rtype)
+
+    def _see_condition(self, event: events.ConditionRegistered | events.ConditionReduced) -> None:
+        if isinstance(event, events.ConditionReduced):
+            self._reduce(event)
+            return
+        whole = event.step is GATE[ResourceAction.DEPLOY]
+        gate = _Gate(event.step, list(event.on), event.state, event.delay, self._entry.seq, deployment=whole)
+        for guid in event.guids:
+            self._resources[guid].gates.append(gate)
 
     def _strangers(self, event: events.Event) -> list[Any]:
         """What an event names and no event before it has made known."""
@@ -226,17 +265,75 @@ class _Auditor:
     def _register(self, event: events.ResourceRegistered) -> None:
         if event.guid in self._resources:
             self._say("registered", f"#{event.guid} is registered twice")
-        values = {**self._types[event.rtype].attributes, **event.attributes}
-        seen = _Seen(event.rtype, bool(values.get("critical", True)))
+        if event.label is not None and self._labels.setdefault(event.label, event.guid) != event.guid:
+            self._say("registered", f"{event.label!r} names #{self._labels[event.label]} and #{event.guid}")
+        own = "critical" in event.attributes
+        critical = bool(event.attributes["critical"]) if own else self._default_critical(event.rtype)
+        seen = _Seen(event.rtype, critical, own)
         seen.first[ResourceState.NEW] = self._entry.time
         self._resources[event.guid] = seen
+
+    def _default_critical(self, rtype: str) -> bool:
+        declared = self._types[rtype]
+        known = (self._globals[name] for name in declared.lineage if name in self._globals)
+        return next(known, bool(declared.attributes.get("critical", True)))
+
+    def _remove(self, event: events.ResourceRemoved) -> None:
+        gone = set(event.guids)
+        for guid in event.guids:
+            seen = self._resources.pop(guid)
+            if seen.is_in_use:
+                self._say("released", f"#{guid} is forgotten, and it is {seen.state.name}")
+        self._labels = {label: guid for label, guid in self._labels.items() if guid not in gone}
+        for guid, seen in self._resources.items():
+            seen.dependents -= gone
+            for gate in seen.gates:
+                self._forget(guid, seen, gate, gone)
+            seen.gates = [gate for gate in seen.gates if gate.on or gate.group]
+
+    def _forget(self, guid: int, seen: _Seen, gate: _Gate, gone: set[int]) -> None:
+        if gone.isdisjoint(gate.on):
+            return
+        if not gate.group and seen.state is not ResourceState.RELEASED:
+            self._say("released", f"#{guid} counts on {sorted(gone.intersection(gate.on))}, which is forgotten")
+        gate.on = [other for other in gate.on if other not in gone]
+        gate.known = gate.latest = 0
+
+    def _disconnect(self, mine: int, other: int) -> None:
+        seen = self._resources[mine]
+        seen.gates = [gate for gate in seen.gates if not (gate.link and gate.on == [other])]
+        self._resources[other].dependents.discard(mine)
+
+    def _set(self, event: events.AttributeSet) -> None:
+        seen = self._resources[event.guid]
+        if event.name == "critical":
+            seen.critical, seen.is_its_own = bool(event.value), True
+        if event.plan not in self._plans:
+            if event.plan:
+                self._say("plan", f"{event.name} of #{event.guid} was set as planned, and nobody had planned it")
+            return
+        if seen.state is not ResourceState.STARTED:
+            self._say("plan", f"{event.name} of #{event.guid} was set as planned, and it is {seen.state.name}")
+        self._check_gate(self._plans[event.plan], f"the planned {event.name}")
+
+    def _reduce(self, event: events.ConditionReduced) -> None:
+        for guid in event.guids:
+            gates = self._resources[guid].gates
+            old = next((gate for gate in gates if gate.seq == event.condition), None)
+            if old is None:
+                self._say("condition", f"#{guid} has no condition {event.condition} that could be reduced")
+                continue
+            gates.remove(old)
+            if event.on:
+                new = _Gate(old.step, list(event.on), old.state, old.delay, self._entry.seq, deployment=old.deployment)
+                gates.append(new)
 
     def _connect(self, mine: int, other: int) -> None:
         lineage = self._types[self._resources[other].rtype].lineage
         seen = self._resources[mine]
         for link in self._types[seen.rtype].links:
             if link["rtype"] in lineage:
-                seen.gates.append(_Gate(Step(link["before"]), [other], ResourceState[link["after"]], 0))
+                seen.gates.append(_Gate(Step(link["before"]), [other], ResourceState[link["after"]], 0, link=True))
                 self._resources[other].dependents.add(mine)
 
     def _deploy(self, event: events.GroupDeployed) -> None:
@@ -296,7 +393,7 @@ class _Auditor:
             if gate.stands_before(step):
                 self._check_gate(gate, step)
 
-    def _check_gate(self, gate: _Gate, step: Step) -> None:
+    def _check_gate(self, gate: _Gate, step: str) -> None:
         while gate.known < len(gate.on):
             guid = gate.on[gate.known]
             time = self._reached_at(self._resources[guid], gate)

@@ -6,18 +6,20 @@ over all go through it, so there is no second way to reach a state.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Container
+from typing import Any, Final, TypeVar
 
 from engine.core import events
 from engine.core.events import Entry
 from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
+from engine.core.watching import entered, touch_all, unwatch, watch
 from engine.core.world import (
     EXPERIMENT,
     Attempt,
     Condition,
     Group,
     Link,
+    Plan,
     Resource,
     Task,
     World,
@@ -25,9 +27,6 @@ from engine.core.world import (
     tells_an_end,
     type_info,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 def apply(world: World, entry: Entry) -> None:
@@ -64,6 +63,7 @@ def _(event: events.ControllerOpened, world: World, entry: Entry) -> None:
     world.epoch = entry.epoch
     world.opened = entry.seq
     world.holder = event.holder
+    world.persist = event.persist
 
 
 @_on(events.RunClosed)
@@ -76,7 +76,17 @@ def _(event: events.ExperimentAborted, world: World, entry: Entry) -> None:
     world.aborted_by.append(event.by)
 
 
+@_on(events.ExperimentWarned)
+def _(event: events.ExperimentWarned, world: World, entry: Entry) -> None:
+    world.warnings.append((entry.seq, event.guid, event.message))
+
+
 # --- the description --------------------------------------------------------------------------------------------
+
+
+@_on(events.TopologyDescribed)
+def _(event: events.TopologyDescribed, world: World, entry: Entry) -> None:
+    world.topology.append(event.part)
 
 
 @_on(events.TypeDeclared)
@@ -86,12 +96,79 @@ def _(event: events.TypeDeclared, world: World, entry: Entry) -> None:
 
 @_on(events.ResourceRegistered)
 def _(event: events.ResourceRegistered, world: World, entry: Entry) -> None:
-    attributes = {**world.types[event.rtype].attributes, **event.attributes}
-    resource = Resource(event.guid, event.rtype, dict(event.attributes), bool(attributes.get("critical", True)))
+    resource = Resource(event.guid, event.rtype, dict(event.attributes), critical=True, label=event.label)
+    resource.critical = _is_critical(world, resource)
     resource.times[ResourceState.NEW] = entry.time
     resource.moved_by = entry.seq
     world.resources[event.guid] = resource
     world.last_guid = max(world.last_guid, event.guid)
+    if event.label is not None:
+        world.labels[event.label] = event.guid
+
+
+def _is_critical(world: World, resource: Resource) -> bool:
+    default = world.types[resource.rtype].attributes.get("critical", True)
+    return bool(world.values(resource).get("critical", default))
+
+
+@_on(events.ResourceRemoved)
+def _(event: events.ResourceRemoved, world: World, entry: Entry) -> None:
+    gone = {guid: world.resources.pop(guid) for guid in event.guids}
+    for guid, resource in gone.items():
+        for other in resource.connections:
+            if other in world.resources:
+                _let_go(world.resources[other], guid)
+        if resource.label is not None:
+            del world.labels[resource.label]
+        world.touched.pop(guid, None)
+    for group in world.groups.values():
+        group.members[:] = [guid for guid in group.members if guid not in gone]
+    for condition in _all_conditions(world):
+        _forget(world, condition, gone)
+
+
+def _let_go(resource: Resource, gone: int) -> None:
+    resource.connections.remove(gone)
+    resource.depends_on[:] = [guid for guid in resource.depends_on if guid != gone]
+
+
+def _all_conditions(world: World) -> list[Condition]:
+    barriers = [group.barrier for group in world.groups.values() if group.barrier is not None]
+    plans = [plan.condition for plan in world.plans.values()]
+    return [*world.conditions.values(), *world.links.values(), *barriers, *plans]
+
+
+def _forget(world: World, condition: Condition, gone: Container[int]) -> None:
+    """Let a condition be as if these had never been. One that is left without a side is gone itself."""
+    waiting = [guid for guid in condition.guids if guid not in gone]
+    on = [guid for guid in condition.on if guid not in gone]
+    if condition.origin != "group" and not (waiting and on):
+        for guid in waiting:
+            _take_out(world.resources[guid], condition)
+        _drop(world, condition)
+    condition.guids[:], condition.on[:] = waiting, on
+
+
+def _take_out(resource: Resource, condition: Condition) -> None:
+    if condition.step is None:
+        resource.plans = tuple(plan for plan in resource.plans if plan.condition is not condition)
+        return
+    gate = resource.gates[condition.step]
+    gate.remove(condition)
+    if not gate:
+        del resource.gates[condition.step]
+
+
+def _drop(world: World, condition: Condition) -> None:
+    """Forget a condition by which nobody waits any more."""
+    unwatch(world, condition)
+    if condition.origin == "link":
+        assert condition.step is not None
+        del world.links[condition.on[0], condition.state, condition.step]
+    elif condition.origin == "plan":
+        del world.plans[condition.seq]
+    else:
+        del world.conditions[condition.seq]
 
 
 @_on(events.ResourceConnected)
@@ -109,14 +186,18 @@ def _depend(world: World, mine: Resource, other: Resource, link: Link, entry: En
     if not (mine.is_needed and _depends(world, other.guid, mine.guid)):
         other.is_needed = True
         mine.depends_on.append(other.guid)
-    key = (other.guid, link.after, link.before)
+    key = _key(other, link)
     condition = world.links.get(key)
     if condition is None:
         condition = Condition(entry.seq, "link", link.before, [], [other.guid], link.after)
         world.links[key] = condition
-        _watch(world, condition, condition.on, entry)
+        watch(world, condition, condition.on, entry)
     condition.guids.append(mine.guid)
     mine.gates.setdefault(link.before, []).append(condition)
+
+
+def _key(other: Resource, link: Link) -> tuple[int, ResourceState, Step]:
+    return other.guid, link.after, link.before
 
 
 def _depends(world: World, guid: int, needed: int) -> bool:
@@ -129,22 +210,82 @@ def _depends(world: World, guid: int, needed: int) -> bool:
     return needed in seen
 
 
+@_on(events.ResourceDisconnected)
+def _(event: events.ResourceDisconnected, world: World, entry: Entry) -> None:
+    one, two = world.resources[event.guid], world.resources[event.other]
+    for mine, other in ((one, two), (two, one)):
+        _let_go(mine, other.guid)
+        for link in links_to(world.types, mine, other):
+            _leave(world, mine, world.links[_key(other, link)])
+    touch_all(world, (one.guid, two.guid), entry.seq)
+
+
+def _leave(world: World, resource: Resource, condition: Condition) -> None:
+    """Have a resource wait by a condition no more."""
+    _take_out(resource, condition)
+    condition.guids.remove(resource.guid)
+    if not condition.guids:
+        _drop(world, condition)
+
+
 @_on(events.AttributeSet)
 def _(event: events.AttributeSet, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attributes[event.name] = event.value
     if event.name == "critical":
         resource.critical = bool(event.value)
+    if event.plan:
+        _leave(world, resource, world.plans[event.plan].condition)
+
+
+@_on(events.AttributePlanned)
+def _(event: events.AttributePlanned, world: World, entry: Entry) -> None:
+    condition = Condition(entry.seq, "plan", None, list(event.guids), list(event.on), event.state, event.delay)
+    plan = world.plans[entry.seq] = Plan(event.name, event.value, condition)
+    for guid in event.guids:
+        world.resources[guid].plans += (plan,)
+    watch(world, condition, condition.on, entry)
+    touch_all(world, event.guids, entry.seq)
+
+
+@_on(events.GlobalSet)
+def _(event: events.GlobalSet, world: World, entry: Entry) -> None:
+    world.globals.setdefault(event.rtype, {})[event.name] = event.value
+    if event.name == "critical":
+        for resource in world.resources.values():
+            resource.critical = _is_critical(world, resource)
+
+
+@_on(events.TraceSwitched)
+def _(event: events.TraceSwitched, world: World, entry: Entry) -> None:
+    resource = world.resources[event.guid]
+    resource.traces = {**resource.traces, event.name: event.enabled}
 
 
 @_on(events.ConditionRegistered)
 def _(event: events.ConditionRegistered, world: World, entry: Entry) -> None:
-    condition = Condition(entry.seq, "user", event.step, event.guids, event.on, event.state, event.delay)
+    waiting, on = list(event.guids), list(event.on)  # those of the event are not to change with the condition
+    condition = Condition(entry.seq, "user", event.step, waiting, on, event.state, event.delay)
     world.conditions[entry.seq] = condition
     for guid in event.guids:
         world.resources[guid].gates.setdefault(event.step, []).append(condition)
-    _watch(world, condition, condition.on, entry)
-    _touch_all(world, event.guids, entry.seq)
+    watch(world, condition, condition.on, entry)
+    touch_all(world, event.guids, entry.seq)
+
+
+@_on(events.ConditionReduced)
+def _(event: events.ConditionReduced, world: World, entry: Entry) -> None:
+    old = world.conditions[event.condition]
+    assert old.step is not None
+    if event.on:
+        new = Condition(entry.seq, "user", old.step, list(event.guids), list(event.on), old.state, old.delay)
+        world.conditions[entry.seq] = new
+        watch(world, new, new.on, entry)
+        for guid in event.guids:
+            world.resources[guid].gates[old.step].append(new)
+    for guid in event.guids:
+        _leave(world, world.resources[guid], old)
+    touch_all(world, event.guids, entry.seq)
 
 
 # --- what the user asks for -------------------------------------------------------------------------------------
@@ -163,7 +304,7 @@ def _(event: events.GroupDeployed, world: World, entry: Entry) -> None:
         world.resources[guid].group = event.group
     if group.barrier is not None:
         _join_barrier(world, group.barrier, event.guids, entry)
-    _touch_all(world, event.guids, entry.seq)
+    touch_all(world, event.guids, entry.seq)
 
 
 def _join_barrier(world: World, barrier: Condition, guids: list[int], entry: Entry) -> None:
@@ -174,7 +315,7 @@ def _join_barrier(world: World, barrier: Condition, guids: list[int], entry: Ent
     for guid in guids:
         world.resources[guid].gates.setdefault(Step.START, []).append(barrier)
     barrier.met_at = None
-    _watch(world, barrier, guids, entry)
+    watch(world, barrier, guids, entry)
 
 
 @_on(events.StepRequested)
@@ -190,7 +331,7 @@ def _(event: events.ReleaseRequested, world: World, entry: Entry) -> None:
     for guid in event.guids:
         for needed in world.resources[guid].depends_on:
             world.resources[needed].blockers += 1
-    _touch_all(world, event.guids, entry.seq)
+    touch_all(world, event.guids, entry.seq)
 
 
 @_on(events.TaskScheduled)
@@ -313,79 +454,4 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
         if state is ResourceState.STARTED:
             resource.started_by = entry.seq
             resource.running = True
-        _entered(world, resource, entry)
-
-
-def _entered(world: World, resource: Resource, entry: Entry) -> None:
-    """Tell the conditions that count on it."""
-    guid, state = resource.guid, resource.state
-    for condition in world.watched.pop((guid, state), ()):
-        _see(world, condition, entry)
-    if state is ResourceState.FAILED:
-        handle = _break if resource.critical else _see
-        # A critical one can still be released; another one counts as having reached that, too.
-        for condition in _still_watching(world, guid, keep=ResourceState.RELEASED if resource.critical else None):
-            handle(world, condition, entry)
-    elif state is ResourceState.RELEASED:
-        _unblock(world, resource, entry)
-        for condition in _still_watching(world, guid):
-            # A group goes on without those of its members that were released before it was ready.
-            handle = _see if condition.origin == "group" else _break
-            handle(world, condition, entry)
-
-
-def _still_watching(world: World, guid: int, keep: ResourceState | None = None) -> list[Condition]:
-    return [
-        condition for state in ResourceState if state is not keep for condition in world.watched.pop((guid, state), ())
-    ]
-
-
-def _watch(world: World, condition: Condition, guids: Iterable[int], entry: Entry) -> None:
-    """Count what a condition still has to see of these, and have it told."""
-    for guid in guids:
-        resource = world.resources[guid]
-        if resource.has_reached(condition.state):
-            continue
-        condition.missing += 1
-        if resource.is_lost_for(condition.state):
-            condition.broken_by = guid
-        else:
-            world.watched.setdefault((guid, condition.state), []).append(condition)
-    if condition.missing == 0 and condition.met_at is None:
-        reached = (_reached_at(world.resources[guid], condition.state) for guid in condition.on)
-        condition.met_at = max(reached, default=entry.time)
-        condition.met_by = entry.seq
-
-
-def _reached_at(resource: Resource, state: ResourceState) -> int:
-    """When it reached a state that it has reached, in ns since 1970."""
-    if state in resource.times:
-        return resource.times[state]
-    return resource.times[ResourceState.FAILED]
-
-
-def _see(world: World, condition: Condition, entry: Entry) -> None:
-    condition.missing -= 1
-    if condition.missing == 0:
-        condition.met_at = entry.time
-        condition.met_by = entry.seq
-        _touch_all(world, condition.guids, entry.seq)
-
-
-def _break(world: World, condition: Condition, entry: Entry) -> None:
-    condition.broken_by = entry.event.guid
-    _touch_all(world, condition.guids, entry.seq)
-
-
-def _unblock(world: World, resource: Resource, entry: Entry) -> None:
-    for guid in resource.depends_on:
-        needed = world.resources[guid]
-        if needed.blockers:
-            needed.blockers -= 1
-            world.touched[guid] = entry.seq
-
-
-def _touch_all(world: World, guids: Iterable[int], seq: int) -> None:
-    touched = world.touched
-    for guid in guids:
-        touched[guid] = seq
+        entered(world, resource, entry)

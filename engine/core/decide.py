@@ -20,15 +20,18 @@ from engine.core.errors import (
     UnknownGuid,
 )
 from engine.core.states import FINAL, GATE, TRANSITIONS, ResourceAction, ResourceState, Step
-from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info
+from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from engine.core.world import Link, TypeInfo
 
 _LAST_GUID: Final = 2**63 - 1
 """What the log has room for."""
+
+_LONGEST_LABEL: Final = 100
+"""Characters."""
 
 _READY: Final = (
     ResourceState.NEW,
@@ -68,7 +71,8 @@ def _numbers(world: World) -> str:
 
 def describe(resource: Resource) -> str:
     """How a message names a resource."""
-    return f"#{resource.guid} {resource.rtype}"
+    name = f"#{resource.guid} {resource.rtype}"
+    return name if resource.label is None else f"{name} ({resource.label})"
 
 
 def _standing(resource: Resource) -> str:
@@ -88,18 +92,19 @@ def register(
     *,
     connect_to: Sequence[int] = (),
     auto_deploy: bool = False,
+    label: str | None = None,
 ) -> list[events.Event]:
     """A new resource, connected to others and deployed at once if so wished. Its type is declared with the first one.
 
     Raises:
-        BadState: the number is taken or is no positive whole number.
+        BadState: the number or the label is taken, or cannot be one.
         UnknownGuid, BadConnection: one of the others is not there, or is not taken.
         BadCondition: what is deployed would wait for itself in a circle.
         BadAttribute, ExperimentAborted: it cannot be deployed.
     """
     number = _free_number(world, guid)
     types = {**world.types, declared.rtype: type_info(declared)} if declared.rtype not in world.types else world.types
-    new = Resource(number, declared.rtype, attributes, critical=True)
+    new = Resource(number, declared.rtype, attributes, critical=True, label=_free_label(world, label))
     others = [find(world, other) for other in dict.fromkeys(connect_to)]
     for other in others:
         _check_connection(world, types, new, other)
@@ -110,7 +115,7 @@ def register(
     links = [condition for other in others for condition in topology.through_links(types, new, other)]
     topology.check_still_holds(world, links, new, deployed=auto_deploy)
     made: list[events.Event] = [] if declared.rtype in world.types else [declared]
-    made.append(events.ResourceRegistered(number, declared.rtype, attributes))
+    made.append(events.ResourceRegistered(number, declared.rtype, attributes, label))
     made.extend(events.ResourceConnected(number, other.guid) for other in others)
     if auto_deploy:
         made.append(events.GroupDeployed(EXPERIMENT, len(world.groups) + 1, [number], wait_all_ready=True))
@@ -124,6 +129,16 @@ def _free_number(world: World, guid: int | None) -> int:
     if number in world.resources:
         raise BadState(f"guid {number} is taken by {describe(world.resources[number])}; leave it out to get a free one")
     return number
+
+
+def _free_label(world: World, label: str | None) -> str | None:
+    if label is None:
+        return None
+    if not isinstance(label, str) or not label.isprintable() or not 1 <= len(label.strip()) <= _LONGEST_LABEL:
+        raise BadState(f"a label is a name of 1 to {_LONGEST_LABEL} printable characters, not {label!r}")
+    if label in world.labels:
+        raise BadState(f"the label {label!r} is that of {describe(world.resources[world.labels[label]])}: take another")
+    return label
 
 
 def connect(world: World, guid: int, other: int) -> list[events.Event]:
@@ -189,7 +204,7 @@ def set_attribute(resource: Resource, name: str, value: Any, when: str) -> event
         raise BadState(f"{describe(resource)} is {resource.state.name}: {name} cannot be set any more")
     if when == "design" and resource.state is not ResourceState.NEW:
         raise BadState(f"{name} of {describe(resource)} can be set while it is NEW; it is {resource.state.name}")
-    return events.AttributeSet(resource.guid, name, value)
+    return events.AttributeSet(resource.guid, name, value, 0)
 
 
 def add_condition(
@@ -206,27 +221,38 @@ def add_condition(
         UnknownGuid: one of them is not there.
         BadCondition: one waits for itself, or for nobody, or what is deployed would wait for itself in a circle.
     """
-    waiting, awaited = list(dict.fromkeys(guids)), list(dict.fromkeys(on))
-    for guid in (*waiting, *awaited):
-        find(world, guid)
-    if not waiting or not awaited:
-        raise BadCondition("a condition needs one resource at least on each side")
-    both = set(waiting) & set(awaited)
+    waiting, on = awaited(world, guids, on)
+    both = set(waiting) & set(on)
     if both and state not in _BEFORE[action]:
         raise BadCondition(
             f"{action.name} of #{min(both)} would wait for #{min(both)} itself to be {state.name}: it can never hold"
         )
     step = GATE[action]
     if step is not Step.STOP:
-        topology.check_still_holds(world, [Condition(0, "user", step, waiting, awaited, state)])
-    return [events.ConditionRegistered(EXPERIMENT, waiting, step, awaited, state, delay)]
+        topology.check_still_holds(world, [Condition(0, "user", step, waiting, on, state)])
+    return [events.ConditionRegistered(EXPERIMENT, waiting, step, on, state, delay)]
+
+
+def awaited(world: World, guids: Sequence[int], on: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Both sides of a condition, each resource once.
+
+    Raises:
+        UnknownGuid: one is not there.
+        BadCondition: nobody is on one side.
+    """
+    waiting, on = list(dict.fromkeys(guids)), list(dict.fromkeys(on))
+    for guid in (*waiting, *on):
+        find(world, guid)
+    if not waiting or not on:
+        raise BadCondition("a condition needs one resource at least on each side")
+    return waiting, on
 
 
 # --- what the user asks for -------------------------------------------------------------------------------------
 
 
 def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait_all_ready: bool) -> list[events.Event]:
-    """Deploy and start a group. The last event tells its number.
+    """Deploy and start a group. The first event tells its number; what may be amiss is said after it.
 
     Raises:
         UnknownGuid, BadState: one is not there, or is deployed already.
@@ -245,7 +271,34 @@ def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait
     chosen = [resource.guid for resource in wanted]
     topology.check_can_hold(world, chosen, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
     number = len(world.groups) + 1 if group is None else group
-    return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready)]
+    return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready), *_doubts(world, wanted)]
+
+
+def _doubts(world: World, wanted: Sequence[Resource]) -> Iterator[events.ExperimentWarned]:
+    """What a deployment waits for and nobody has deployed. It may still be: that is no mistake yet."""
+    deployed = {resource.guid for resource in wanted}
+    conditions = {
+        id(it): (resource, it) for resource in reversed(wanted) for gate in resource.gates.values() for it in gate
+    }
+    for resource, condition in reversed(conditions.values()):
+        missing = [
+            other
+            for other in map(world.resources.__getitem__, condition.on)
+            if other.guid not in deployed and is_left_alone(other) and not other.has_reached(condition.state)
+        ]
+        if missing:
+            names = ", ".join(describe(other) for other in missing[:5])
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+            yield events.ExperimentWarned(
+                resource.guid,
+                f"{describe(resource)} waits for {names}{more} to be {condition.state.name}, "
+                f"and nobody has deployed {'it' if len(missing) == 1 else 'them'}",
+            )
+
+
+def is_left_alone(resource: Resource) -> bool:
+    """Whether nobody has asked for anything by which a resource would come to another state."""
+    return resource.group is None and resource.requested is None and not (resource.releasing or resource.is_touched)
 
 
 def _barrier(world: World, group: int | None, joining: list[int], *, wait_all_ready: bool) -> list[int]:
@@ -274,8 +327,9 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
 
 def _check_complete(world: World, types: Mapping[str, TypeInfo], resource: Resource) -> None:
     """Refuse a resource that lacks a value or a connection, or whose host, say, is gone."""
+    given = values_of(types[resource.rtype], world.globals, resource)
     for name in types[resource.rtype].required:
-        if name not in resource.attributes:
+        if name not in given:
             raise BadAttribute(f"{describe(resource)} has no {name}: set({resource.guid}, {name!r}, …) first")
     for link in types[resource.rtype].links:
         linked = _linked(world, resource, link)

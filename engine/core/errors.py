@@ -10,8 +10,8 @@
       Closed                         the controller has been shut down or has let go
       EngineBug                      the engine contradicts itself: last_events
 
-Failures of the far end (`CommandFailed`, `TransportLost`) are told by `engine.rm.transport`, failures of the log by
-`eventlog`.
+What may be amiss and is no error is told as an `ExperimentWarning`. Failures of the far end (`CommandFailed`,
+`TransportLost`) are told by `engine.rm.transport`, failures of the log by `eventlog`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 class ExperimentError(Exception):
     """Anything that the engine says."""
+
+
+class ExperimentWarning(UserWarning):
+    """What was asked is done, and may not be what was meant."""
 
 
 class UsageError(ExperimentError, ValueError):

@@ -55,7 +55,12 @@ class Entry(NamedTuple):
 KINDS: Final[dict[str, type[Event]]] = {}
 """Every kind that can be written, by its word."""
 
-UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    ("controller.opened", 1): lambda data: {**data, "persist": False},
+    ("type.declared", 1): lambda data: {**data, "traces": dict.fromkeys(data["traces"], True)},
+    ("resource.registered", 1): lambda data: {**data, "label": None},
+    ("attribute.set", 1): lambda data: {**data, "plan": 0},
+}
 """How the data of an old version becomes that of the next: (kind, version) -> function. Never removed."""
 
 _E = TypeVar("_E", bound=Event)
@@ -78,14 +83,18 @@ def _event(kind: str, version: int = 1) -> Callable[[type[_E]], type[_E]]:
 # --- the controller ---------------------------------------------------------------------------------------------
 
 
-@_event("controller.opened")
+@_event("controller.opened", version=2)
 class ControllerOpened(Event):
-    """A controller took charge. The first event of every epoch; `holder` says who: host, pid, versions."""
+    """A controller took charge. The first event of every epoch; `holder` says who: host, pid, versions.
+
+    `persist`: whether the description is to be saved when the experiment is released.
+    """
 
     guid: int
     exp_id: str
     run_id: str
     holder: dict[str, Any]
+    persist: bool
 
 
 @_event("run.closed")
@@ -93,6 +102,14 @@ class RunClosed(Event):
     """The controller was shut down; everything is released and nothing follows."""
 
     guid: int
+
+
+@_event("experiment.warned")
+class ExperimentWarned(Event):
+    """Something that only the user can do anything about, such as a wait for what nobody has deployed."""
+
+    guid: int
+    message: str
 
 
 @_event("experiment.aborted")
@@ -106,12 +123,21 @@ class ExperimentAborted(Event):
 # --- the description --------------------------------------------------------------------------------------------
 
 
-@_event("type.declared")
+@_event("topology.described")
+class TopologyDescribed(Event):
+    """A part of the graph that the experiment is described from, as `NetGraph.to_data` has it: there may be several."""
+
+    guid: int
+    part: dict[str, Any]
+
+
+@_event("type.declared", version=2)
 class TypeDeclared(Event):
     """What the engine knows of a resource type, written when it is first used: logs are read without the types.
 
     `lineage` are the names of the type and of those that it extends, `hooks` the steps that need its code, `links`
-    what it says about connections, `attributes` the default of each, `required` those that have none.
+    what it says about connections, `attributes` the default of each, `required` those that have none, `traces` whether
+    each is recorded unless the user says otherwise.
     """
 
     guid: int
@@ -121,16 +147,25 @@ class TypeDeclared(Event):
     links: list[dict[str, Any]]
     attributes: dict[str, Any]
     required: list[str]
-    traces: list[str]
+    traces: dict[str, bool]
 
 
-@_event("resource.registered")
+@_event("resource.registered", version=2)
 class ResourceRegistered(Event):
-    """A resource was described. `attributes` are those that were given a value."""
+    """A resource was described. `attributes` are those that were given a value; `label` is the user's name for it."""
 
     guid: int
     rtype: str
     attributes: dict[str, Any]
+    label: str | None
+
+
+@_event("resource.removed")
+class ResourceRemoved(Event):
+    """These are forgotten: from here on it is as if they had never been described."""
+
+    guid: int
+    guids: list[int]
 
 
 @_event("resource.connected")
@@ -141,13 +176,54 @@ class ResourceConnected(Event):
     other: int
 
 
-@_event("attribute.set")
+@_event("resource.disconnected")
+class ResourceDisconnected(Event):
+    """Two resources are connected no more."""
+
+    guid: int
+    other: int
+
+
+@_event("attribute.set", version=2)
 class AttributeSet(Event):
-    """An attribute got a value."""
+    """An attribute got a value: from the user, or because what the event `plan` planned has come (0: from the user)."""
 
     guid: int
     name: str
     value: Any
+    plan: int
+
+
+@_event("attribute.planned")
+class AttributePlanned(Event):
+    """Each of `guids` gets a value while it is STARTED, `delay` ns after all of `on` have reached `state`."""
+
+    guid: int
+    guids: list[int]
+    name: str
+    value: Any
+    on: list[int]
+    state: ResourceState
+    delay: int
+
+
+@_event("global.set")
+class GlobalSet(Event):
+    """Every resource of a type, or of one that extends it, has this value if it was given none of its own."""
+
+    guid: int
+    rtype: str
+    name: str
+    value: Any
+
+
+@_event("trace.switched")
+class TraceSwitched(Event):
+    """A trace of a resource is to be recorded, or is not."""
+
+    guid: int
+    name: str
+    enabled: bool
 
 
 @_event("condition.registered")
@@ -160,6 +236,16 @@ class ConditionRegistered(Event):
     on: list[int]
     state: ResourceState
     delay: int
+
+
+@_event("condition.reduced")
+class ConditionReduced(Event):
+    """For these `guids` the condition that the event `condition` made waits only for `on`; for nobody: it is gone."""
+
+    guid: int
+    condition: int
+    guids: list[int]
+    on: list[int]
 
 
 # --- what the user asks for -------------------------------------------------------------------------------------

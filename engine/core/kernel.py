@@ -8,61 +8,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from engine.core import events, messages, plan
+from engine.core import conditions, events, messages, plan
 from engine.core.apply import apply
-from engine.core.states import FINAL, ResourceState, Step
+from engine.core.effects import Call, Cancel, Changed, Connected, Effect, Forgotten, GiveUp, Probe, Run
+from engine.core.revise import without_own
+from engine.core.states import ENDS, FINAL, ResourceState, Step
 from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Call the hook of a step; `attempt` is the intent, which is on disk before."""
+NEVER_RETURNED: Final = "NeverReturned"
+"""The type of the error of a step that was given up."""
 
-    guid: int
-    attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """Ask what became of this attempt, or of a running resource: its `start`."""
-
-    guid: int
-    attempt: Attempt
-    receipt: dict[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """The result of the step under way is no longer wanted."""
-
-    guid: int
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Call the user's function of this task."""
-
-    task: int
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
-    """Tell the resource's manager that an attribute has another value."""
-
-    guid: int
-    name: str
-    old: Any
-    new: Any
-
-
-Effect = Run | Probe | Cancel | Call | Changed
+_NS = 1_000_000_000
 
 _UNDOING = (Step.STOP, Step.RELEASE)
+
+PATIENCE: Final = 10_000_000_000
+"""How long a step may take to end once its result is no longer wanted, in ns."""
+
+_UNDOING_TAKES = 60
+"""How many times that an undoing may take before its result is no longer waited for. It may have much to save."""
 
 _FIRST_PAUSE = 1_000_000_000
 _LAST_PAUSE = 30_000_000_000
@@ -77,6 +47,15 @@ class _Silence:
     pause: int
 
 
+@dataclass(slots=True)
+class _Limit:
+    """When the attempt that the event `seq` began is cancelled, or, if it is `cancelled`, given up."""
+
+    seq: int
+    due: int
+    cancelled: bool
+
+
 class Kernel:
     """The world of an experiment, and the turn that is being made of it.
 
@@ -85,9 +64,17 @@ class Kernel:
         epoch: the epoch of the log's writer.
         token_prefix: what the tokens of all attempts begin with; unique to the run.
         wants_abort: the failure policy: whether the failure of this resource aborts the experiment.
+        patience: how long a step may take to end once its result is no longer wanted, in ns.
     """
 
-    def __init__(self, world: World, epoch: int, token_prefix: str, wants_abort: Callable[[int], bool]) -> None:
+    def __init__(
+        self,
+        world: World,
+        epoch: int,
+        token_prefix: str,
+        wants_abort: Callable[[int], bool],
+        patience: int = PATIENCE,
+    ) -> None:
         self.world = world
         self.epoch = epoch
         self.entries: list[events.Entry] = []
@@ -98,6 +85,8 @@ class Kernel:
         self._timers: list[tuple[int, int, int]] = []  # due, guid (or minus the task), cause
         self._early: dict[int, events.ResourceEnded | events.ResourceFailed] = {}  # ends before the start is logged
         self._silent: dict[int, _Silence] = {}  # by guid
+        self._patience = patience
+        self._limits: dict[int, _Limit] = {}  # by guid
         self._task_begun: dict[int, int] = {}  # by task, the event that began it
 
     # --- the turn -----------------------------------------------------------------------------------------------
@@ -122,12 +111,37 @@ class Kernel:
     def emit_all(self, made: Iterable[events.Event]) -> None:
         """The events of a request of the user's."""
         for event in made:
+            old = self._old_values(event)
             self.emit(event)
+            self.effects.extend(self._to_be_told(event, old))
 
-    def set_attribute(self, event: events.AttributeSet, old: Any) -> None:
-        """Give an attribute another value than `old`."""
-        self.emit(event)
-        self.effects.append(Changed(event.guid, event.name, old, event.value))
+    def _old_values(self, event: events.Event) -> dict[int, Any]:
+        """The value that an attribute has before an event, by guid, for those who are to be told of another one."""
+        match event:
+            case events.AttributeSet(guid, name):
+                resources = [self.world.resources[guid]]
+            case events.GlobalSet(_, rtype, name):
+                resources = list(without_own(self.world, rtype, name))
+            case _:
+                return {}
+        return {resource.guid: self._value(resource, name) for resource in resources}
+
+    def _value(self, resource: Resource, name: str) -> Any:
+        default = self.world.types[resource.rtype].attributes.get(name)
+        return self.world.values(resource).get(name, default)
+
+    def _to_be_told(self, event: events.Event, old: dict[int, Any]) -> list[Effect]:
+        """What an event means for the managers of those that it is about."""
+        match event:
+            case events.ResourceConnected(guid, other) | events.ResourceDisconnected(guid, other):
+                made = isinstance(event, events.ResourceConnected)
+                return [Connected(guid, other, made), Connected(other, guid, made)]
+            case events.AttributeSet() | events.GlobalSet():
+                new = {guid: self._value(self.world.resources[guid], event.name) for guid in old}
+                return [Changed(guid, event.name, value, new[guid]) for guid, value in old.items()]
+            case events.ResourceRemoved(_, guids):
+                return [Forgotten(guid) for guid in guids]
+        return []
 
     def settle(self) -> None:
         """Begin all that may begin now."""
@@ -320,7 +334,11 @@ class Kernel:
 
     def _advance(self, resource: Resource, cause: int) -> None:
         if resource.releasing and resource.attempt is not None:
-            self._cut_short(resource, cause)
+            self._hurry(resource, cause)
+        if resource.plans and resource.state is ResourceState.STARTED and not resource.releasing:
+            self._set_planned(resource, cause)
+        if resource.state is ResourceState.STOPPED:
+            self._doubt(resource, cause)
         match plan.next_for(self.world, resource, self._now):
             case plan.Begin(step, opened_by):
                 self._begin(resource, step, max(cause, opened_by))
@@ -337,17 +355,66 @@ class Kernel:
         self.emit(events.StepBegun(resource.guid, step, token), cause)
         assert resource.attempt is not None
         self.effects.append(Run(resource.guid, resource.attempt))
+        if resource.releasing:
+            self._hurry(resource, cause)
 
-    def _cut_short(self, resource: Resource, cause: int) -> None:
-        """Let go of the step under way of one that is to be released."""
-        assert resource.attempt is not None
-        step = resource.attempt.step
-        if step in _UNDOING:
+    def _hurry(self, resource: Resource, cause: int) -> None:
+        """See that the step under way of one that is to be released comes to an end, or let go of it."""
+        attempt, guid = resource.attempt, resource.guid
+        assert attempt is not None
+        limit = self._limits.get(guid)
+        undoing = attempt.step in _UNDOING
+        if not undoing and resource.unknown_since is not None:
+            why = "its host does not answer, and it is released"
+            self.emit(events.StepVoided(guid, attempt.step, why), cause)
+        elif limit is None or limit.seq != attempt.seq:
+            self._set_limit(guid, attempt.seq, self._patience * (_UNDOING_TAKES if undoing else 1), cancel=not undoing)
+        elif limit.due > self._now:
             return
-        if resource.unknown_since is not None:
-            self.emit(events.StepVoided(resource.guid, step, "its host does not answer, and it is released"), cause)
+        elif not limit.cancelled:
+            self._set_limit(guid, attempt.seq, self._patience, cancel=True)
         else:
-            self.effects.append(Cancel(resource.guid))
+            self._give_up(resource, attempt)
+
+    def _set_limit(self, guid: int, seq: int, after: int, *, cancel: bool) -> None:
+        self._limits[guid] = _Limit(seq, self._now + after, cancel)
+        heappush(self._timers, (self._now + after, guid, seq))
+        if cancel:
+            self.effects.append(Cancel(guid))
+
+    def _give_up(self, resource: Resource, attempt: Attempt) -> None:
+        del self._limits[resource.guid]
+        self.effects.append(GiveUp(resource.guid))
+        seconds = self._patience / _NS
+        message = f"its {attempt.step} was given up: it had not ended {seconds:g} s after it was cancelled"
+        error = {"type": NEVER_RETURNED, "message": message, "step": str(attempt.step)}
+        self._hook_failed(resource.guid, attempt.token, error)
+
+    def _set_planned(self, resource: Resource, cause: int) -> None:
+        """Give attributes the values that were planned for now, in the order in which they came due."""
+        broken = next((it for it in resource.plans if it.condition.broken_by), None)
+        if broken is not None:
+            self._fail_waiting(resource, broken.condition.broken_by, cause)
+            return
+        planned = [(due, it) for it in resource.plans if (due := conditions.due_at(it.condition)) is not None]
+        for due, it in sorted(planned, key=lambda pair: pair[0]):
+            if due > self._now:
+                heappush(self._timers, (due, resource.guid, cause))
+                continue
+            old = self._value(resource, it.name)
+            event = events.AttributeSet(resource.guid, it.name, it.value, it.condition.seq)
+            self.emit(event, max(cause, it.condition.met_by))
+            self.effects.append(Changed(resource.guid, it.name, old, it.value))
+
+    def _doubt(self, resource: Resource, cause: int) -> None:
+        """Say that those who wait for a failure wait in vain, now that it has ended well."""
+        for condition in self.world.watched.get((resource.guid, ResourceState.FAILED), ()):
+            waiting = [self.world.resources[guid] for guid in condition.guids]
+            message = f"it waits for #{resource.guid} {resource.rtype} to fail, which has ended well: it waits in vain"
+            for it in waiting:
+                known = any((it.guid, message) == warning[1:] for warning in self.world.warnings)
+                if not known and it.group is not None and it.state not in ENDS and not it.releasing:
+                    self.emit(events.ExperimentWarned(it.guid, message), cause)
 
     def _fail_waiting(self, resource: Resource, guid: int, cause: int) -> None:
         lost = self.world.resources[guid]

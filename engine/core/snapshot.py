@@ -10,15 +10,27 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import events
 from engine.core.states import ResourceState, Step
-from engine.core.world import Attempt, Condition, Group, Resource, Task, World, type_info
+from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, World, type_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
-_SCALARS: Final = ("exp_id", "run_id", "seq", "time", "start", "epoch", "opened", "holder", "closed", "last_guid")
+_SCALARS: Final = (
+    "exp_id",
+    "run_id",
+    "seq",
+    "time",
+    "start",
+    "epoch",
+    "opened",
+    "holder",
+    "closed",
+    "persist",
+    "last_guid",
+)
 _CONDITION: Final = ("seq", "origin", "delay", "missing", "met_at", "met_by", "broken_by")
 _RESOURCE: Final = (
     "guid",
@@ -35,6 +47,7 @@ _RESOURCE: Final = (
     "unknown_since",
     "exit_code",
     "error",
+    "label",
 )
 
 
@@ -46,9 +59,13 @@ def to_plain(world: World) -> dict[str, Any]:
         "version": VERSION,
         "scalars": [getattr(world, name) for name in _SCALARS],
         "aborted_by": list(world.aborted_by),
+        "warnings": [list(warning) for warning in world.warnings],
+        "globals": {rtype: dict(values) for rtype, values in world.globals.items()},
+        "topology": list(world.topology),
         "types": [events.to_data(info.declared) for info in world.types.values()],
         "conditions": [_from_condition(condition) for condition in conditions],
         "named": [place[id(condition)] for condition in world.conditions.values()],
+        "plans": [[plan.name, plan.value, place[id(plan.condition)]] for plan in world.plans.values()],
         "links": [
             [guid, state.value, str(step), place[id(condition)]]
             for (guid, state, step), condition in world.links.items()
@@ -64,12 +81,14 @@ def to_plain(world: World) -> dict[str, Any]:
 
 def _all_conditions(world: World) -> list[Condition]:
     barriers = [group.barrier for group in world.groups.values() if group.barrier is not None]
-    return [*world.conditions.values(), *world.links.values(), *barriers]
+    plans = [plan.condition for plan in world.plans.values()]
+    return [*world.conditions.values(), *world.links.values(), *barriers, *plans]
 
 
 def _from_condition(condition: Condition) -> list[Any]:
     scalars = [getattr(condition, name) for name in _CONDITION]
-    return [scalars, str(condition.step), list(condition.guids), list(condition.on), condition.state.value]
+    step = None if condition.step is None else str(condition.step)
+    return [scalars, step, list(condition.guids), list(condition.on), condition.state.value]
 
 
 def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
@@ -86,6 +105,8 @@ def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
         {str(step): [place[id(condition)] for condition in gate] for step, gate in resource.gates.items()},
         {str(step): receipt for step, receipt in resource.receipts.items()},
         {str(step): token for step, token in resource.tokens.items()},
+        dict(resource.traces),
+        [plan.condition.seq for plan in resource.plans],
     ]
 
 
@@ -94,7 +115,8 @@ def from_plain(plain: dict[str, Any]) -> World | None:
     if plain.get("version") != VERSION:
         return None
     world = World(**dict(zip(_SCALARS, plain["scalars"], strict=True)))
-    world.aborted_by = plain["aborted_by"]
+    world.aborted_by, world.globals, world.topology = plain["aborted_by"], plain["globals"], plain["topology"]
+    world.warnings = [(seq, guid, message) for seq, guid, message in plain["warnings"]]
     for data in plain["types"]:
         declared = events.TypeDeclared(guid=0, **data)
         world.types[declared.rtype] = type_info(declared)
@@ -103,8 +125,11 @@ def from_plain(plain: dict[str, Any]) -> World | None:
     world.links = {
         (guid, ResourceState(state), Step(step)): conditions[index] for guid, state, step, index in plain["links"]
     }
-    resources = [_to_resource(values, conditions) for values in plain["resources"]]
+    for name, value, index in plain["plans"]:
+        world.plans[conditions[index].seq] = Plan(name, value, conditions[index])
+    resources = [_to_resource(values, conditions, world.plans) for values in plain["resources"]]
     world.resources = {resource.guid: resource for resource in resources}
+    world.labels = {resource.label: resource.guid for resource in resources if resource.label is not None}
     for number, members, index in plain["groups"]:
         world.groups[number] = Group(members, None if index is None else conditions[index])
     world.tasks = {number: Task(due, state, error) for number, due, state, error in plain["tasks"]}
@@ -115,11 +140,12 @@ def from_plain(plain: dict[str, Any]) -> World | None:
 def _to_condition(values: list[Any]) -> Condition:
     scalars, step, guids, on, state = values
     named = dict(zip(_CONDITION, scalars, strict=True))
-    return Condition(step=Step(step), guids=guids, on=on, state=ResourceState(state), **named)
+    return Condition(step=None if step is None else Step(step), guids=guids, on=on, state=ResourceState(state), **named)
 
 
-def _to_resource(values: list[Any], conditions: list[Condition]) -> Resource:
-    scalars, state, attributes, times, attempt, requested, connections, depends_on, gates, receipts, tokens = values
+def _to_resource(values: list[Any], conditions: list[Condition], planned: dict[int, Plan]) -> Resource:
+    scalars, state, attributes, times, attempt, requested, connections, depends_on, gates = values[:9]
+    receipts, tokens, traces, plans = values[9:]
     return Resource(
         **dict(zip(_RESOURCE, scalars, strict=True)),
         state=ResourceState(state),
@@ -132,6 +158,8 @@ def _to_resource(values: list[Any], conditions: list[Condition]) -> Resource:
         gates={Step(step): [conditions[index] for index in gate] for step, gate in gates.items()},
         receipts={Step(step): receipt for step, receipt in receipts.items()},
         tokens={Step(step): token for step, token in tokens.items()},
+        traces=traces,
+        plans=tuple(planned[seq] for seq in plans),
     )
 
 

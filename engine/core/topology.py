@@ -100,8 +100,9 @@ def _by_moment(conditions: Iterable[Condition]) -> dict[tuple[int, Step], list[C
     """The conditions that are not in the world yet, by what waits for them."""
     found: dict[tuple[int, Step], list[Condition]] = {}
     for condition in conditions:
-        for guid in condition.guids:
-            found.setdefault((guid, condition.step), []).append(condition)
+        if condition.step is not None:
+            for guid in condition.guids:
+                found.setdefault((guid, condition.step), []).append(condition)
     return found
 
 

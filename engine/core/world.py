@@ -7,6 +7,7 @@ resource's state, and which resources an event has touched.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.states import ResourceState, Step
@@ -52,7 +53,7 @@ class TypeInfo:
     links: list[Link]
     attributes: dict[str, Any]
     required: list[str]
-    traces: list[str]
+    traces: dict[str, bool]
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +64,8 @@ class Condition:
 
     Attributes:
         seq: the event that made it; its name.
-        origin: "user", "link" or "group": who asked for it.
+        origin: "user", "link", "group" or "plan": who asked for it.
+        step: what it stands before; None for a planned value, which is no step.
         missing: how many of `on` have not reached `state`.
         met_at: when the last of them did, in ns since 1970.
         met_by: the event by which it did.
@@ -72,7 +74,7 @@ class Condition:
 
     seq: int
     origin: str
-    step: Step
+    step: Step | None
     guids: list[int]
     on: list[int]
     state: ResourceState
@@ -87,7 +89,7 @@ class Condition:
         return {
             "seq": self.seq,
             "origin": self.origin,
-            "step": str(self.step),
+            "step": None if self.step is None else str(self.step),
             "guids": list(self.guids),
             "on": list(self.on),
             "state": self.state.name,
@@ -100,10 +102,27 @@ class Condition:
 
 
 @dataclass(slots=True, eq=False)
+class Plan:
+    """A value that an attribute of those who wait by `condition` gets while they are STARTED."""
+
+    name: str
+    value: Any
+    condition: Condition
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for comparison and JSON."""
+        return {"name": self.name, "value": self.value, "condition": self.condition.to_dict()}
+
+
+_NOTHING: Final[MappingProxyType[str, bool]] = MappingProxyType({})
+
+
+@dataclass(slots=True, eq=False)
 class Resource:
     """One resource.
 
     Attributes:
+        attributes: those that were given a value of their own.
         critical: whether its failure aborts the experiment.
         times: the latest entry into each state that it was in, in ns since 1970.
         walked: how many steps of its deployment are behind it.
@@ -112,7 +131,7 @@ class Resource:
         releasing: its release was asked for.
         blockers: how many resources that depend on it are still to be released before it.
         depends_on: those that it is linked to by a link of its own type.
-        is_needed: whether any depends on it.
+        is_needed: whether any depends on it, or did.
         gates: the conditions that stand before each step.
         receipts: what each step left, by step.
         tokens: by step, the name of its latest attempt; that of a stop is forgotten when it is started again.
@@ -122,6 +141,9 @@ class Resource:
         unknown_since: when its host was first asked after it in vain, in ns since 1970; None once it has answered.
         exit_code: of its last end.
         error: why it failed, or why its release did.
+        label: the user's name for it.
+        traces: those that were switched on or off.
+        plans: the values that it is to get later.
     """
 
     guid: int
@@ -148,6 +170,9 @@ class Resource:
     unknown_since: int | None = None
     exit_code: int | None = None
     error: dict[str, Any] | None = None
+    label: str | None = None
+    traces: Mapping[str, bool] = field(default_factory=lambda: _NOTHING)
+    plans: tuple[Plan, ...] = ()
 
     @property
     def is_touched(self) -> bool:
@@ -168,8 +193,11 @@ class Resource:
         """Plain values, for comparison and JSON."""
         return {
             "rtype": self.rtype,
+            "label": self.label,
             "state": self.state.name,
             "attributes": dict(self.attributes),
+            "traces": dict(self.traces),
+            "plans": [plan.condition.seq for plan in self.plans],
             "connections": sorted(self.connections),
             "conditions": sorted(cond.seq for gate in self.gates.values() for cond in gate),
             "times": {state.name: time for state, time in self.times.items()},
@@ -207,7 +235,13 @@ class World:
 
     Attributes:
         opened: the event with which the present controller took charge.
+        persist: whether the description is to be saved at the release of all.
         conditions: by the seq of the event that made them.
+        plans: the values that are to be set later, by the seq of the event that planned them.
+        globals: by type, the values of resources that have none of their own.
+        topology: the parts of the graph that the experiment is described from.
+        labels: by label, the resource.
+        warnings: the events that warned of something.
         watched: by resource and state, the conditions that count on it and have not seen it.
         touched: the resources that something has changed for since it was last taken, each with the event.
     """
@@ -222,9 +256,15 @@ class World:
     holder: dict[str, Any] = field(default_factory=dict)
     aborted_by: list[int] = field(default_factory=list)
     closed: bool = False
+    persist: bool = False
     types: dict[str, TypeInfo] = field(default_factory=dict)
     resources: dict[int, Resource] = field(default_factory=dict)
     conditions: dict[int, Condition] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
+    globals: dict[str, dict[str, Any]] = field(default_factory=dict)
+    topology: list[dict[str, Any]] = field(default_factory=list)
+    labels: dict[str, int] = field(default_factory=dict)
+    warnings: list[tuple[int, int, str]] = field(default_factory=list)
     groups: dict[int, Group] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
     last_guid: int = 0
@@ -236,6 +276,14 @@ class World:
     def aborted(self) -> bool:
         """Whether a critical resource has failed."""
         return bool(self.aborted_by)
+
+    def values(self, resource: Resource) -> dict[str, Any]:
+        """The attributes of a resource that have a value beside their default: its own, else that of its type."""
+        return values_of(self.types[resource.rtype], self.globals, resource)
+
+    def trace_enabled(self, resource: Resource, name: str) -> bool:
+        """Whether a trace of a resource is recorded. One that its type does not declare is, unless switched off."""
+        return resource.traces.get(name, self.types[resource.rtype].traces.get(name, True))
 
     def take_touched(self) -> dict[int, int]:
         """The resources that something has changed for, each with the event that did it; and forget them."""
@@ -255,6 +303,10 @@ class World:
             "closed": self.closed,
             "resources": {guid: resource.to_dict() for guid, resource in self.resources.items()},
             "conditions": [condition.to_dict() for condition in self.conditions.values()],
+            "plans": [plan.to_dict() for plan in self.plans.values()],
+            "globals": {rtype: dict(values) for rtype, values in self.globals.items()},
+            "topology": list(self.topology),
+            "warnings": [list(warning) for warning in self.warnings],
             "groups": {group: list(entry.members) for group, entry in self.groups.items()},
             "tasks": {
                 task: {"due": entry.due, "state": entry.state, "error": entry.error}
@@ -275,6 +327,15 @@ def type_info(event: events.TypeDeclared) -> TypeInfo:
     ]
     hooks = frozenset(Step(hook) for hook in event.hooks)
     return TypeInfo(event, event.rtype, event.lineage, hooks, links, event.attributes, event.required, event.traces)
+
+
+def values_of(info: TypeInfo, of_types: Mapping[str, Mapping[str, Any]], resource: Resource) -> dict[str, Any]:
+    """See `World.values`. What was set for a nearer type of its lineage counts more."""
+    values: dict[str, Any] = {}
+    for rtype in reversed(info.lineage) if of_types else ():
+        values.update(of_types.get(rtype, {}))
+    values.update(resource.attributes)
+    return values
 
 
 def links_to(types: Mapping[str, TypeInfo], mine: Resource, other: Resource) -> list[Link]:

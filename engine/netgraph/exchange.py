@@ -108,7 +108,8 @@ def write_graphml(data: Mapping[str, Any], path: Path) -> None:
     nids = [node["nid"] for node in data["nodes"]]
     texts = [nid for nid in nids if isinstance(nid, str) and twin(nid) is not None]
     header = {"topo_type": data["topo_type"], "seed": data["seed"], "text_ids": texts}
-    graph: nx.Graph[str] = nx.Graph(**{_HEADER: json.dumps(header)})
+    graph: nx.Graph[str] = nx.Graph()
+    graph.graph[_HEADER] = json.dumps(header)
     graph.add_nodes_from((str(node["nid"]), _encoded(node["annotations"])) for node in data["nodes"])
     graph.add_edges_from(
         (str(edge["nid1"]), str(edge["nid2"]), _encoded(edge["annotations"])) for edge in data["edges"]

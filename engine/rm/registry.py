@@ -50,6 +50,22 @@ class ResourceFactory:
         return cls._types[rtype]
 
     @classmethod
+    def make_known(cls, resource_type: type[ResourceManager]) -> None:
+        """Register a type unless that has been done, or its package announces it.
+
+        Raises:
+            UnknownResourceType: it has no name, or another type has it.
+        """
+        if resource_type.rtype not in cls.resource_types():
+            cls.register_type(resource_type)
+        elif cls.get_resource_type(resource_type.rtype) is not resource_type:
+            other = cls.get_resource_type(resource_type.rtype)
+            raise UnknownResourceType(
+                f"{resource_type.__module__}.{resource_type.__qualname__} is called {resource_type.rtype}, and so is "
+                f"{other.__module__}.{other.__qualname__}: a name is that of one type"
+            )
+
+    @classmethod
     def resource_types(cls) -> list[str]:
         """The names of all types that can be used. Loads none of them."""
         return sorted({*cls._types, *(entry.name for entry in _announced())})
@@ -72,7 +88,7 @@ def declare(cls: type[ResourceManager]) -> TypeDeclared:
         links=[link.to_data() for link in cls.links.values()],
         attributes={name: attribute.default for name, attribute in declared.items() if not attribute.required},
         required=[name for name, attribute in declared.items() if attribute.required],
-        traces=[trace.name for trace in cls.traces],
+        traces={trace.name: trace.enabled for trace in cls.traces},
     )
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pykka import ActorDeadError
 from pykka.messages import _ActorStop
 
-from engine.core import events, kernel
+from engine.core import effects, events
 from engine.core.errors import Closed, EngineBug, ExperimentError
 from engine.core.messages import TaskReturned, Tick
 from engine.core.values import text_of
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from pykka import ActorRef
     from pykka._envelope import Envelope
 
-    from engine.core.kernel import Effect, Kernel
+    from engine.core.effects import Effect
+    from engine.core.kernel import Kernel
     from engine.runtime.clock import Clock
     from engine.runtime.crew import Crew
     from engine.runtime.pool import Executor
@@ -237,15 +238,21 @@ class Coordinator(PooledActor):
 
     def _carry_out(self, effect: Effect) -> None:
         match effect:
-            case kernel.Run():
+            case effects.Run():
                 self._crew.run(effect)
-            case kernel.Probe():
+            case effects.Probe():
                 self._crew.probe(effect)
-            case kernel.Cancel(guid):
+            case effects.Cancel(guid):
                 self._crew.cancel(guid)
-            case kernel.Changed(guid, name, old, new):
+            case effects.GiveUp(guid):
+                self._crew.give_up(guid)
+            case effects.Changed(guid, name, old, new):
                 self._crew.changed(guid, name, old, new)
-            case kernel.Call(task):
+            case effects.Connected(guid, other, made):
+                self._crew.connected(guid, other, made=made)
+            case effects.Forgotten(guid):
+                self._crew.forget(guid)
+            case effects.Call(task):
                 self._callbacks.submit(lambda: self._call(task))
 
     def _schedule(self, due: int, task: Task) -> int:

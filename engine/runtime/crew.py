@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pykka import ActorRef
 
-    from engine.core.kernel import Probe, Run
+    from engine.core.effects import Probe, Run
     from engine.core.world import World
     from engine.rm.base import Port, ResourceManager
     from engine.runtime.limiter import Limiter
@@ -114,6 +114,14 @@ class Changed:
     new: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """It is connected to another one, or, with `made` false, no longer is."""
+
+    other: Place
+    made: bool
+
+
 class ResourceActor(PooledActor):
     """Runs the hooks of one resource, one at a time, and reports how they ended."""
 
@@ -132,7 +140,11 @@ class ResourceActor(PooledActor):
             case Inquire(intent, receipt):
                 self._tell(self._inquire(intent, receipt))
             case Changed(name, old, new):
-                self._change(name, old, new)
+                self._call("on_set", lambda manager: manager.set_value(name, old, new))
+            case Met(other, made=True):
+                self._call("on_connect", lambda manager: manager.on_connect(other.manager()))
+            case Met(other):
+                self._call("on_disconnect", lambda manager: manager.on_disconnect(other.manager()))
 
     def _perform(self, intent: Intent, briefing: Briefing) -> messages.Message:
         guid = self._place.guid
@@ -168,11 +180,12 @@ class ResourceActor(PooledActor):
             case _:  # the code of a type need not keep to its annotation
                 return messages.Lost(guid, token, clip(f"probe answered {outcome!r}"))  # type: ignore[unreachable]
 
-    def _change(self, name: str, old: Any, new: Any) -> None:
+    def _call(self, name: str, act: Callable[[ResourceManager], None]) -> None:
+        """Call what is no step: there is nothing to report but that it failed."""
         try:
-            self._place.manager().set_value(name, old, new)
+            act(self._place.manager())
         except BaseException as error:  # noqa: BLE001 - as for a hook
-            self._tell(messages.FailedByItself(self._place.guid, self._describe(error, "on_set"), None))
+            self._tell(messages.FailedByItself(self._place.guid, self._describe(error, name), None))
 
     def _describe(self, error: BaseException, step: str) -> dict[str, Any]:
         """What the log keeps of an exception: no secrets, for one."""
@@ -232,13 +245,14 @@ class Crew:
         self._actors: dict[int, ActorRef[ResourceActor]] = {}
         self._lanes: dict[int, Lane] = {}
         self._intents: dict[int, Intent] = {}
+        self._met: dict[int, set[int]] = {}  # of those whose type wants to know, to whom they know they are connected
 
     def place(self, guid: int) -> Place:
         """Where the manager of a resource is."""
         place = self._places.get(guid)
         if place is None:
             resource = self._world.resources[guid]
-            values = dict(resource.attributes)
+            values = self._world.values(resource)
             place = Place(guid, resource.rtype, values, self._briefing(guid), self._port, self._make_lock())
             self._places[guid] = place
         return place
@@ -283,6 +297,7 @@ class Crew:
         self.cancel(guid)
         self._places.pop(guid, None)
         self._intents.pop(guid, None)
+        self._met.pop(guid, None)
         self._lanes.pop(guid, None)
         actor = self._actors.pop(guid, None)
         if actor is not None:
@@ -292,6 +307,21 @@ class Crew:
         """Tell a manager, if there may be one already, that an attribute has another value."""
         if guid in self._places:
             self._actor(guid).tell(Changed(name, copied(old), copied(new)))
+
+    def connected(self, guid: int, other: int, *, made: bool) -> None:
+        """Tell a manager of a connection that is made or gone, if it has been told of any."""
+        known = self._met.get(guid)
+        if known is not None and made is not (other in known):
+            self._introduce(guid, other, made=made)
+
+    def _introduce(self, guid: int, other: int, *, made: bool) -> None:
+        known = self._met[guid]
+        (known.add if made else known.remove)(other)
+        self._actors[guid].tell(Met(self.place(other), made))
+
+    def forget(self, guid: int) -> None:
+        """Let a resource be gone."""
+        self.give_up(guid)
 
     def close(self) -> None:
         """Stop the actors."""
@@ -305,4 +335,16 @@ class Crew:
         if actor is None or not actor.is_alive():
             lane = self._lanes[guid] = Lane(self._limiter)
             actor = self._actors[guid] = ResourceActor.start(lane, self.place(guid), self._tell)
+            if self._wants_to_know(guid):
+                self._met[guid] = set()
+                for other in self._world.resources[guid].connections:
+                    self._introduce(guid, other, made=True)
         return actor
+
+    def _wants_to_know(self, guid: int) -> bool:
+        """Whether the type of a resource has code for its connections."""
+        try:
+            resource_type = ResourceFactory.get_resource_type(self._world.resources[guid].rtype)
+        except ExperimentError:
+            return False  # whoever calls its hooks will say so
+        return resource_type.overrides("on_connect") or resource_type.overrides("on_disconnect")

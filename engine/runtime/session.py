@@ -15,7 +15,7 @@ from pykka.messages import _ActorStop
 from engine import journal
 from engine.core import messages
 from engine.core.errors import BadState, Closed, UsageError
-from engine.core.kernel import Kernel
+from engine.core.kernel import PATIENCE, Kernel
 from engine.core.values import clip
 from engine.diagnostics import get_logger
 from engine.runtime import coordinator
@@ -63,6 +63,7 @@ class Session:
         on_failure: told once when nothing can be recorded any more.
         clock: where the time comes from, if not from the machine.
         machine: what the controller runs on.
+        patience: how long a hook may take to return once its result is no longer wanted, in ns.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Session:
         wants_abort: Callable[[int], bool],
         on_failure: Callable[[], None],
         clock: Clock | None = None,
+        patience: int = PATIENCE,
         machine: Machine | None = None,
     ) -> None:
         self.run_dir = run_dir
@@ -87,7 +89,7 @@ class Session:
         self._writer = writer
         self._wants_abort = wants_abort
         # Tokens are unique to the run, not only within it: they name things on hosts that many runs share.
-        self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy)
+        self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy, patience)
         self._control = self.machine.workers(2, "netreel-control")
         # How many hooks run is not the pool's affair: one whose result is no longer wanted must not hold up others.
         self._hooks = self.machine.workers(sys.maxsize, "netreel-hook")
@@ -232,6 +234,10 @@ class Session:
             self._crew.linked(guid, rtype) if self.closed else self._send(coordinator.GetLinked(guid, rtype))
         )
         return [place.manager() for place in places]
+
+    def trace_enabled(self, guid: int, name: str) -> bool:
+        """Whether a trace of a resource is to be recorded."""
+        return self.read(lambda world: world.trace_enabled(world.resources[guid], name))
 
     def ended(self, guid: int, code: int, token: str | None) -> None:
         """A resource came to its end by itself."""

@@ -52,7 +52,8 @@ def done_with(step: Step) -> Outlook:
 
 def told_missing(world: World, guids: Iterable[int], outlook: Outlook) -> dict[int, str]:
     """Those of these that have not got there, each in words."""
-    return {guid: story.tell(world, guid) for guid in guids if not outlook(world, world.resources[guid])}
+    there = ((guid, world.resources[guid]) for guid in guids if guid in world.resources)
+    return {guid: story.tell(world, guid) for guid, resource in there if not outlook(world, resource)}
 
 
 class Waiter:
@@ -78,7 +79,8 @@ class Waiter:
     def look(self, world: World, guids: Iterable[int]) -> None:
         """See which of these have got there, or no longer can."""
         for guid in self.missing.intersection(guids):
-            there = self._outlook(world, world.resources[guid])
+            resource = world.resources.get(guid)
+            there = resource is None or self._outlook(world, resource)  # one that is forgotten is over
             if there is not None:
                 self.missing.discard(guid)
                 self._failed |= not there

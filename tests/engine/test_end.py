@@ -128,6 +128,7 @@ def test_a_shutdown_that_is_interrupted_leaves_a_run_that_can_be_taken_over(ec, 
     assert replay.state(one.run_dir).closed
 
 
+@pytest.mark.filterwarnings("ignore:waiting for #1")  # nobody deploys it
 def test_whoever_waits_is_woken_when_the_controller_lets_go(ec, stage):
     one = ec()
     thing = one.register_resource("test::Plain")

@@ -12,7 +12,7 @@ from engine.core.world import EXPERIMENT, World
 from engine.snapshots import DIRECTORY, SnapshotWriter
 from replay.state import fold
 
-T = events.TypeDeclared(EXPERIMENT, "lab::Thing", ["lab::Thing"], [], [], {"critical": True}, [], [])
+T = events.TypeDeclared(EXPERIMENT, "lab::Thing", ["lab::Thing"], [], [], {"critical": True}, [], {})
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     taken = SnapshotWriter(tmp_path, lambda job: job())
     with eventlog.FileStore(tmp_path).open_writer("a test") as writer:
         kernel = Kernel(World(), writer.epoch, "x", lambda guid: False)
-        made = [events.ControllerOpened(EXPERIMENT, "exp", "run", {})]
+        made = [events.ControllerOpened(EXPERIMENT, "exp", "run", {}, persist=False)]
         for turn in range(40):
             kernel.begin_turn((turn + 1) * 1_000_000_000)
             kernel.emit_all(made)
@@ -99,7 +99,7 @@ def test_one_of_an_event_that_the_log_does_not_have_is_passed_over(run_dir: Path
 
 
 def test_one_of_another_version_is_passed_over(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.core.snapshot.VERSION", 2)
+    monkeypatch.setattr("engine.core.snapshot.VERSION", 1)
     assert nearest(run_dir) is None
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from engine import (
+    ExperimentWarning,
     UnknownGuid,
     UsageError,
     WaitTimeout,
@@ -35,6 +36,7 @@ def test_waiting_ends_with_an_abort(ec, stage):
     assert one.wait_started(b) is False
 
 
+@pytest.mark.filterwarnings("ignore:waiting for #1")  # nobody deploys it
 def test_waiting_for_one_that_is_released_first_ends(ec, stage):
     one = ec()
     thing = one.register_resource("test::Plain")
@@ -66,8 +68,9 @@ def test_waiting_in_vain_says_who_is_missing_and_why(ec, stage):
     one = ec()
     a, b = one.register_resource("test::Plain"), one.register_resource("test::Plain")
     one.register_condition(b, START, a, STARTED)
-    one.deploy(b)
-    with pytest.raises(WaitTimeout) as timeout:
+    with pytest.warns(ExperimentWarning, match="#2 test::Plain waits for #1 test::Plain to be STARTED, and nobody has"):
+        one.deploy(b)
+    with pytest.raises(WaitTimeout) as timeout, pytest.warns(ExperimentWarning, match="#1 test::Plain: nobody has dep"):
         one.wait_started([a, b], timeout="0s")
     assert timeout.value.missing == {
         a: "#1 test::Plain is NEW: nobody has deployed it",

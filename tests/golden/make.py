@@ -11,12 +11,12 @@ import sys
 from pathlib import Path
 
 from engine import journal
-from engine.core import messages
-from engine.core.events import KINDS, AttributeSet, RunClosed
+from engine.core import messages, revise
+from engine.core.events import KINDS, AttributeSet, RunClosed, TopologyDescribed
 from engine.core.states import ResourceState, Step
 from engine.core.world import EXPERIMENT
 from eventlog import FileStore
-from tests.engine.core.lab import START, STOP, Lab, link
+from tests.engine.core.lab import START, STOP, Lab, S, link
 
 HERE = Path(__file__).parent
 
@@ -25,18 +25,31 @@ def live(store):
     """A host, a server, and clients: one fails, a controller dies, another one finds what runs, and all is released."""
     lab = Lab(store)
     lab.type("host", ("provision", "release"), attributes={"hostname": "localhost"})
-    lab.type("app", ("deploy", "start", "stop", "release"), [link("host", min=1, max=1)], required=["command"])
+    lab.type(
+        "app",
+        ("deploy", "start", "stop", "release"),
+        [link("host", min=1, max=1)],
+        required=["command"],
+        attributes={"level": 0},
+    )
     host = lab.add(rtype="host")
     server, client, extra = (lab.add(rtype="app", to=[host], command=f"run {name}") for name in ("a", "b", "c"))
-    probe = lab.add("start", critical=False)
-    lab.turn([AttributeSet(extra, "critical", False)])
+    probe = lab.add("start", critical=False, label="the probe")
+    lab.turn([AttributeSet(extra, "critical", False, 0)])
+    lab.turn(revise.set_global(lab.world, "app", "level", 3, "live"))
+    lab.turn(revise.plan_value(lab.world, "level", 4, "live", [server], [client], ResourceState.STARTED, S // 2))
+    lab.turn(revise.switch_trace(lab.world, server, "log", enabled=False))
+    _take_back(lab, host, probe)
+    lab.turn([TopologyDescribed(EXPERIMENT, {"topo_type": "linear", "seed": None, "nodes": [], "edges": []})])
     lab.when(client, START, server, ResourceState.STARTED, 1.5)
     lab.when([server, extra], STOP, client, ResourceState.STOPPED)
     lab.kernel.schedule(lab.now + 1)
     lab.kernel.schedule(lab.now + 10**12)
     lab.request(host, Step.DISCOVER)
-    lab.deploy(host, server, client, extra)
+    lab.when(probe, STOP, server, ResourceState.STOPPED)
     lab.deploy(probe, barrier=False)
+    lab.deploy(server, client, extra)
+    lab.deploy(host)
     lab.wait(0.25)
     lab.turn(messages.TaskReturned(1, "ValueError: no"))
     lab.done(host, receipt={"dir": "/run/1", "sizes": [1, 2.5, None, True, b"\xff"]})
@@ -58,6 +71,17 @@ def live(store):
         lab.done(*working)
     lab.turn([RunClosed(EXPERIMENT)])
     lab.writer.close()
+
+
+def _take_back(lab, host, probe):
+    """Describe what nobody needs, and take it back."""
+    mistake = lab.add(rtype="host", label="a mistake")
+    lab.connect(mistake, host)
+    lab.when([probe, mistake], START, [host, mistake], ResourceState.NEW)
+    lab.turn(revise.drop_conditions(lab.world, [probe, mistake], [mistake], None))
+    lab.turn(revise.drop_conditions(lab.world, [mistake], [host], START))
+    lab.turn(revise.disconnect(lab.world, host, mistake))
+    lab.turn(revise.remove(lab.world, mistake))
 
 
 def world(run_dir):

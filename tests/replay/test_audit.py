@@ -22,7 +22,7 @@ class Story:
     def __init__(self):
         self.entries = []
         self.now = 100 * S
-        self.tell(events.ControllerOpened(EXPERIMENT, "exp", "run", {}))
+        self.tell(events.ControllerOpened(EXPERIMENT, "exp", "run", {}, persist=False))
 
     def tell(self, *told, cause=0, epoch=1):
         for event in told:
@@ -35,7 +35,7 @@ class Story:
 
     def register(self, number=2, links=(), **attributes):
         self.tell(declare("plain", ("start", "stop", "release"), links))
-        return self.tell(*(events.ResourceRegistered(guid, "plain", attributes) for guid in range(1, number + 1)))
+        return self.tell(*(events.ResourceRegistered(guid, "plain", attributes, None) for guid in range(1, number + 1)))
 
     def deploy(self, *guids, barrier=False):
         return self.tell(events.GroupDeployed(EXPERIMENT, 1, list(guids), barrier))
@@ -137,7 +137,7 @@ def test_an_entry_out_of_place(story, doctored, rule):
 
 
 def test_a_controller_that_was_replaced_writes_on(ready):
-    ready.tell(events.ControllerOpened(EXPERIMENT, "exp", "run", {}), epoch=2)
+    ready.tell(events.ControllerOpened(EXPERIMENT, "exp", "run", {}, persist=False), epoch=2)
     ready.tell(events.TaskScheduled(EXPERIMENT, 1, 5), epoch=1)
     assert {rule for rule, *_ in broken(ready)} == {"epoch"}
 
@@ -152,7 +152,7 @@ def test_the_first_event_is_that_somebody_took_charge(story):
 
 
 def test_registered_twice(story):
-    story.register(1).tell(events.ResourceRegistered(1, "plain", {}))
+    story.register(1).tell(events.ResourceRegistered(1, "plain", {}, None))
     assert broken(story) == last(story, "registered", 1)
 
 
@@ -161,12 +161,12 @@ def test_registered_twice(story):
     [
         events.StepDone(9, Step.START, None),
         events.ResourceConnected(1, 9),
-        events.ResourceRegistered(5, "nothing", {}),
+        events.ResourceRegistered(5, "nothing", {}, None),
         events.GroupDeployed(EXPERIMENT, 1, [1, 9], False),
         events.ReleaseRequested(EXPERIMENT, [9]),
         events.ConditionRegistered(EXPERIMENT, [1], Step.START, [9], ResourceState.READY, 0),
         events.ConditionRegistered(EXPERIMENT, [9], Step.START, [1], ResourceState.READY, 0),
-        events.AttributeSet(9, "critical", False),
+        events.AttributeSet(9, "critical", False, 0),
     ],
 )
 def test_what_nobody_has_registered(story, event):
@@ -282,7 +282,7 @@ def test_a_failure_counts_if_it_is_not_critical(story, critical):
 
 
 def test_a_value_that_was_set_later_counts(story):
-    story.register().tell(events.AttributeSet(2, "critical", False)).deploy(1, 2).walk(1, 2)
+    story.register().tell(events.AttributeSet(2, "critical", False, 0)).deploy(1, 2).walk(1, 2)
     story.when(1, Step.START, 2, ResourceState.STARTED).tell(events.ResourceFailed(2, {}, None, 0))
     story.tell(events.StepBegun(1, Step.START, "a"))
     assert broken(story) == []
@@ -290,14 +290,14 @@ def test_a_value_that_was_set_later_counts(story):
 
 @pytest.mark.parametrize(("released", "needed"), [([3], True), ([3, 1], False), ([1], False)])
 def test_what_another_one_still_needs_is_released(story, released, needed):
-    story.register(links=[link("host")]).tell(declare("host"), events.ResourceRegistered(3, "host", {}))
+    story.register(links=[link("host")]).tell(declare("host"), events.ResourceRegistered(3, "host", {}, None))
     story.tell(events.ResourceConnected(1, 3)).deploy(1, 3).walk(3, 1)
     story.tell(events.ReleaseRequested(EXPERIMENT, released))
     assert broken(story) == (last(story, "dependents") if needed else [])
 
 
 def test_what_only_a_new_one_would_need_may_be_released(story):
-    story.register(links=[link("host")]).tell(declare("host"), events.ResourceRegistered(3, "host", {}))
+    story.register(links=[link("host")]).tell(declare("host"), events.ResourceRegistered(3, "host", {}, None))
     story.tell(events.ResourceConnected(1, 3)).deploy(3).walk(3)
     story.tell(events.ReleaseRequested(EXPERIMENT, [3]))
     assert broken(story) == []

@@ -24,16 +24,16 @@ RUN = "20300317T174640.000000Z-aaaa0001"
 
 
 def opened(exp_id="hello", run_id=RUN):
-    return events.ControllerOpened(0, exp_id, run_id, HOLDER)
+    return events.ControllerOpened(0, exp_id, run_id, HOLDER, persist=False)
 
 
-THING = events.TypeDeclared(0, "lab::Thing", ["lab::Thing"], ["start", "stop"], [], {"critical": True}, [], [])
+THING = events.TypeDeclared(0, "lab::Thing", ["lab::Thing"], ["start", "stop"], [], {"critical": True}, [], {})
 
 WAITING = [
     (0, opened()),
     (0, THING),
-    (0, events.ResourceRegistered(1, "lab::Thing", {"command": "serve"})),
-    (0, events.ResourceRegistered(2, "lab::Thing", {"command": "ask"})),
+    (0, events.ResourceRegistered(1, "lab::Thing", {"command": "serve"}, None)),
+    (0, events.ResourceRegistered(2, "lab::Thing", {"command": "ask"}, None)),
     (0, events.ConditionRegistered(0, [2], Step.START, [1], ResourceState.STARTED, 2 * SECOND)),
     (0, events.GroupDeployed(0, 1, [1, 2], wait_all_ready=True)),
     (0, events.StepPassed(1, list(DEPLOYMENT))),
@@ -437,7 +437,7 @@ def test_a_traceback_is_shown_only_when_asked_for(home):
 
 @pytest.mark.slow
 def test_a_pipe_that_is_closed_is_no_error(home):
-    many = [(0, events.AttributeSet(1, "command", f"say {n}")) for n in range(3000)]
+    many = [(0, events.AttributeSet(1, "command", f"say {n}", 0)) for n in range(3000)]
     write(home, [*WAITING, *many])
     command = [sys.executable, "-c", "from replay.cli import main; main()", "log", "hello"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

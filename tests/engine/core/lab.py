@@ -6,15 +6,17 @@ that went through a snapshot; and the audit must find nothing.
 
 from dataclasses import fields
 from functools import cache
+from types import MappingProxyType
 
 import msgpack
 
 from engine import journal
 from engine.core import decide, events, messages, snapshot
 from engine.core.apply import apply
-from engine.core.kernel import Call, Cancel, Changed, Kernel, Probe, Run
+from engine.core.effects import Call, Cancel, Changed, Connected, Forgotten, GiveUp, Probe, Run
+from engine.core.kernel import Kernel
 from engine.core.states import ResourceAction, ResourceState, Step
-from engine.core.world import EXPERIMENT, Attempt, Condition, Group, Resource, Task, World
+from engine.core.world import EXPERIMENT, Attempt, Condition, Group, Plan, Resource, Task, World
 from eventlog import MemoryStore
 from replay.audit import _Auditor
 
@@ -34,7 +36,7 @@ def declare(rtype, hooks=(), links=(), *, extends=(), attributes=None, required=
         links=[dict(link) for link in links],
         attributes={"critical": True, **(attributes or {})},
         required=list(required),
-        traces=[],
+        traces={},
     )
 
 
@@ -59,9 +61,9 @@ def deep(world):
 
 def _plain(value, seen):
     kind = type(value)
-    if kind is dict:
+    if kind in (dict, MappingProxyType):
         return {key: _plain(item, seen) for key, item in value.items()}
-    if kind is list:
+    if kind in (list, tuple):
         return [_plain(item, seen) for item in value]
     if kind not in _DEEP:
         return value
@@ -70,7 +72,7 @@ def _plain(value, seen):
     return seen[id(value)]
 
 
-_DEEP = {Attempt, Condition, Group, Resource, Task}
+_DEEP = {Attempt, Condition, Group, Plan, Resource, Task}
 
 
 @cache
@@ -85,7 +87,7 @@ class Lab:
         entries: what is in the log.
         now: the time, in ns since 1970.
         begun: the hooks that were called since the last look, as "start #1".
-        cancelled, called, probed, changed: the other effects, since the last look.
+        cancelled, called, probed, changed, given_up: the other effects, since the last look.
     """
 
     def __init__(self, store=None, now=100 * S, wants_abort=None):
@@ -97,9 +99,9 @@ class Lab:
         self.entries, self._folded, self._auditor = [], World(), _Auditor()
         self.kernel = Kernel(world, self.writer.epoch, "run", self._wants_abort)
         self.declared = {}
-        self.begun, self.cancelled, self.called, self.probed, self.changed = [], [], [], [], []
+        self.begun, self.cancelled, self.called, self.probed, self.changed, self.given_up = [], [], [], [], [], []
         self.kernel.begin_turn(now)
-        self.kernel.emit(events.ControllerOpened(EXPERIMENT, "lab", "run", {}))
+        self.kernel.emit(events.ControllerOpened(EXPERIMENT, "lab", "run", {}, persist=False))
 
     def _wants_abort(self, guid):
         return self.world.resources[guid].critical if self.wants_abort is None else self.wants_abort(guid)
@@ -157,8 +159,10 @@ class Lab:
                 self.cancelled.append(guid)
             case Call(task):
                 self.called.append(task)
-            case Changed():
+            case Changed() | Connected() | Forgotten():
                 self.changed.append(effect)
+            case GiveUp(guid):
+                self.given_up.append(guid)
 
     def look(self):
         """The hooks that were called since the last look."""
@@ -182,12 +186,14 @@ class Lab:
         self.declared[rtype] = declare(rtype, hooks, links, **more)
         return rtype
 
-    def add(self, *hooks, rtype=None, critical=True, to=(), guid=None, auto=False, **attributes):
+    def add(self, *hooks, rtype=None, critical=True, to=(), guid=None, auto=False, label=None, **attributes):
         """A resource of a type that has code for these steps."""
         if rtype is None:
             rtype = self.type("+".join(hooks) or "plain", hooks)
         values = attributes if critical else {"critical": False, **attributes}
-        made = decide.register(self.world, self.declared[rtype], guid, values, connect_to=to, auto_deploy=auto)
+        made = decide.register(
+            self.world, self.declared[rtype], guid, values, connect_to=to, auto_deploy=auto, label=label
+        )
         self.turn(made)
         return next(event.guid for event in made if isinstance(event, events.ResourceRegistered))
 

@@ -7,7 +7,7 @@ enumerated; from each of these a new controller takes over and finishes. The lab
 import pytest
 
 from engine.core import messages
-from engine.core.kernel import Probe
+from engine.core.effects import Probe
 from engine.core.states import ResourceState
 from eventlog.testing import Image, SimDirectory, SimStore
 from tests.engine.core.lab import START, STOP, Lab

@@ -85,17 +85,23 @@ def _enums(fields):
 
 def test_the_words_are_the_contract_with_old_logs():
     assert sorted(KINDS) == [
+        "attribute.planned",
         "attribute.set",
+        "condition.reduced",
         "condition.registered",
         "controller.opened",
         "experiment.aborted",
+        "experiment.warned",
+        "global.set",
         "group.deployed",
         "release.requested",
         "resource.connected",
+        "resource.disconnected",
         "resource.ended",
         "resource.failed",
         "resource.found",
         "resource.registered",
+        "resource.removed",
         "resource.unknown",
         "run.closed",
         "step.begun",
@@ -107,6 +113,8 @@ def test_the_words_are_the_contract_with_old_logs():
         "task.begun",
         "task.done",
         "task.scheduled",
+        "topology.described",
+        "trace.switched",
         "type.declared",
     ]
 

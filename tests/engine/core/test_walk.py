@@ -3,9 +3,9 @@
 import pytest
 
 from engine.core import messages
+from engine.core.effects import Changed
 from engine.core.errors import BadState
 from engine.core.events import AttributeSet, StepPassed
-from engine.core.kernel import Changed
 from engine.core.states import DEPLOYMENT, ResourceState, Step
 from tests.engine.core.lab import DEPLOY, Lab
 
@@ -229,10 +229,8 @@ def test_a_busy_one_takes_no_request(lab):
 
 
 def test_a_new_value_is_logged_and_told(lab):
-    one = lab.add()
-    lab.kernel.begin_turn(lab.now)
-    lab.kernel.set_attribute(AttributeSet(one, "rate", 5), 1)
-    lab.commit()
+    one = lab.add(rate=1)
+    lab.turn([AttributeSet(one, "rate", 5, 0)])
     assert lab.resource(one).attributes == {"rate": 5}
     assert lab.changed == [Changed(one, "rate", 1, 5)]
 

@@ -58,7 +58,7 @@ class Run:
 
     @staticmethod
     def _describe(kernel):
-        kernel.emit(events.ControllerOpened(EXPERIMENT, "exp", "run", {}))
+        kernel.emit(events.ControllerOpened(EXPERIMENT, "exp", "run", {}, persist=False))
         kernel.emit_all(decide.register(kernel.world, declare(Thing), None, {}))
 
     def deploy(self):

@@ -1,0 +1,356 @@
+"""The half of a controller with which an experiment is described."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from engine import from_graph
+from engine.core import decide, revise
+from engine.core.errors import BadCondition, UnknownResourceType, UsageError, nearest
+from engine.core.states import ResourceAction, ResourceState
+from engine.core.values import check_plain
+from engine.dates import to_ns
+from engine.handles import guid_of, guids_of
+from engine.looking import Looking
+from engine.rm import attributes as declarations
+from engine.rm.base import ResourceManager
+from engine.rm.registry import ResourceFactory, declare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from os import PathLike
+    from pathlib import Path
+
+    from engine.core import events
+    from engine.core.kernel import Kernel
+    from engine.dates import Duration
+    from engine.description import SFormats
+    from engine.handles import Guid, Guids, Handle
+    from engine.netgraph import NetGraph
+    from engine.plot import PFormats
+    from engine.rm.traces import Trace
+
+
+class Describing(Looking):
+    """The describing half of `ExperimentController`."""
+
+    # --- resources ----------------------------------------------------------------------------------------------
+
+    def register_resource(self, rtype: str, guid: int | None = None, **attributes: Any) -> int:
+        """Describe a resource.
+
+        Args:
+            rtype: its type, such as ``"linux::Application"``.
+            guid: its number; by default the next one above the highest ever used.
+            attributes: values of its attributes. ``connectedTo=`` a guid, or a list of them, connects it;
+                ``autoDeploy=True`` deploys it at once.
+
+        Returns:
+            Its number.
+
+        Raises:
+            UnknownResourceType, BadAttribute, BadState, UnknownGuid, BadConnection: nothing has been registered.
+        """
+        cls = ResourceFactory.get_resource_type(rtype)
+        number = None if guid is None else guid_of(guid)
+        auto_deploy = bool(attributes.pop("autoDeploy", False))
+        connect_to = guids_of(attributes.pop("connectedTo", ()))
+        values = declarations.convert(cls.declared(), attributes, rtype)
+        return self._register(cls, number, values, connect_to, auto_deploy=auto_deploy)
+
+    def add(self, spec: ResourceManager, on: Guids | None = None, label: str | None = None) -> Handle:
+        """Describe a resource by its class, which type checkers know: ``ec.add(Ping(target="10.0.0.2"), on=node)``.
+
+        Args:
+            spec: the description: a class of a resource type that was called with its attributes.
+            on: what it is connected to: one, or several.
+            label: a name for it, unique in the experiment: messages show it, and ``ec[label]`` finds it.
+
+        Raises:
+            UnknownResourceType, BadState, UnknownGuid, BadConnection: nothing has been registered.
+        """
+        if not isinstance(spec, ResourceManager):
+            raise UnknownResourceType(f"add takes a description such as Ping(target=…), not {spec!r}")
+        ResourceFactory.make_known(type(spec))
+        connect_to = () if on is None else guids_of(on)
+        return self._handle(self._register(type(spec), None, spec.given(), connect_to, label=label))
+
+    def _register(
+        self,
+        cls: type[ResourceManager],
+        guid: int | None,
+        values: dict[str, Any],
+        connect_to: Sequence[int],
+        *,
+        auto_deploy: bool = False,
+        label: str | None = None,
+    ) -> int:
+        check_plain(values, f"the attributes of {cls.rtype} together")
+        declared = declare(cls)
+
+        def act(kernel: Kernel) -> int:
+            kernel.emit_all(
+                decide.register(
+                    kernel.world,
+                    declared,
+                    guid,
+                    values,
+                    connect_to=connect_to,
+                    auto_deploy=auto_deploy,
+                    label=label,
+                )
+            )
+            return kernel.world.last_guid if guid is None else guid
+
+        return self._session.ask(act)
+
+    def remove_resource(self, guid: Guid) -> None:
+        """Take a resource back, as if it had never been described. Its number is not given again.
+
+        Raises:
+            UnknownGuid: there is no such resource.
+            BadState: it is deployed and not released, or others are connected to it or wait for it.
+        """
+        self._change(lambda kernel: revise.remove(kernel.world, guid_of(guid)))
+
+    # --- connections and conditions -----------------------------------------------------------------------------
+
+    def register_connection(self, guid1: Guid, guid2: Guid) -> None:
+        """Connect two resources. Both sides agree or none; twice is once.
+
+        Raises:
+            UnknownGuid, BadConnection: it was refused.
+        """
+        self._change(lambda kernel: decide.connect(kernel.world, guid_of(guid1), guid_of(guid2)))
+
+    def unregister_connection(self, guid1: Guid, guid2: Guid) -> None:
+        """Take a connection back, for both sides. Where there is none, nothing happens.
+
+        Raises:
+            UnknownGuid: one of them is not there.
+            BadConnection: one of them stands on the other, and is not released.
+        """
+        self._change(lambda kernel: revise.disconnect(kernel.world, guid_of(guid1), guid_of(guid2)))
+
+    def register_condition(
+        self,
+        guids1: Guids,
+        action: ResourceAction,
+        guids2: Guids,
+        state: ResourceState,
+        time: Duration | None = None,
+    ) -> None:
+        """Hold back an action until others have got somewhere.
+
+        `action` on each of `guids1` happens only once every one of `guids2` has reached `state` and `time` has gone
+        by since the last of them did. Several conditions on one action must all hold.
+
+        Raises:
+            UnknownGuid, BadCondition, UsageError: it was refused.
+        """
+        self.register_conditions(guids1, action, {_state(state): guids_of(guids2)}, time)
+
+    def register_conditions(
+        self, guids1: Guids, action: ResourceAction, goals: Mapping[ResourceState, Sequence[int]], time: Duration | None
+    ) -> None:
+        """Several conditions at once, by the state that others are to reach: all of them, or none if one is refused."""
+        waiting, action = guids_of(guids1), _action(action)
+        delay = 0 if time is None else to_ns(time)
+        self._change(
+            lambda kernel: [
+                event
+                for state, awaited in goals.items()
+                for event in decide.add_condition(kernel.world, waiting, action, awaited, state, delay)
+            ]
+        )
+
+    def unregister_condition(self, guids1: Guids, guids2: Guids, action: ResourceAction | None = None) -> None:
+        """Take `guids2` out of the conditions of `guids1`, on one action or on all. One left empty is gone.
+
+        Raises:
+            UnknownGuid, BadCondition: there is no such resource, or no such condition.
+        """
+        waiting, on = guids_of(guids1), guids_of(guids2)
+        which = None if action is None else _action(action)
+        self._change(lambda kernel: revise.drop_conditions(kernel.world, waiting, on, which))
+
+    # --- attributes ---------------------------------------------------------------------------------------------
+
+    def set(self, guid: Guid, name: str, value: Any) -> None:
+        """Set an attribute. The value is checked and converted by the type that is declared.
+
+        Raises:
+            UnknownGuid, BadAttribute: there is no such resource or attribute, or the value is none that it takes.
+            BadState: it is too late to set it.
+        """
+        number = guid_of(guid)
+        attribute, new = self._value(number, name, value)
+        self._change(
+            lambda kernel: [
+                decide.set_attribute(decide.find(kernel.world, number), attribute.name, new, attribute.when)
+            ]
+        )
+
+    def set_with_conditions(
+        self,
+        name: str,
+        value: Any,
+        guids1: Guids,
+        guids2: Guids,
+        state: ResourceState,
+        time: Duration | None = None,
+    ) -> None:
+        """Set an attribute of running resources later.
+
+        Each of `guids1` gets the value while it is STARTED, once every one of `guids2` has reached `state` and `time`
+        has gone by since the last of them did. What is waited for counts as for `register_condition`.
+
+        Raises:
+            UnknownGuid, BadAttribute, BadCondition, BadState, UsageError: it was refused; nothing is planned.
+        """
+        waiting, awaited, state = guids_of(guids1), guids_of(guids2), _state(state)
+        delay = 0 if time is None else to_ns(time)
+        planned: dict[tuple[str, str], tuple[list[int], Any]] = {}  # by name and way of setting: who, and what
+        for guid in waiting:
+            attribute, new = self._value(guid, name, value)
+            planned.setdefault((attribute.name, attribute.when), ([], new))[0].append(guid)
+        self._change(
+            lambda kernel: [
+                event
+                for (key, when), (guids, new) in planned.items()
+                for event in revise.plan_value(kernel.world, key, new, when, guids, awaited, state, delay)
+            ]
+        )
+
+    def set_global(self, rtype: str, name: str, value: Any) -> None:
+        """Set an attribute for all resources of a type that are given no value of their own, now or later.
+
+        Raises:
+            UnknownResourceType, BadAttribute: there is no such type or attribute, or it does not take the value.
+            BadState: some of those resources have begun, and the attribute can only be set before.
+        """
+        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
+        new = attribute.convert(value, rtype)
+        self._change(lambda kernel: revise.set_global(kernel.world, rtype, attribute.name, new, attribute.when))
+
+    def _value(self, guid: int, name: str, value: Any) -> tuple[declarations.Attribute, Any]:
+        """An attribute of a resource, and a value as it takes it. The type's own check is no part of the turn."""
+        rtype = self.rtype(guid)
+        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
+        return attribute, attribute.convert(value, rtype)
+
+    # --- traces -------------------------------------------------------------------------------------------------
+
+    def enable_trace(self, guid: Guid, name: str) -> None:
+        """Have a trace recorded.
+
+        Raises:
+            UnknownGuid, UsageError: there is no such resource, or its type has no such trace.
+            BadState: it has ended for good.
+        """
+        self._switch(guid_of(guid), name, enabled=True)
+
+    def disable_trace(self, guid: Guid, name: str) -> None:
+        """Have a trace not recorded; see `enable_trace`."""
+        self._switch(guid_of(guid), name, enabled=False)
+
+    def _switch(self, guid: int, name: str, *, enabled: bool) -> None:
+        self._declared_trace(guid, name)
+        self._change(lambda kernel: revise.switch_trace(kernel.world, guid, name, enabled=enabled))
+
+    def trace_enabled(self, guid: Guid, name: str) -> bool:
+        """Whether a trace is recorded.
+
+        Raises:
+            UnknownGuid, UsageError: there is no such resource, or its type has no such trace.
+        """
+        number = guid_of(guid)
+        self._declared_trace(number, name)
+        return self._session.read(lambda world: world.trace_enabled(decide.find(world, number), name))
+
+    def get_traces(self, guid: Guid) -> list[Trace]:
+        """The traces of a resource, each with whether it is recorded.
+
+        Raises:
+            UnknownGuid: there is no such resource.
+        """
+        number = guid_of(guid)
+        declared = ResourceFactory.get_resource_type(self.rtype(number)).traces
+        return [dataclasses.replace(it, enabled=self.trace_enabled(number, it.name)) for it in declared]
+
+    def _declared_trace(self, guid: int, name: str) -> None:
+        rtype = self.rtype(guid)
+        names = [trace.name for trace in ResourceFactory.get_resource_type(rtype).traces]
+        if name not in names:
+            raise UsageError(f"{rtype} has no trace {name!r} to switch; {nearest(str(name), names)}")
+
+    # --- the whole ----------------------------------------------------------------------------------------------
+
+    def save(self, dirpath: str | PathLike[str] | None = None, format: SFormats | None = None) -> Path:  # noqa: A002
+        """Write the description to a file, from which `load` makes another controller.
+
+        Args:
+            dirpath: the directory; by default that of the run.
+            format: by default XML.
+
+        Returns:
+            Its path: ``<exp_id>_<run_id>`` and what tells the format; an earlier one is not overwritten.
+        """
+        from engine import description  # noqa: PLC0415 - few need it
+
+        format = format or description.SFormats.XML  # noqa: A001
+        return description.save(self._description(), dirpath or self.run_dir, self.run_id, format)
+
+    def serialize(self, format: SFormats | None = None) -> str:  # noqa: A002
+        """The description as a text, as `save` writes it."""
+        from engine import description  # noqa: PLC0415 - as above
+
+        return description.to_text(self._description(), format or description.SFormats.XML)
+
+    def _description(self) -> Any:
+        from engine.description import from_world  # noqa: PLC0415 - as above
+
+        return self._session.read(lambda world: from_world(world, self.netgraph))
+
+    def plot(
+        self,
+        dirpath: str | PathLike[str] | None = None,
+        format: PFormats | None = None,  # noqa: A002
+        show: bool = False,
+    ) -> Path:
+        """Draw the resources with their states, connections and conditions.
+
+        Args:
+            dirpath: the directory; by default that of the run.
+            format: by default FIGURE, a PNG.
+            show: whether to show it, too.
+
+        Returns:
+            The path of the file: ``<exp_id>_<run_id>`` and what tells the format.
+        """
+        from engine import plot  # noqa: PLC0415 - as above
+
+        directory = self.run_dir if dirpath is None else dirpath
+        return self._session.read(lambda world: plot.plot(world, directory, format or plot.PFormats.FIGURE, show=show))
+
+    def _record(self, netgraph: NetGraph) -> None:
+        """Have a topology in the log."""
+        described = from_graph.to_events(netgraph)
+        self._session.ask(lambda kernel: kernel.emit_all(described))
+
+    def _change(self, decided: Callable[[Kernel], list[events.Event]]) -> None:
+        """Have what was asked decided, and on disk."""
+        self._session.ask(lambda kernel: kernel.emit_all(decided(kernel)))
+
+
+def _action(action: ResourceAction) -> ResourceAction:
+    if not isinstance(action, ResourceAction):
+        raise BadCondition(f"an action is one of ResourceAction.DEPLOY, START and STOP, not {action!r}")
+    return action
+
+
+def _state(state: ResourceState) -> ResourceState:
+    if not isinstance(state, ResourceState):
+        raise BadCondition(f"a state is one of ResourceState, such as ResourceState.STARTED, not {state!r}")
+    return state

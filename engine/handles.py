@@ -1,0 +1,164 @@
+"""A resource in the hand of a script, and what a script may say about when others are to act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Never
+
+from engine.core.errors import BadCondition, UsageError
+from engine.core.states import ResourceAction, ResourceState
+from engine.rm.traces import TraceAttr
+
+if TYPE_CHECKING:
+    from engine.controller import ExperimentController
+    from engine.dates import Duration
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The condition that these resources have reached these states. Two of them are joined with ``&``."""
+
+    goals: tuple[tuple[int, ResourceState], ...]
+
+    def __and__(self, other: Reached) -> Reached:
+        if not isinstance(other, Reached):
+            return NotImplemented
+        return Reached((*self.goals, *other.goals))
+
+    def __bool__(self) -> Never:
+        raise BadCondition(
+            "a condition is nothing that is true or false now: it is waited for. Join two of them with '&', not 'and', "
+            "and ask a handle for its state"
+        )
+
+    def by_state(self) -> dict[ResourceState, list[int]]:
+        """The resources that are to reach each state."""
+        found: dict[ResourceState, list[int]] = {}
+        for guid, state in self.goals:
+            found.setdefault(state, []).append(guid)
+        return found
+
+
+class Handle:
+    """A resource of a controller. It is accepted wherever a guid is.
+
+    Attributes:
+        guid: its number.
+    """
+
+    __slots__ = ("_ec", "guid")
+
+    def __init__(self, ec: ExperimentController, guid: int) -> None:
+        self._ec = ec
+        self.guid = guid
+
+    def __repr__(self) -> str:
+        label = "" if self.label is None else f" {self.label!r}"
+        return f"<#{self.guid} {self.rtype}{label} {self.state.name}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Handle) and (self._ec, self.guid) == (other._ec, other.guid)
+
+    def __hash__(self) -> int:
+        return hash((id(self._ec), self.guid))
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def rtype(self) -> str:
+        """The name of its type."""
+        return self._ec.rtype(self.guid)
+
+    @property
+    def label(self) -> str | None:
+        """The user's name for it."""
+        return self._ec.label(self.guid)
+
+    @property
+    def state(self) -> ResourceState:
+        """Its state."""
+        return self._ec.state(self.guid)
+
+    def get(self, name: str) -> Any:
+        """The value of an attribute; see `ExperimentController.get`."""
+        return self._ec.get(self.guid, name)
+
+    def set(self, name: str, value: Any) -> None:
+        """Set an attribute; see `ExperimentController.set`."""
+        self._ec.set(self.guid, name, value)
+
+    def trace(
+        self, name: str, attr: TraceAttr = TraceAttr.ALL, block: int = 512, offset: int = 0
+    ) -> str | bytes | int | None:
+        """What it recorded; see `ExperimentController.trace`."""
+        return self._ec.trace(self.guid, name, attr, block, offset)
+
+    # --- when it is to act --------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> Reached:
+        """The condition that it is READY, or has been."""
+        return Reached(((self.guid, ResourceState.READY),))
+
+    @property
+    def started(self) -> Reached:
+        """The condition that it is STARTED, or has been."""
+        return Reached(((self.guid, ResourceState.STARTED),))
+
+    @property
+    def stopped(self) -> Reached:
+        """The condition that it is STOPPED, or has been."""
+        return Reached(((self.guid, ResourceState.STOPPED),))
+
+    def deploy_when(self, condition: Reached, delay: Duration | None = None) -> None:
+        """Deploy it only when a condition holds, and `delay` later; see `ExperimentController.register_condition`."""
+        self._when(ResourceAction.DEPLOY, condition, delay)
+
+    def start_when(self, condition: Reached, delay: Duration | None = None) -> None:
+        """Start it only when a condition holds, and `delay` later."""
+        self._when(ResourceAction.START, condition, delay)
+
+    def stop_when(self, condition: Reached, delay: Duration | None = None) -> None:
+        """Stop it when a condition holds, and `delay` later."""
+        self._when(ResourceAction.STOP, condition, delay)
+
+    def _when(self, action: ResourceAction, condition: Reached, delay: Duration | None) -> None:
+        if not isinstance(condition, Reached):
+            raise BadCondition(f"a condition is one such as server.started & router.ready, not {condition!r}")
+        # Each part counts the delay from its own last moment, so together they hold `delay` after the last of all.
+        self._ec.register_conditions(self.guid, action, condition.by_state(), delay)
+
+    def wait_finished(self, timeout: Duration | None = None) -> bool:
+        """Wait until it has come to an end; see `ExperimentController.wait_finished`."""
+        return self._ec.wait_finished(self.guid, timeout)
+
+
+Guid = int | Handle
+"""What names one resource."""
+
+Guids = Guid | Iterable[Guid]
+"""What names one resource or several."""
+
+
+def guid_of(given: Guid) -> int:
+    """The number of a resource.
+
+    Raises:
+        UsageError: it is none.
+    """
+    number = given.guid if isinstance(given, Handle) else given
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise UsageError(f"a guid is a whole number, or a handle, not {given!r}")
+    return int(number)  # an enum's member would not come back from the log as it went in
+
+
+def guids_of(given: Guids) -> list[int]:
+    """One number, or several, as a list.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    if isinstance(given, Iterable) and not isinstance(given, str | bytes):
+        return [guid_of(guid) for guid in given]
+    return [guid_of(given)]  # type: ignore[arg-type]  # a text is told from a number there

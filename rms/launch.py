@@ -5,7 +5,6 @@
 
 import hashlib
 import re
-import shlex
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,9 +18,10 @@ from typing import Self
 from engine.diagnostics import get_logger
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
 from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
+from rms import shell
 from rms._journal import Journal, OnEnd, parse_end
 
-__all__ = ["Fenced", "Launcher", "Started", "shell_exports", "shell_text"]
+__all__ = ["Fenced", "Launcher", "Started"]
 
 _log = get_logger()
 
@@ -29,11 +29,11 @@ _SCRIPT = resources.files("rms").joinpath("launch.sh").read_text("utf-8")
 _FENCED = 75  # the exit status with which the script says so
 _ANSWER_TIMEOUT = 60.0  # seconds; a call does little, so a host that needs longer is in trouble
 _SLOWEST = 100_000  # bytes per second that a line to a host must carry
+_TICKS = 100  # in which Linux tells start times to programs, in a second
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal"}
 # Those that the kill of every shell knows by name.
 _SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Fenced(Exception):
@@ -89,6 +89,7 @@ class _Report:
     end: str
     supervisor: _Process | None  # if it lives
     command: _Process | None  # if it lives
+    age: float  # seconds since the command began, 0 if it has not
     reply: str  # what a start that went wrong had to say
 
     @classmethod
@@ -103,6 +104,7 @@ class _Report:
             end=facts["end"],
             supervisor=_Process(int(claim[1]), claim[2]) if facts["supervisor"] else None,
             command=_Process(int(started[0]), started[1]) if facts["command"] else None,
+            age=float(facts["uptime"]) - int(started[1]) / _TICKS if started else 0.0,
             reply=facts.get("reply", ""),
         )
 
@@ -176,7 +178,14 @@ class Launcher:
                 self._script = script
 
     def start(
-        self, token: str, command: str, *, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+        self,
+        token: str,
+        command: str,
+        *,
+        env: Mapping[str, str] | None = None,
+        prelude: str = "",
+        stdin: bytes | None = None,
+        as_root: bool = False,
     ) -> Started:
         """Starts a command, unless this attempt has been started before; returns when it has begun.
 
@@ -187,7 +196,10 @@ class Launcher:
             token: The attempt.
             command: Shell text, as the user typed it.
             env: Added to the environment. Shows in no process's arguments, and in no file once the command runs.
+            prelude: Shell text that is read after the environment, in the command's directory and with its output in
+                place, by the process that becomes the command: for what it must be given and cannot be as a value.
             stdin: Its standard input; None is /dev/null.
+            as_root: Whether it runs under `sudo -n -E`.
 
         Returns:
             Who it is. It may have ended by now.
@@ -197,10 +209,11 @@ class Launcher:
             CommandFailed: It did not begin: the message says why.
         """
         _check_token(token)
-        exports = shell_exports(env or {})
-        text = shell_text("command", command if command.endswith("\n") else command + "\n")
-        counts = (str(exports.count(b"\n")), str(text.count(b"\n")), "nothing" if stdin is None else "input")
-        report = self._report("start", token, *counts, stdin=exports + text + (stdin or b""))
+        before = _lines("prelude", shell.exports(env or {}) + prelude)
+        text = _lines("command", command)
+        counts = (str(before.count(b"\n")), str(text.count(b"\n")))
+        how = ("nothing" if stdin is None else "input", "root" if as_root else "user")
+        report = self._report("start", token, *counts, *how, stdin=before + text + (stdin or b""))
         if report.undecided:
             report = self._await_decision(token)
         if report.started is None or (report.end and not report.end.isdecimal()):
@@ -250,23 +263,27 @@ class Launcher:
         Returns:
             False if the command is gone, or has not begun; nobody else was signalled.
         """
-        if name not in _SIGNALS:
-            raise ValueError(f"signal {name!r}: must be one of {', '.join(_SIGNALS)}")
-        return b"sent" in self._call("signal", _check_token(token), name)
+        return b"sent" in self._call("signal", _check_token(token), _check_signal(name))
 
-    def stop(self, token: str, grace: float = 10.0) -> Ended | Gone:
-        """Ends an attempt: TERM to its process group, and KILL to what is left of the group after the grace.
+    def age(self, token: str) -> float:
+        """Seconds since the command of an attempt began, by the host's own clock; 0 if it has not."""
+        return self._report("probe", token).age
+
+    def stop(self, token: str, grace: float = 10.0, name: str = "TERM") -> Ended | Gone:
+        """Ends an attempt: a signal to its process group, and KILL to what is left of the group after the grace.
 
         Blocks until the whole group is gone and the end is recorded. An attempt that has not begun will not.
 
         Args:
             token: The attempt.
-            grace: Seconds from TERM to KILL.
+            grace: Seconds from the signal to KILL.
+            name: The signal, such as "INT".
         """
+        _check_signal(name)
         self.open()
         ends: SimpleQueue[Ended | Gone] = SimpleQueue()
         if self._journal.subscribe(_check_token(token), ends.put):
-            self._look_after(token, self._report("stop", token, "TERM"))
+            self._look_after(token, self._report("stop", token, name))
         try:
             return ends.get(timeout=grace)
         except Empty:
@@ -279,6 +296,30 @@ class Launcher:
         if not name or parts.is_absolute() or ".." in parts.parts:
             raise ValueError(f"name {name!r}: must be a relative path that stays in the command's directory")
         return str(PurePosixPath(self._base, _check_token(token), "run", parts))
+
+    def discard(self, token: str) -> None:
+        """Removes what is kept of an attempt that has ended, its output included. It must not be started again.
+
+        Raises:
+            CommandFailed: It runs.
+        """
+        self._call("discard", _check_token(token))
+
+    def sweep(self, directory: str, depth: int) -> list[str]:
+        """Removes the directories of other runs `depth` levels below a directory, unless something of theirs runs.
+
+        Another run is one whose directory has another name than this one's.
+
+        Returns:
+            Those that were left, since something of theirs runs.
+        """
+        script = f'script=$1 directory=$2; shift 2; exec sh "$script" "$@" "$directory"{"/*" * depth}'
+        self.open()
+        here = PurePosixPath(self._base).name
+        done = self._transport.run(
+            script, self._script, directory, "sweep", *self._where, "-", here, timeout=_ANSWER_TIMEOUT
+        )
+        return self._checked("sweep", done).decode(errors="replace").splitlines()
 
     def remove(self) -> None:
         """Removes the directory of the run, with all that is in it.
@@ -367,6 +408,17 @@ class Launcher:
         return CommandFailed(host, f"start of {token}", 1, why.decode(errors="replace"))
 
 
+def _lines(what: str, text: str) -> bytes:
+    """A text of whole lines."""
+    return shell.encoded(what, text if text.endswith("\n") or not text else text + "\n")
+
+
+def _check_signal(name: str) -> str:
+    if name not in _SIGNALS:
+        raise ValueError(f"signal {name!r}: must be one of {', '.join(_SIGNALS)}")
+    return name
+
+
 def _check_token(token: str) -> str:
     if not _TOKEN.fullmatch(token) or token in _RESERVED:
         raise ValueError(
@@ -374,26 +426,3 @@ def _check_token(token: str) -> str:
             f"and be none of {', '.join(sorted(_RESERVED))}"
         )
     return token
-
-
-def shell_exports(env: Mapping[str, str]) -> bytes:
-    """The environment as shell text: the one place where something is quoted for a shell.
-
-    Raises:
-        ValueError: a name or a value cannot be one of a variable.
-    """
-    for name in env:
-        if not _VARIABLE.fullmatch(name):
-            raise ValueError(f"environment variable {name!r}: a name has letters, digits and '_', and no digit first")
-    return b"".join(shell_text(name, f"export {name}={shlex.quote(value)}\n") for name, value in env.items())
-
-
-def shell_text(what: str, text: str) -> bytes:
-    """A text that a shell is given.
-
-    Raises:
-        ValueError: it cannot be.
-    """
-    if "\0" in text:
-        raise ValueError(f"{what}: has a NUL character in it, which no shell can be given")
-    return text.encode("utf-8", "surrogateescape")

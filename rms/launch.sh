@@ -104,12 +104,13 @@ ${text%?}
 END
 }
 
-# Standard input: the environment as shell text, the command, and the command's own standard input.
-do_start() { # LINES OF ENVIRONMENT, LINES OF COMMAND, "input" OR "nothing"
+# Standard input: the prelude, the command, and the command's own standard input.
+do_start() { # LINES OF PRELUDE, LINES OF COMMAND, "input" OR "nothing", "root" OR "user"
 	if [ ! -L "$at/claim" ]; then
 		spec=$at/spec.$$ # each `start` its own: another one with this token may be at the same point
-		mkdir -p "$at/run" "$spec" && store "$spec/env" "$1" && store "$spec/command" "$2" || exit
+		mkdir -p "$at/run" "$spec" && store "$spec/prelude" "$1" && store "$spec/command" "$2" || exit
 		[ "$3" = nothing ] || cat >"$spec/stdin" || exit
+		[ "$4" = user ] || : >"$spec/root" || exit
 		# step: stored
 		# The first setsid leads a session, so the second one must fork, and does not wait: as good as a
 		# background command, but without INT and QUIT ignored for good, as a shell does to those.
@@ -135,8 +136,18 @@ await_group() {
 	done
 }
 
+is_root() {
+	set -- "$at"/spec.*/root
+	[ -e "$1" ]
+}
+
+# To a whole process group. Processes of root's take no signal from others, but sudo's.
+send() { # SIGNAL GROUP
+	kill -s "$1" -- "-$2" 2>/dev/null || { is_root && sudo -n kill -s "$1" -- "-$2" 2>/dev/null; }
+}
+
 group_lives() { # NUMBER
-	kill -s 0 -- "-$1" 2>/dev/null || return 1
+	kill -s 0 -- "-$1" 2>/dev/null || is_root || return 1
 	for process in /proc/[0-9]*; do # for kill a zombie counts, and some hosts have nobody who reaps them
 		look "${process##*/}" && [ "$group" = "$1" ] && return
 	done
@@ -174,8 +185,8 @@ do_supervise() { # SPEC
 do_command() { # SPEC
 	cd "$at/run" || exit
 	exec 2>>stderr # what goes wrong from here on is for the user to read
-	exec 4<"$1/env" || exit
-	rm -f "$1/env" # it may hold secrets
+	exec 4<"$1/prelude" || exit
+	rm -f "$1/prelude" # it may hold secrets
 	look $$
 	# step: beginning
 	mark "$$ $start" started || exit
@@ -190,12 +201,14 @@ do_command() { # SPEC
 	echo began 2>/dev/null
 	exec >>stdout </dev/null
 	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
+	as=
+	[ ! -e "$1/root" ] || as='sudo -n -E'
 	set -- "$(command -v sh)" "../${1##*/}/command" # short, since shells put it before what they complain of
 	if [ "$ignored" != 0 ] && env --default-signal true 2>/dev/null; then
 		set -- "$(command -v env)" --default-signal "$@"
 	fi
 	. /proc/self/fd/4 # last, since it may change PATH
-	exec "$@" 4<&-
+	exec $as "$@" 4<&-
 }
 
 # --- What became of it.
@@ -237,6 +250,8 @@ settle() {
 	echo "end $end"
 	echo "supervisor $supervisor"
 	echo "command $command"
+	read -r uptime rest </proc/uptime
+	echo "uptime $uptime"
 }
 
 # An attempt that nobody has claimed is claimed now and void: no start that is still on its way can make the answer wrong.
@@ -254,7 +269,7 @@ do_probe() {
 
 do_signal() { # SIGNAL
 	report
-	[ -z "$command" ] || ! kill -s "$1" -- "-${started% *}" || echo sent
+	[ -z "$command" ] || ! send "$1" "${started% *}" || echo sent
 }
 
 do_stop() { # SIGNAL
@@ -262,7 +277,7 @@ do_stop() { # SIGNAL
 	mark "stop $epoch" stop
 	[ -L "$at/started" ] || void
 	report
-	if [ -n "$command" ] || leaderless; then kill -s "$1" -- "-${started% *}" 2>/dev/null; fi
+	if [ -n "$command" ] || leaderless; then send "$1" "${started% *}"; fi
 	settle
 }
 
@@ -271,16 +286,43 @@ leaderless() {
 	[ -n "$supervisor" ] && [ -n "$started" ] && [ -z "$end" ] && ! look "${started% *}"
 }
 
-do_remove() {
-	private
+# --- Removing. What a command of root's has left, only root can remove.
+
+discard() { # DIRECTORY
+	rm -rf "$1" 2>/dev/null || sudo -n rm -rf "$1" 2>/dev/null || rm -rf "$1"
+}
+
+# Sets the attempts of a run that have not ended.
+look_for_running() { # DIRECTORY
 	running=
-	for at in "$base"/*; do
+	for at in "$1"/*; do
 		[ -L "$at/claim" ] || continue
 		report # a supervisor that has recorded the end may still be there for a moment
 		[ -n "$end" ] || [ -z "$supervisor$command" ] || running="$running ${at##*/}"
 	done
+}
+
+do_discard() {
+	report
+	[ -n "$end" ] || [ -z "$supervisor$command" ] || fail "$at is not removed, since it runs; stop it first"
+	discard "$at"
+}
+
+do_sweep() { # NAME OF OUR OWN, DIRECTORY...
+	own=$1
+	shift
+	for other; do
+		[ "${other##*/}" != "$own" ] && [ -d "$other/epochs" ] && [ -f "$other/journal" ] || continue
+		look_for_running "$other"
+		if [ -n "$running" ]; then echo "$other"; else discard "$other" || exit; fi
+	done
+}
+
+do_remove() {
+	private
+	look_for_running "$base"
 	[ -z "$running" ] || fail "$base is not removed, since something of it runs:$running; stop it first"
-	rm -rf "$base"
+	discard "$base"
 }
 
 shift 3

@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
+import time
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import IO, TYPE_CHECKING, Any, Final
 
+from engine.core.states import ResourceState, Step
 from engine.rm.attributes import attr
 from engine.rm.base import Intent, ResourceManager
 from engine.rm.outcomes import NeverBegan
+from engine.rm.traces import Trace
+from engine.rm.transport import CommandFailed
+from rms import shell
 from rms.launch import Launcher
+from rms.linux import _layout
+from rms.linux._jobs import Job, run_job
+from rms.linux._patience import until_answered
 from rms.local import LocalTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.rm.transport import Transport
+    from engine.rm.transport import Completed, Transport
+    from rms.linux._archive import Archive
+    from rms.linux._layout import Layout
+
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+_HOSTNAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
+_ANSWER_TIMEOUT: Final = 60.0  # seconds for a script that does little
+_SLOWEST: Final = 100_000  # bytes per second that a line to a host must carry
+
+_PREPARE: Final = resources.files("rms.linux").joinpath("prepare.sh").read_text("utf-8")
+_STORE: Final = resources.files("rms.linux").joinpath("store.sh").read_text("utf-8")
+
+_CLEAN_SHARED: Final = """
+for run in "$1"/exp/*/*/*/epochs; do [ ! -d "$run" ] || [ "${run%/*}" = "$2" ] || exit 0; done
+cd "$1" && rm -rf lib bin src share store && umask 077 && mkdir lib bin src share store
+"""
+"""Empties what all experiments of a user share, while no other run is there that may need it."""
 
 
 def _check_hostname(name: str) -> None:
-    if name != "localhost":
-        raise ValueError(f"this version reaches no other host than 'localhost', so not {name!r}")
+    if not _HOSTNAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a host: letters, digits, '-' and '.', or an address")
+
+
+def _check_home(path: str) -> None:
+    shell.encoded("home", path)
+    if "\n" in path or ".." in PurePosixPath(path).parts:
+        raise ValueError(f"{path!r} is a directory on the host, absolute or below the user's home, without '..'")
 
 
 @cache
@@ -30,35 +64,236 @@ def _this_machine() -> LocalTransport:
 
 
 class Node(ResourceManager, rtype="linux::Node"):
-    """A Linux host. Everything that runs on it is kept in a directory of the run's own, private to its user."""
+    """A Linux host, reached over SSH; ``localhost`` without a user, port or gateway is this machine, without SSH.
 
-    hostname: str = attr(check=_check_hostname, help="Name of the host; localhost needs no SSH.")
+    What an experiment puts there is below one directory, private to its user (docs/linux.md). Nothing need be installed
+    there but a POSIX shell and the usual file utilities.
+    """
 
-    _making = threading.Lock()
-    _launcher: Launcher | None = None
+    hostname: str = attr(check=_check_hostname, help="Name or address of the host; localhost needs no SSH.")
+    username: str | None = attr(default=None, help="User on the host; by default as the SSH configuration says.")
+    port: int | None = attr(default=None, ge=1, le=65535, help="Port of its SSH server.")
+    identity: str | None = attr(default=None, help="File with the private key for it.")
+    gateway: str | None = attr(default=None, help="Host to go through; several, separated by commas, in this order.")
+    gateway_user: str | None = attr(default=None, help="User on the gateway.")
+    ssh_config: str | None = attr(default=None, help="SSH configuration to read in place of ~/.ssh/config.")
+    host_keys: str | None = attr(
+        default=None,
+        choices=("yes", "accept-new", "no"),
+        help="Whether host keys are checked; by default as the SSH configuration says, which is yes.",
+    )
+    home: str = attr(
+        default="", check=_check_home, help="Directory to put things below, absolute or below the user's home."
+    )
+    clean_experiment: bool = attr(
+        default=False, help="Whether what earlier runs of this experiment have left there is removed first."
+    )
+    clean_home: bool = attr(
+        default=False, help="Whether what all earlier runs of this user have left there is removed first."
+    )
+    tear_down: str | None = attr(default=None, help="Shell commands to run there at the end.")
+
+    traces = (Trace("facts", "What kind of host it is, as JSON."),)
+
+    def setup(self) -> None:
+        """See `ResourceManager.setup`."""
+        self._making = threading.RLock()
+        self._placing = threading.Lock()
+        self._placed: set[tuple[str, str]] = set()  # archives that this controller has put in place, and where
+        self.installing = threading.Lock()  # package managers do not share a host
+        self._transport: Transport | None = None
+        self._launcher: Launcher | None = None
+        self._facts: dict[str, Any] | None = None
+
+    # --- the way to it ------------------------------------------------------------------------------------------
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is this machine, reached without SSH."""
+        return self.hostname in _LOCAL and not (self.username or self.port or self.gateway)
 
     @property
     def transport(self) -> Transport:
-        """The way to the host."""
-        return _this_machine()
+        """The way to the host. Connects if need be.
+
+        Raises:
+            TransportLost, CommandFailed: there is no such host, or it lets nobody in.
+        """
+        with self._making:
+            if self._transport is None:
+                self._transport = _this_machine() if self.is_local else self._connect()
+            return self._transport
+
+    def _connect(self) -> Transport:
+        from rms import ssh  # noqa: PLC0415 - brings in paramiko, which this machine alone does not need
+
+        return ssh.connect(
+            ssh.Address(
+                hostname=self.hostname,
+                username=self.username,
+                port=self.port,
+                identity=self.identity,
+                gateway=self.gateway,
+                gateway_user=self.gateway_user,
+                config=self.ssh_config,
+                host_keys=self.host_keys,
+            )
+        )
 
     @property
     def launcher(self) -> Launcher:
         """Starts commands on the host, and finds them again."""
         with self._making:
             if self._launcher is None:
-                # On this machine the host's directory of the run is part of the run's own: nothing need be fetched.
-                self._launcher = Launcher(self.transport, str(self.run_dir / f"node-{self.guid}"), self.epoch)
+                self._launcher = Launcher(self.transport, self.layout.base, self.epoch)
             return self._launcher
 
-    def provision(self, intent: Intent) -> None:  # noqa: ARG002 - all hooks have one shape
-        """See that the host answers, and has room for us."""
-        self.launcher.open()
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What kind of host it is: the keys are described in docs/linux.md.
+
+        Raises:
+            LookupError: it was not asked yet.
+        """
+        facts = self._facts or (self.receipts.get(Step.PROVISION) or {}).get("facts")
+        if facts is None:
+            raise LookupError(f"#{self.guid} {self.hostname} was not provisioned yet, so nothing is known about it")
+        return dict(facts)
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are there."""
+        if self.is_local:
+            return _layout.on_this_machine(self._root(), PurePosixPath(self.run_dir), self.guid)
+        facts = self.facts
+        return _layout.on_host(facts["root"], self.run_dir.parent.name, self.run_dir.name, self.guid)
+
+    @property
+    def is_let_go(self) -> bool:
+        """Whether it was released, and nobody is to ask the host for anything."""
+        return not self.is_local and self.state is ResourceState.RELEASED
+
+    # --- hooks --------------------------------------------------------------------------------------------------
+
+    def provision(self, intent: Intent) -> dict[str, Any]:
+        """See that the host answers, what it is, and that it has room for us."""
+        facts = self._facts = self._ask()
+        # From here on the host is known to be there: if it does not answer, it may again.
+        until_answered(intent, self.log, self._clean)
+        until_answered(intent, self.log, self.launcher.open)
+        return {"facts": facts}
+
+    def release(self, intent: Intent) -> None:
+        """Let go of the host. What ran there was released before; what it wrote stays there, unless `hard_release`."""
+        if Step.PROVISION in self.receipts:
+            if self.tear_down:
+                job = Job("tear_down", self.tear_down, self.layout.variables(self.guid), self.layout.base)
+                run_job(self, self, intent, job)
+            if self.hard_release:
+                until_answered(intent, self.log, self.launcher.remove)
+        self._let_go()
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
         """Preparing a host can be done again at any time."""
         return NeverBegan()
 
-    def release(self, intent: Intent) -> None:  # noqa: ARG002
-        """Let go of the host. What ran there was released before; what it wrote stays with the run."""
-        self.launcher.close()
+    def _let_go(self) -> None:
+        with self._making:
+            launcher, self._launcher = self._launcher, None
+            transport, self._transport = self._transport, None
+        if launcher:
+            launcher.close()
+        if transport and not self.is_local:
+            transport.close()
+
+    # --- its preparation ----------------------------------------------------------------------------------------
+
+    def _root(self) -> str:
+        """The directory that all experiments share, as `prepare.sh` takes it."""
+        if self.is_local and not self.home:
+            return str(self.run_dir.parent.parent / ".host")  # where the runs are, so is what they share
+        return str(PurePosixPath(self.home) / ".netreel")
+
+    def _ask(self) -> dict[str, Any]:
+        before = time.time()
+        told = self.run("preparing the host", _PREPARE, self._root()).stdout.decode(errors="replace")
+        after = time.time()
+        facts: dict[str, Any] = dict(line.split(" ", 1) for line in told.splitlines())
+        facts["cores"] = int(facts["cores"] or 0)
+        facts["memory"] = int(facts["memory"]) * 1024
+        facts["clock_offset"] = round(_clock(facts.pop("clock")) - (before + after) / 2, 3)
+        facts["clock_uncertainty"] = round((after - before) / 2, 3)
+        return facts
+
+    def _clean(self) -> None:
+        """Remove what earlier runs have left, but for what still runs, and nothing that is not ours.
+
+        On this machine the files of a run are part of its record, and the record is no litter.
+        """
+        layout = self.layout
+        left: list[str] = []
+        if self.clean_home and not self.is_local:
+            left = self.launcher.sweep(layout.exp, 3)
+        elif self.clean_experiment and not self.is_local:
+            left = self.launcher.sweep(layout.exp_home, 2)
+        if left:
+            self.log.warning("runs were not cleaned, since something of them runs", host=self.hostname, runs=left)
+        if self.clean_home:
+            self.run("cleaning", _CLEAN_SHARED, layout.root, layout.base)
+
+    # --- for what runs on it ------------------------------------------------------------------------------------
+
+    def run(
+        self, what: str, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float = _ANSWER_TIMEOUT
+    ) -> Completed:
+        """Run a short script there; `what` says in an error what it was to do.
+
+        Raises:
+            CommandFailed: its exit status is not 0; the message has what it said.
+            TransportLost: nobody answered.
+        """
+        done = self.transport.run(script, *args, stdin=stdin, timeout=timeout)
+        if done.code:
+            said = (done.stderr or done.stdout).decode(errors="replace")
+            raise CommandFailed(self.transport.host, what, done.code, said)
+        return done
+
+    def place(self, archive: Archive, directory: str) -> None:
+        """Put the files of an archive below a directory there; it is sent only if the host does not have it.
+
+        Raises:
+            CommandFailed: they cannot be put there.
+            TransportLost: nobody answered.
+        """
+        with self._placing:
+            if (archive.digest, directory) in self._placed:
+                return
+            args = (self.layout.shared("store"), archive.digest, directory)
+            patience = _ANSWER_TIMEOUT + archive.size / _SLOWEST
+            if b"missing" in self.run("placing files", _STORE, *args, timeout=patience).stdout:
+                archive.file.seek(0)
+                self.run("placing files", _STORE, *args, "receive", stdin=archive.file.read(), timeout=patience)
+            self._placed.add((archive.digest, directory))
+
+    # --- traces -------------------------------------------------------------------------------------------------
+
+    def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """Bytes of a trace."""
+        if name != "facts":
+            return None
+        try:
+            content = json.dumps(self.facts, indent=2, ensure_ascii=False).encode()
+        except LookupError:
+            return None
+        return content[offset : None if size is None else offset + size]
+
+    def trace_size(self, name: str) -> int | None:
+        """How many bytes a trace has."""
+        content = self.read_trace(name)
+        return None if content is None else len(content)
+
+
+def _clock(text: str) -> float:
+    """A time as `date +%s.%N` tells it; not every `date` knows the second half."""
+    seconds, _, fraction = text.partition(".")
+    return int(seconds) + (int(fraction) / 1e9 if fraction.isdecimal() else 0.5)

@@ -250,7 +250,10 @@ def test_many_on_one_node(one):
 @pytest.mark.parametrize(
     ("rtype", "attributes", "message"),
     [
-        ("linux::Node", {"hostname": "far.example"}, "this version reaches no other host than 'localhost'"),
+        ("linux::Node", {"hostname": "-oProxyCommand=x"}, "is no name of a host"),
+        ("linux::Node", {"hostname": "h1", "home": "../x"}, "without '..'"),
+        ("linux::Node", {"hostname": "h1", "port": 0}, "at least 1"),
+        ("linux::Node", {"hostname": "h1", "hostKeys": "off"}, "is one of 'yes', 'accept-new', 'no'"),
         ("linux::Application", {"command": " \n"}, "linux::Application.command: the command is empty"),
         ("linux::Application", {"comand": "x"}, "did you mean command"),
         ("linux::Application", {"env": {"A": 1}}, "linux::Application.env takes"),

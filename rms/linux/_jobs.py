@@ -1,0 +1,108 @@
+"""Shell commands that prepare or clear up a host: they survive their controller, and the next one finds them again."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from engine.rm.outcomes import Ended, Gone, NeverBegan
+from engine.rm.transport import CommandFailed
+from rms.linux._patience import until_answered
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.rm.base import Intent, ResourceManager
+    from rms.launch import Launcher
+    from rms.linux.node import Node
+
+TAIL: Final = 2000
+"""How many bytes of what a command wrote are told with its failure."""
+
+_PRELUDE: Final = 'exec 2>&1; rm -f stderr; mkdir -p "$JOB_HOME" || exit\n'
+_LOOK: Final = 0.2  # seconds after which a wait sees that the result is not wanted any more
+_TRIES: Final = 3  # how often a command is begun whose end is lost, as by a reboot of its host
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Some commands.
+
+    Attributes:
+        name: of what they are for; also of the trace with their output.
+        text: shell text, as the user typed it.
+        env: variables for it.
+        directory: where it begins; made if need be.
+    """
+
+    name: str
+    text: str
+    env: Mapping[str, str]
+    directory: str
+
+    def token(self, guid: int, attempt: int) -> str:
+        """What an attempt at it is called on the host: by itself, so that any later controller finds it again."""
+        return f"{self.name}-{guid}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}-{attempt}"
+
+
+def run_job(host: Node, owner: ResourceManager, intent: Intent, job: Job) -> str:
+    """Run a job on a host to its end, or wait for the end of one that an earlier controller began.
+
+    Returns:
+        The token of the attempt that succeeded.
+
+    Raises:
+        CommandFailed: it failed, with its last lines; or it was ended, since its result is not wanted any more.
+        TransportLost: the host does not answer, and the result is not wanted any more.
+    """
+    for attempt in range(1, _TRIES + 1):
+        token = job.token(owner.guid, attempt)
+        end = until_answered(intent, owner.log, _run_once, host, intent, job, token)
+        if isinstance(end, Ended) and end.code == 0:
+            return token
+        if isinstance(end, Ended) or intent.cancelled:
+            break
+        owner.log.warning("its end is lost, so it is begun again", job=job.name, why=end.why)
+    raise _failed(host, intent, job, token, end)
+
+
+def _run_once(host: Node, intent: Intent, job: Job, token: str) -> Ended | Gone:
+    launcher = host.launcher
+    if intent.cancelled:
+        return launcher.stop(token)  # an attempt that has not begun never will
+    try:
+        env = {**job.env, "JOB_HOME": job.directory}
+        launcher.start(token, f'cd "$JOB_HOME" || exit\n{job.text}', env=env, prelude=_PRELUDE)
+    except CommandFailed as error:
+        if isinstance(launcher.probe(token), NeverBegan):
+            return Gone(str(error))
+        raise
+    return _await_end(launcher, token, intent)
+
+
+def _await_end(launcher: Launcher, token: str, intent: Intent) -> Ended | Gone:
+    ends: SimpleQueue[Ended | Gone] = SimpleQueue()
+    launcher.watch(token, ends.put)
+    while True:
+        try:
+            return ends.get(timeout=_LOOK)
+        except Empty:
+            if intent.cancelled:
+                return launcher.stop(token)
+
+
+def _failed(host: Node, intent: Intent, job: Job, token: str, end: Ended | Gone) -> CommandFailed:
+    code, why = (end.code, "") if isinstance(end, Ended) else (1, end.why)
+    if intent.cancelled:
+        why = "it was ended, since it is not wanted any more"
+    return CommandFailed(host.transport.host, job.name, code, why or last_lines(host, token))
+
+
+def last_lines(host: Node, token: str, name: str = "stdout") -> str:
+    """The end of what a command wrote."""
+    path = host.launcher.path(token, name)
+    size = host.transport.size(path) or 0
+    content = host.transport.read(path, max(0, size - TAIL), TAIL) or b""
+    return content.decode(errors="replace").strip()

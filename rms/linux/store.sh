@@ -1,0 +1,36 @@
+# Puts the files of an archive in place, each at once: a reader sees the old file or the new one.
+#
+#     store.sh STORE DIGEST DIRECTORY [receive]
+#
+# With "receive" the archive is standard input. Without it, it is one that the store has; says "missing" if not.
+
+set -u
+umask 077
+store=$1 digest=$2 directory=$3
+archive=$store/$digest
+draft=$store/.$digest.$$ # a directory: its files are moved, so it is on the same disk
+trap 'rm -rf "$draft"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir -p "$draft" "$directory" || exit
+
+is_whole() {
+	sum=$(sha256sum <"$1") || exit
+	[ "${sum%% *}" = "$digest" ]
+}
+
+if [ $# = 4 ]; then
+	cat >"$draft/archive" || exit
+	is_whole "$draft/archive" || {
+		echo "what has arrived is not what was sent" >&2
+		exit 1
+	}
+	mv "$draft/archive" "$archive" || exit
+elif [ ! -e "$archive" ] || ! is_whole "$archive"; then
+	echo missing
+	exit
+fi
+
+mkdir "$draft/files" && cd "$draft/files" && tar -xopmf "$archive" || exit
+umask 022 # as the modes of its files are their owner's choice; the directories above let nobody else in
+find . -type d -exec sh -c 'to=$1; shift; for each; do mkdir -p "$to/$each" || exit; done' sh "$directory" {} + || exit
+find . ! -type d -exec sh -c 'to=$1; shift; for each; do mv -f "$each" "$to/$each" || exit; done' sh "$directory" {} +

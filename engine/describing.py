@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.core import events
     from engine.core.kernel import Kernel
     from engine.dates import Duration
-    from engine.description import SFormats
+    from engine.description import Description, SFormats
     from engine.handles import Guid, Guids, Handle
     from engine.netgraph import NetGraph
     from engine.plot import PFormats
@@ -308,7 +308,7 @@ class Describing(Looking):
 
         return description.to_text(self._description(), format or description.SFormats.XML)
 
-    def _description(self) -> Any:
+    def _description(self) -> Description:
         from engine.description import from_world  # noqa: PLC0415 - as above
 
         return self._session.read(lambda world: from_world(world, self.netgraph))
@@ -332,7 +332,7 @@ class Describing(Looking):
         from engine import plot  # noqa: PLC0415 - as above
 
         directory = self.run_dir if dirpath is None else dirpath
-        return self._session.read(lambda world: plot.plot(world, directory, format or plot.PFormats.FIGURE, show=show))
+        return plot.write(self._session.read(plot.draw), directory, format or plot.PFormats.FIGURE, show=show)
 
     def _record(self, netgraph: NetGraph) -> None:
         """Have a topology in the log."""

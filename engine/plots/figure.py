@@ -11,7 +11,7 @@ import matplotlib as mpl
 from engine.plots import looks
 from engine.plots.ink import BOLD, LARGE, SMALL, Ink, width_of
 from engine.plots.layout import arrange
-from engine.plots.packing import Box, Size, around, in_rows
+from engine.plots.packing import Box, Size, frame, in_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -51,11 +51,11 @@ def svg(drawing: Drawing) -> bytes:
 
 def _drawn(drawing: Drawing) -> Ink:
     page = arrange(drawing, _node_size(drawing), [_pill_size(rule) for rule in drawing.rules])
-    head = _Head(drawing, page.size.width)
+    head = _Head(drawing, page.frame.width)
     above = head.size.height + 2 * _MARGIN
-    width = max(head.size.width, page.size.width) + 2 * _MARGIN
-    ink = Ink(Size(width, above + page.size.height + _MARGIN), (_MARGIN, above))
-    head.draw(ink, 0.0, -head.size.height - _MARGIN)
+    width = max(head.size.width, page.frame.width) + 2 * _MARGIN
+    ink = Ink(Size(width, above + page.frame.height + _MARGIN), (_MARGIN - page.frame.x, above - page.frame.y))
+    head.draw(ink, page.frame.x, page.frame.y - head.size.height - _MARGIN)
     ink.lines(page.tracks, looks.WIRE, linewidths=1.0, zorder=1)
     _draw_rules(ink, drawing, page)
     for guid, node in drawing.nodes.items():
@@ -157,7 +157,7 @@ class _Head:
         sizes = [Size(_SWATCH.width + 0.06 + width_of(entry.text, SMALL), _SWATCH.height) for entry in self._entries]
         self._boxes = [box.moved(0, 0.45) for box in in_rows(sizes, max(width, _NARROWEST), 0.12)] if sizes else []
         lines = [Box(0, 0, width_of(drawing.title, LARGE), 0.2), Box(0, 0.2, width_of(drawing.moment, SMALL), 0.2)]
-        self.size = around([*lines, *self._boxes])
+        self.size = frame([*lines, *self._boxes]).size
 
     def draw(self, ink: Ink, x: float, y: float) -> None:
         """Draw it with its left upper corner there."""

@@ -12,12 +12,14 @@ Lengths are in inches. x goes to the right, y goes down.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import networkx as nx
 
-from engine.plots.packing import Box, Point, Room, Size, around, good_width, in_rows, spread
+from engine.plots.packing import Box, Point, Room, Size, frame, good_width, in_rows, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,14 +31,26 @@ if TYPE_CHECKING:
 GAP: Final = 0.3
 """Between any two boxes, at least: there is room for a wire."""
 
-_RULES_GAP: Final = 0.5
-"""The same where there are rules: there is room for one of these, too."""
+_RULES_GAP: Final = 0.7
+"""The same where there are rules: there is room for two of these, too."""
+
+_CLEARANCE: Final = 0.06
+"""Between a rule and anything else."""
+
+_DROP: Final = 0.12
+"""From a wire that leads along a row down to the boxes of the row."""
 
 _INDENT: Final = 0.3
 """How far what is carried stands to the right of its carrier's edge, if it needs more than one row."""
 
-_WIDEST: Final = 20.0
+_WIDEST: Final = 24.0
 """Up to this width the branches of a tree stand side by side."""
+
+_COLUMN: Final = 5
+"""Up to so many leaves stand below each other."""
+
+_STEPS: Final = 16
+"""Of how many straight pieces a bow is made."""
 
 Track = tuple[Point, ...]
 """The corners of a line."""
@@ -47,12 +61,13 @@ class Page:
     """A drawing in its places.
 
     Attributes:
+        frame: what all boxes are within.
         boxes: of the nodes, by guid.
         tracks: the lines of the connections. They may run behind boxes.
         pills: of the rules, in their order.
     """
 
-    size: Size
+    frame: Box
     boxes: Mapping[int, Box]
     tracks: tuple[Track, ...]
     pills: tuple[Box, ...]
@@ -69,17 +84,22 @@ def arrange(drawing: Drawing, node: Size, pills: Sequence[Size]) -> Page:
     gap = _RULES_GAP if drawing.rules else GAP
     forest = _Forest(drawing, node, gap)
     boxes = forest.boxes()
-    tracks = [*forest.tracks(boxes)]
-    size = around(boxes.values()) if boxes else Size(0, 0)
-    placed = _placed(drawing.rules, pills, boxes, size)
-    return Page(around([*boxes.values(), *placed]) if boxes else size, boxes, tuple(tracks), tuple(placed))
+    buses = list(forest.buses(boxes))
+    placed = _placed(drawing.rules, pills, boxes, buses)
+    return Page(frame([*boxes.values(), *placed]), boxes, (*forest.wires(boxes), *buses), tuple(placed))
 
 
-def _placed(rules: Sequence[Rule], pills: Sequence[Size], boxes: Mapping[int, Box], size: Size) -> list[Box]:
+def _placed(
+    rules: Sequence[Rule], pills: Sequence[Size], boxes: Mapping[int, Box], tracks: Sequence[Track]
+) -> list[Box]:
     """Each rule halfway between those that wait and those that they wait for, or near there."""
-    room = Room(size)
+    taken, edge = frame(boxes.values()), _RULES_GAP
+    room = Room(Box(-edge, 0, taken.right + 2 * edge, taken.bottom + edge), _CLEARANCE)
     for box in boxes.values():
         room.take(box)
+    for (x, y), (to_x, to_y) in (line for track in tracks for line in pairwise(track)):
+        if x == to_x or y == to_y:  # the others may be crossed
+            room.take(Box(min(x, to_x), min(y, to_y), abs(to_x - x), abs(to_y - y)))
     return [
         room.put(pill, _middle([_middle(boxes[guid].center for guid in side) for side in (rule.on, rule.guids)]))
         for rule, pill in zip(rules, pills, strict=True)
@@ -176,13 +196,14 @@ class _Forest:
         else:
             indent = _INDENT
         parts = {child: box.moved(indent, head.bottom + self._gap) for child, box in zip(children, placed, strict=True)}
-        return _Block(around([head, *parts.values()]), head, parts, rows)
+        return _Block(frame([head, *parts.values()]).size, head, parts, rows)
 
     def _width(self, children: Sequence[int], sizes: Sequence[Size]) -> float:
         """How wide the rows of what is carried are: branches stand side by side, leaves below each other."""
         total = sum(size.width + self._gap for size in sizes)
-        has_branches = any(self._children[child] for child in children)
-        return total if has_branches and total <= _WIDEST else good_width(sizes, self._gap)
+        if any(self._children[child] for child in children):
+            return total if total <= _WIDEST else good_width(sizes, self._gap)
+        return self._node.width if len(children) <= _COLUMN else good_width(sizes, self._gap)
 
     # --- places
 
@@ -191,7 +212,7 @@ class _Forest:
         parts = [self._arranged(part) for part in self._parts]
         if not parts:
             return {}
-        sizes = [around(part.values()) for part in parts]
+        sizes = [frame(part.values()).size for part in parts]
         gap = self._gap * 1.5
         corners = in_rows(sizes, good_width(sizes, gap), gap)
         found = {
@@ -217,27 +238,57 @@ class _Forest:
 
     # --- lines
 
-    def tracks(self, boxes: Mapping[int, Box]) -> Iterator[Track]:
-        """The lines of the connections: with corners to what is carried, straight to others."""
-        for one, two in sorted(self._graph.edges):
-            if self._carriers.get(one) != two and self._carriers.get(two) != one:
-                yield boxes[one].center, boxes[two].center
+    def buses(self, boxes: Mapping[int, Box]) -> Iterator[Track]:
+        """The lines from each carrier to what it carries. They cross nothing."""
         for guid, block in self._blocks.items():
             wired = [[child for child in row if self._graph.has_edge(guid, child)] for row in block.rows]
-            yield from _bus(boxes[guid], [[boxes[child] for child in row] for row in wired], self._gap)
+            yield from _bus(boxes[guid], [[boxes[child] for child in row] for row in wired])
+
+    def wires(self, boxes: Mapping[int, Box]) -> Iterator[Track]:
+        """The lines of all other connections."""
+        for one, two in sorted(self._graph.edges):
+            if self._carriers.get(one) != two and self._carriers.get(two) != one:
+                free = self._stands_alone(one) and self._stands_alone(two)
+                yield (boxes[one].center, boxes[two].center) if free else _bow(boxes[one], boxes[two])
+
+    def _stands_alone(self, guid: int) -> bool:
+        return guid not in self._carriers and not self._children[guid]
 
 
-def _bus(head: Box, rows: Sequence[Sequence[Box]], gap: float) -> Iterator[Track]:
+def _bow(one: Box, two: Box) -> Track:
+    """A line that leaves and enters at the sides: above and below there may be what is carried by the same."""
+    sides = (
+        (one.right, two.x, 1, -1)
+        if one.right < two.x
+        else (one.x, two.right, -1, 1)
+        if two.right < one.x
+        else (one.x, two.x, -1, -1)
+    )
+    x, to_x, out, to_out = sides
+    y, to_y = one.center[1], two.center[1]
+    reach = max(_INDENT, abs(to_x - x) / 3)
+    corners = ((x, y), (x + out * reach, y), (to_x + to_out * reach, to_y), (to_x, to_y))
+    return tuple(_bezier(corners, step / _STEPS) for step in range(_STEPS + 1))
+
+
+def _bezier(corners: Sequence[Point], share: float) -> Point:
+    """The point on a cubic Bézier curve after that share of it."""
+    weights = [math.comb(3, k) * share**k * (1 - share) ** (3 - k) for k in range(4)]
+    x, y = (sum(weight * corner[axis] for weight, corner in zip(weights, corners, strict=True)) for axis in (0, 1))
+    return x, y
+
+
+def _bus(head: Box, rows: Sequence[Sequence[Box]]) -> Iterator[Track]:
     """The lines from a box to those that it carries."""
     if len(rows) == 1:
         for box in rows[0]:
-            x, y = box.center[0], box.y - gap / 2
+            x, y = box.center[0], box.y - _DROP
             yield (head.center[0], head.bottom), (head.center[0], y), (x, y), (x, box.y)
         return
     trunk = head.x + _INDENT / 2
     is_column = all(len(row) == 1 for row in rows)
     for box in (box for row in rows for box in row):
-        x, y = (box.x, box.center[1]) if is_column else (box.center[0], box.y - gap / 2)
+        x, y = (box.x, box.center[1]) if is_column else (box.center[0], box.y - _DROP)
         yield (trunk, head.bottom), (trunk, y), (x, y), (x, y if is_column else box.y)
 
 

@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Graph = nx.Graph[int]
 
 Point = tuple[float, float]
 
 SHAPE: Final = 1.6
 """How much wider than high a picture is to be."""
+
+_SPARSEST: Final = 12.0
+"""How many times the room of its boxes a graph may take."""
+
+_MANY: Final = 300
+"""For more nodes than that Kamada and Kawai's method takes too long: it looks at the paths between all pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +65,11 @@ class Box:
         """Its middle."""
         return self.x + self.width / 2, self.y + self.height / 2
 
+    @property
+    def size(self) -> Size:
+        """Its size."""
+        return Size(self.width, self.height)
+
     def moved(self, x: float, y: float) -> Box:
         """It, moved by so much."""
         return Box(self.x + x, self.y + y, self.width, self.height)
@@ -69,10 +81,11 @@ class Box:
         return not (apart_x or apart_y)
 
 
-def around(boxes: Iterable[Box]) -> Size:
-    """How much room boxes take whose left upper corner is at (0, 0)."""
-    boxes = list(boxes)
-    return Size(max(box.right for box in boxes), max(box.bottom for box in boxes))
+def frame(boxes: Iterable[Box]) -> Box:
+    """What boxes are within, which begins at (0, 0) unless one lies to the left of it or above."""
+    boxes = [Box(0, 0, 0, 0), *boxes]
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    return Box(x, y, max(box.right for box in boxes) - x, max(box.bottom for box in boxes) - y)
 
 
 def good_width(sizes: Sequence[Size], gap: float) -> float:
@@ -123,35 +136,66 @@ def _row(sizes: Sequence[Size], y: float, gap: float, right: float | None) -> li
     return boxes
 
 
-def spread(graph: nx.Graph[int], sizes: Mapping[int, Size], gap: float) -> dict[int, Box]:
-    """Rectangles as far apart as their distance in a connected graph suggests, and never less than `gap`."""
+def spread(graph: Graph, sizes: Mapping[int, Size], gap: float) -> dict[int, Box]:
+    """Rectangles as far apart as their distance in a connected graph suggests, and never less than `gap`.
+
+    Where that would take too much room they stand in rows, each beside one that it is connected to.
+    """
     order = sorted(graph)
-    graph = nx.Graph([(one, two) for one, two in sorted(map(sorted, graph.edges))])
-    places = _wished(graph)
-    centers = np.array([places[guid] for guid in order])
+    ordered: Graph = nx.Graph()  # places depend on the order of nodes and edges, so there is only one
+    ordered.add_nodes_from(order)
+    ordered.add_edges_from(sorted((min(edge), max(edge)) for edge in graph.edges))
     extents = np.array([[sizes[guid].width + gap, sizes[guid].height + gap] for guid in order])
-    centers *= math.sqrt(extents.prod(axis=1).sum()) / max(np.ptp(centers, axis=0).max(), 1e-9)
-    centers *= (math.sqrt(SHAPE), 1 / math.sqrt(SHAPE))
-    while not _push_apart(centers, extents):
-        centers *= 1.1
+    centers = _roomy(_wished(ordered), extents)
+    if np.ptp(centers, axis=0).prod() > _SPARSEST * extents.prod(axis=1).sum():
+        order = list(nx.dfs_preorder_nodes(ordered, order[0]))
+        ranked = [sizes[guid] for guid in order]
+        return dict(zip(order, in_rows(ranked, good_width(ranked, gap), gap, snake=True), strict=True))
     corners = centers - extents / 2
     corners -= corners.min(axis=0)
-    return {
-        guid: Box(float(x), float(y), sizes[guid].width, sizes[guid].height)
-        for guid, (x, y) in zip(order, corners, strict=True)
-    }
+    placed = zip(order, corners.tolist(), strict=True)
+    return {guid: Box(x, y, sizes[guid].width, sizes[guid].height) for guid, (x, y) in placed}
 
 
-_MANY: Final = 300
-"""For more nodes than that Kamada and Kawai's method takes too long: it looks at the paths between all pairs."""
-
-
-def _wished(graph: nx.Graph[int]) -> Mapping[int, Floats]:
-    if graph.order() <= _MANY:
-        places: Mapping[int, Floats] = nx.kamada_kawai_layout(graph)
+def _wished(graph: Graph) -> Floats:
+    """Where the nodes would be if they had no size; the longest way through the graph goes sideways."""
+    if graph.order() > _MANY:
+        places = _array(nx.spring_layout(graph, seed=0))
     else:
-        places = nx.spring_layout(graph, seed=0)
-    return places
+        # What Kamada and Kawai's method comes to depends on where it begins. A ring suits meshes, a sketch the others.
+        ring = _array(nx.circular_layout(graph))
+        sketch = _array(nx.spectral_layout(graph)) + ring / 100  # in which no two coincide
+        far = nx.floyd_warshall_numpy(graph)
+        begins = (dict(zip(graph, begin, strict=True)) for begin in (sketch, ring))
+        found = [_array(nx.kamada_kawai_layout(graph, pos=begin)) for begin in begins]
+        places = min(found, key=lambda places: _strain(places, far))
+    places = places - places.mean(axis=0)
+    turned: Floats = places @ np.linalg.svd(places, full_matrices=False)[2].T
+    return turned
+
+
+def _array(places: Mapping[int, Floats]) -> Floats:
+    return np.array(list(places.values()))
+
+
+def _strain(places: Floats, far: Floats) -> float:
+    """How unevenly distances in the plane stand to those in the graph."""
+    pairs = np.triu_indices(len(places), 1)
+    ratios = np.linalg.norm(places[:, None] - places, axis=2)[pairs] / far[pairs]
+    return float(ratios.std() / ratios.mean())
+
+
+def _roomy(centers: Floats, extents: Floats) -> Floats:
+    """The same places, as far apart as rectangles of these extents need."""
+    centers = centers * (SHAPE, 1.0)
+    with np.errstate(divide="ignore"):
+        needed = ((extents[:, None] + extents) / 2 / np.abs(centers[:, None] - centers)).min(axis=2)
+    np.fill_diagonal(needed, 0)
+    # Half of them have room then. The others are pushed: to let the closest pair decide would take too much of it.
+    centers *= np.median(needed.max(axis=1))
+    while not _push_apart(centers, extents):
+        centers *= 1.1
+    return centers
 
 
 def _push_apart(centers: Floats, extents: Floats) -> bool:
@@ -182,16 +226,22 @@ def _steps(reach: float) -> list[Point]:
 
 
 class Room:
-    """A page that is partly taken, and the nearest free places on it."""
+    """A page that is partly taken, and the nearest free places on it.
 
-    _CELL: Final = 0.05
+    Args:
+        frame: the page.
+        clearance: what is put somewhere stands at least so far from all that is taken.
+    """
+
+    _CELL: Final = 0.03
     _REACH: Final = 3.0
     """How far from where it should be something is put, at most."""
 
-    def __init__(self, size: Size) -> None:
-        self._size = size
-        self._taken = np.zeros((self._cells(size.height) + 1, self._cells(size.width) + 1), dtype=np.bool_)
-        self._free_row = Box(0, size.height, 0, 0)
+    def __init__(self, frame: Box, clearance: float) -> None:
+        self._frame = frame
+        self._clearance = clearance
+        self._taken = np.zeros((self._cells(frame.height) + 1, self._cells(frame.width) + 1), dtype=np.bool_)
+        self._last_below = Box(frame.x, frame.bottom, 0, 0)
 
     def take(self, box: Box) -> None:
         """Nothing else may stand here."""
@@ -208,21 +258,24 @@ class Room:
         return box
 
     def _is_free(self, box: Box) -> bool:
-        if box.x < 0 or box.y < 0 or box.right > self._size.width or box.bottom > self._size.height:
+        page = self._frame
+        if box.x < page.x or box.y < page.y or box.right > page.right or box.bottom > page.bottom:
             return False
         return not self._taken[self._slices(box)].any()
 
     def _below(self, size: Size) -> Box:
-        last = self._free_row
-        fits = last.right + size.width <= self._size.width
-        x, y = (last.right, last.y) if fits else (0.0, last.bottom)
-        self._free_row = Box(x, y, size.width, max(size.height, last.height if fits else 0))
+        last, page = self._last_below, self._frame
+        fits = last.right + size.width <= page.right
+        x, y = (last.right, last.y) if fits else (page.x, last.bottom)
+        self._last_below = Box(x, y, size.width, max(size.height, last.height if fits else 0))
         return Box(x, y, size.width, size.height)
 
     def _slices(self, box: Box) -> tuple[slice, slice]:
+        near = self._clearance / 2
+        x, y = box.x - self._frame.x, box.y - self._frame.y
         return (
-            slice(int(box.y / self._CELL), self._cells(box.bottom)),
-            slice(int(box.x / self._CELL), self._cells(box.right)),
+            slice(max(0, math.floor((y - near) / self._CELL)), self._cells(y + box.height + near)),
+            slice(max(0, math.floor((x - near) / self._CELL)), self._cells(x + box.width + near)),
         )
 
     def _cells(self, length: float) -> int:

@@ -35,7 +35,7 @@ def build(description: Description, controller: type[_EC], **options: Any) -> _E
         ec._session.ask(lambda kernel: kernel.emit_all(draft.events))
         if draft.netgraph is not None:
             ec._netgraph = draft.netgraph
-            ec._record_topology()
+            ec._record(draft.netgraph)
     except BaseException:
         ec.shutdown()
         raise

@@ -40,6 +40,7 @@ _MODULES: Final = {
     "check": "replay.cli.looking",
     "reconnect": "replay.cli.running",
     "release": "replay.cli.running",
+    "validate": "replay.cli.validating",
 }
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")

@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import eventlog
+from engine import description
 from engine.controller import ExperimentController
 from engine.core.decide import describe
 from engine.core.errors import Closed, ExperimentError
 from engine.core.states import ENDS, ResourceState, Step
+from engine.runner import that_end
 from replay.cli import runs, screen, scripts, words
 from replay.cli.charge import Charge
 from replay.cli.program import FAILED, Refused, common, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engine.core.world import Resource, World
+    from engine.description import Description
     from replay.cli.runs import Reading, Run
 
 _quiet: Final = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
@@ -35,30 +38,54 @@ _quiet: Final = click.option("-q", "--quiet", is_flag=True, help="Show no progre
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     epilog="""\b
 Example:
-  netreel run experiment.py --hosts 3""",
+  netreel run experiment.py --hosts 3
+  netreel run experiment.xml""",
 )
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 @_quiet
 @common
 def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: bool) -> int:
-    """Run a Python script that describes experiments.
+    """Run a Python script that describes experiments, or a saved description (.xml, .json).
+
+    Of a description everything is deployed, and released once all has ended that comes to an end.
 
     On a terminal, what they do is shown meanwhile. Ctrl-C lets go of them: what runs goes on, and reconnect comes back
     to it. A second Ctrl-C within a second releases everything. With --json, what the script prints goes to standard
     error.
     """
-    scripts.check(script)
-    os.environ["NETREEL_HOME"] = str(home)
     charge = Charge(quiet=quiet)
+    act = _prepare(script, args, charge)
+    os.environ["NETREEL_HOME"] = str(home)
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        status = charge.during(lambda: scripts.run(script, args, lambda: charge.letting_go))
+        status = charge.during(act)
     readings = charge.readings()
     for reading in readings:
         _tell(reading, home)
     if as_json:
         click.echo(words.to_json([reading.summary() for reading in readings]))
     return status or (FAILED if any(reading.world.aborted for reading in readings) else 0)
+
+
+def _prepare(path: Path, args: tuple[str, ...], charge: Charge) -> Callable[[], int]:
+    """What runs a file, once it is seen that it can be."""
+    scripts.check(path)
+    if not scripts.is_description(path):
+        return lambda: scripts.run(path, args, lambda: charge.letting_go)
+    if args:
+        raise Refused(f"{path} is a description, which takes no arguments; leave {args[0]} out")
+    found = description.read(path)
+    problems = description.problems(found)
+    if problems:
+        raise description.BadDescription(problems)
+    return lambda: _carry_out(found)
+
+
+def _carry_out(found: Description) -> int:
+    with description.build(found, ExperimentController) as ec:
+        ec.deploy()
+        ec.wait_finished(ec._session.read(that_end))
+        return _release(ec)
 
 
 def _tell(reading: Reading, home: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import nearest
 from replay.cli.program import FAILED, Refused
@@ -14,20 +14,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+_DESCRIPTIONS: Final = (".xml", ".json")
+
+
+def is_description(path: Path) -> bool:
+    """Whether it is not a script but a saved description, by how its name ends."""
+    return path.suffix in _DESCRIPTIONS
+
 
 def check(path: Path) -> None:
-    """See that a script is there and can be compiled.
+    """See that a file that is to be run is there, and that it can be compiled if it is a script.
 
     Raises:
-        Refused: it is no file, no Python, or has a syntax error.
+        Refused: it is no file, neither Python nor a description, or has a syntax error.
         OSError: it cannot be read.
     """
     if not path.exists():
-        siblings = sorted(entry.name for entry in path.absolute().parent.glob("*.py"))
+        siblings = sorted(entry.name for entry in path.absolute().parent.glob("*") if _can_be_run(entry))
         hint = f"; {nearest(path.name, siblings)}" if siblings else ""
         raise Refused(f"there is no script {path.absolute()}{hint}")
-    if path.is_dir() or path.suffix != ".py":
-        raise Refused(f"{path} is no script; run takes a file of Python, NAME.py")
+    if path.is_dir() or not _can_be_run(path):
+        raise Refused(f"{path} is no script; run takes a file of Python, NAME.py, or a description, .xml or .json")
+    if not is_description(path):
+        _compile(path)
+
+
+def _can_be_run(path: Path) -> bool:
+    return path.suffix == ".py" or is_description(path)
+
+
+def _compile(path: Path) -> None:
     try:
         compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
     except SyntaxError as error:

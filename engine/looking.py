@@ -230,7 +230,9 @@ class Looking:
         Raises:
             UnknownGuid: there is no such resource.
         """
-        return self._look(guid, lambda resource: None if resource.error is None else decide.failure(resource))
+        # In a list, because an exception that comes back from the coordinator is raised.
+        found = self._look(guid, lambda resource: [] if resource.error is None else [decide.failure(resource)])
+        return found[0] if found else None
 
     def get_discover_time(self, guid: Guid) -> datetime | None:
         """When it was last DISCOVERED; None if it never was."""

@@ -163,6 +163,24 @@ class Plain(ResourceManager, rtype="test::Plain"):
     """Has no code at all."""
 
 
+class Social(ResourceManager, rtype="test::Social"):
+    """Wants to know whom it is connected to."""
+
+    start = hook
+
+    def on_connect(self, other):
+        _meet("on_connect", self, other)
+
+    def on_disconnect(self, other):
+        _meet("on_disconnect", self, other)
+
+
+def _meet(name, manager, other):
+    act = _stage.acts.get(f"{name} #{manager.guid}")
+    if act is not None:
+        act(manager, other)
+
+
 class Broken(ResourceManager, rtype="test::Broken"):
     """Cannot even be made."""
 
@@ -172,7 +190,7 @@ class Broken(ResourceManager, rtype="test::Broken"):
         raise RuntimeError("not in the mood")
 
 
-KINDS = (Thing, Host, App, BigApp, Plain, Broken)
+KINDS = (Thing, Host, App, BigApp, Plain, Social, Broken)
 
 for kind in KINDS:
     ResourceFactory.register_type(kind)

@@ -29,7 +29,7 @@ LARGE: Final = FontProperties(family="DejaVu Sans", size=10, weight="bold")
 _ROUNDING: Final = 0.08
 _ARROW: Final = 0.1
 _DPI: Final = 120
-_MOST_PIXELS: Final = 60_000_000
+_MOST_PIXELS: Final = 40_000_000
 _LONGEST_SIDE: Final = 60_000
 """Agg draws up to 2**16 pixels in each direction."""
 

@@ -34,7 +34,7 @@ GAP: Final = 0.3
 _RULES_GAP: Final = 0.7
 """The same where there are rules: there is room for two of these, too."""
 
-_CLEARANCE: Final = 0.06
+_CLEARANCE: Final = 0.12
 """Between a rule and anything else."""
 
 _DROP: Final = 0.12

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import networkx as nx
 import numpy as np
+from scipy.sparse.csgraph import shortest_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,7 +31,10 @@ _SPARSEST: Final = 12.0
 """How many times the room of its boxes a graph may take."""
 
 _MANY: Final = 300
-"""For more nodes than that Kamada and Kawai's method takes too long: it looks at the paths between all pairs."""
+"""For more nodes than that Kamada and Kawai's method takes too long."""
+
+_DENSE: Final = 0.7
+"""With so many of all possible edges, a ring is the only place from which each of them can be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +155,8 @@ def spread(graph: Graph, sizes: Mapping[int, Size], gap: float) -> dict[int, Box
         order = list(nx.dfs_preorder_nodes(ordered, order[0]))
         ranked = [sizes[guid] for guid in order]
         return dict(zip(order, in_rows(ranked, good_width(ranked, gap), gap, snake=True), strict=True))
+    while not _push_apart(centers, extents):
+        centers *= 1.1
     corners = centers - extents / 2
     corners -= corners.min(axis=0)
     placed = zip(order, corners.tolist(), strict=True)
@@ -158,24 +164,39 @@ def spread(graph: Graph, sizes: Mapping[int, Size], gap: float) -> dict[int, Box
 
 
 def _wished(graph: Graph) -> Floats:
-    """Where the nodes would be if they had no size; the longest way through the graph goes sideways."""
-    if graph.order() > _MANY:
-        places = _array(nx.spring_layout(graph, seed=0))
-    else:
-        # What Kamada and Kawai's method comes to depends on where it begins. A ring suits meshes, a sketch the others.
-        ring = _array(nx.circular_layout(graph))
-        sketch = _array(nx.spectral_layout(graph)) + ring / 100  # in which no two coincide
-        far = nx.floyd_warshall_numpy(graph)
-        begins = (dict(zip(graph, begin, strict=True)) for begin in (sketch, ring))
-        found = [_array(nx.kamada_kawai_layout(graph, pos=begin)) for begin in begins]
-        places = min(found, key=lambda places: _strain(places, far))
+    """Where the nodes would be if they had no size."""
+    ring = _array(nx.circular_layout(graph))
+    if nx.density(graph) > _DENSE:
+        return ring
+    far: Floats = shortest_path(nx.to_scipy_sparse_array(graph), unweighted=True)
+    sketch = _scaled(far) + ring / 100  # in which no two coincide
+    if len(ring) > _MANY:
+        return _turned(sketch)
+    # What Kamada and Kawai's method comes to depends on where it begins.
+    begins = (dict(zip(graph, begin, strict=True)) for begin in (sketch, ring))
+    found = [_array(nx.kamada_kawai_layout(graph, pos=begin)) for begin in begins]
+    return _turned(min(found, key=lambda places: _strain(places, far)))
+
+
+def _turned(places: Floats) -> Floats:
+    """The same places, with the longest way through them from left to right, and the first to the left and above."""
     places = places - places.mean(axis=0)
     turned: Floats = places @ np.linalg.svd(places, full_matrices=False)[2].T
-    return turned
+    return turned * np.where(turned[0] > 0, -1, 1)
 
 
 def _array(places: Mapping[int, Floats]) -> Floats:
     return np.array(list(places.values()))
+
+
+def _scaled(far: Floats) -> Floats:
+    """The plane that shows most of these distances: classical multidimensional scaling, after Torgerson."""
+    squares = far**2
+    centered = (squares.mean(axis=0) + squares.mean(axis=1)[:, None] - squares - squares.mean()) / 2
+    values, vectors = np.linalg.eigh(centered)
+    best = [-1, -2]
+    plane: Floats = vectors[:, best] * np.sqrt(np.maximum(values[best], 0))
+    return plane
 
 
 def _strain(places: Floats, far: Floats) -> float:
@@ -186,16 +207,13 @@ def _strain(places: Floats, far: Floats) -> float:
 
 
 def _roomy(centers: Floats, extents: Floats) -> Floats:
-    """The same places, as far apart as rectangles of these extents need."""
+    """The same places, so far apart that half of the rectangles have room: the closest pair would want too much."""
     centers = centers * (SHAPE, 1.0)
     with np.errstate(divide="ignore"):
         needed = ((extents[:, None] + extents) / 2 / np.abs(centers[:, None] - centers)).min(axis=2)
     np.fill_diagonal(needed, 0)
-    # Half of them have room then. The others are pushed: to let the closest pair decide would take too much of it.
-    centers *= np.median(needed.max(axis=1))
-    while not _push_apart(centers, extents):
-        centers *= 1.1
-    return centers
+    scaled: Floats = centers * np.median(needed.max(axis=1))
+    return scaled
 
 
 def _push_apart(centers: Floats, extents: Floats) -> bool:

@@ -1,5 +1,7 @@
 """The controller through its public calls: describing an experiment, deploying it, taking it step by step."""
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -20,7 +22,7 @@ from engine import (
     UsageError,
 )
 from engine.core import decide, events
-from tests.engine.kinds import READY, START, STARTED, STOP, STOPPED, boom
+from tests.engine.kinds import READY, START, STARTED, STOP, STOPPED, Beside, boom
 
 # --- a run and its files
 
@@ -79,6 +81,22 @@ def test_a_new_controller_is_in_order(ec):
 
 
 # --- describing
+
+
+def test_a_new_controller_can_be_shut_down_at_once(ec):
+    for _ in range(20):
+        ec().shutdown()
+
+
+def test_importing_it_starts_and_loads_nothing():
+    code = "import engine, sys, threading; print(threading.active_count(), *{'pykka', 'paramiko'} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
+
+
+def test_resources_that_many_threads_register_have_numbers_of_their_own(ec):
+    one = ec()
+    made = [Beside(lambda: [one.register_resource("test::Plain") for _ in range(10)]) for _ in range(8)]
+    assert sorted(guid for each in made for guid in each.join()) == list(range(1, 81))
 
 
 def test_resources_are_numbered_in_order(ec):
@@ -152,6 +170,15 @@ def test_a_condition_that_makes_no_sense(ec, error, arguments):
     with pytest.raises(error):
         one.register_condition(*arguments)
     assert replay.state(one.run_dir).resources[1].conditions == ()
+
+
+@pytest.mark.parametrize("several", [tuple, set, dict.fromkeys, iter])
+def test_several_are_named_by_anything_that_lists_them(ec, several):
+    one = ec()
+    a, b, c = (one.register_resource("test::Plain") for _ in range(3))
+    one.register_condition(several([b, c]), START, several([a]), STARTED)
+    (condition,) = one._session.read(lambda world: list(world.conditions.values()))
+    assert (condition.guids, condition.on) == ([b, c], [a])
 
 
 def test_a_circle_is_refused_and_nothing_is_deployed(ec):

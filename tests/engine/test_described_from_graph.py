@@ -58,3 +58,20 @@ def test_a_wrong_topology_leaves_no_run(ec, home, wrong, message):
     with pytest.raises(UsageError, match=message):
         ec(**wrong)
     assert not home.exists()
+
+
+def test_a_topology_is_in_the_log_and_comes_back(ec):
+    def note(ec, nid):
+        ec.netgraph.annotate_node(nid, "guid", ec.register_resource("test::Plain"))
+
+    one = ec(topo_type=TopologyType.GRID, node_count=900, assign_ips=True, add_node_callback=note)
+    one.detach()
+    with ec.reconnect(one.run_dir) as two:
+        assert two.netgraph == one.netgraph
+        assert two.netgraph.node_annotation(7, "guid") == 8
+    assert replay.check(one.run_dir) == []
+
+
+def test_a_callback_may_schedule(ec):
+    one = ec(topo_type="linear", node_count=2, add_node_callback=lambda ec, nid: ec.schedule("1h", print))
+    assert one.resources == []

@@ -1,11 +1,12 @@
 """Where runs live: what is asked first, and what is said if it cannot be."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from engine import UsageError
-from engine.home import default_local_dir
+from engine.home import default_local_dir, make_run_dir
 
 
 def test_a_variable_says_where(monkeypatch, tmp_path):
@@ -27,6 +28,16 @@ def test_else_it_is_where_the_desktop_keeps_such_things(monkeypatch, state, expe
     if state:
         monkeypatch.setenv("XDG_STATE_HOME", state)
     assert default_local_dir() == Path(expected)
+
+
+def test_runs_of_one_moment_have_names_of_their_own(tmp_path, monkeypatch):
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 5, 4, 12, tzinfo=tz)
+
+    monkeypatch.setattr("engine.home.datetime", Stopped)
+    assert len({make_run_dir("exp", tmp_path) for _ in range(100)}) == 100
 
 
 def test_a_directory_that_cannot_be_made(ec, tmp_path):

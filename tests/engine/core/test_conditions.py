@@ -219,6 +219,28 @@ def test_every_state_of_an_ordinary_life_can_be_waited_for(lab, state):
     assert lab.look() == ["start #1", "start #2"]
 
 
+@pytest.mark.parametrize("state", [State.NEW, State.FAILED])
+def test_a_delay_after_any_state_goes_by(lab, state):
+    one, two = lab.add("start", critical=False), lab.add("start")
+    lab.when(two, START, one, state, 3)
+    lab.deploy(barrier=False)
+    lab.fail(one)
+    lab.wait(2.9)
+    assert lab.look() == ["start #1"]
+    lab.wait(0.1)
+    assert lab.look() == ["start #2"]
+
+
+def test_a_failure_can_be_waited_for(lab):
+    one, two, three = lab.add("start", critical=False), lab.add("start"), lab.add("start")
+    lab.when(two, START, one, State.FAILED)
+    lab.when(three, START, two, State.STARTED)
+    lab.deploy(barrier=False)
+    assert lab.look() == ["start #1"]
+    lab.fail(one)
+    assert lab.look() == ["start #2"]
+
+
 def test_a_start_can_wait_for_a_release(lab):
     one, two = lab.add("start", "release"), lab.add("start")
     lab.when(two, START, one, State.RELEASED)

@@ -52,8 +52,7 @@ def _colours(state: ResourceState) -> Mapping[str, str]:
 
 def _rule(name: str, rule: Rule) -> Iterator[str]:
     colour = looks.colour(rule)
-    # Without a say in the ranks: these come from what is connected to what.
-    line = {"style": "dashed", "color": colour, "fontcolor": colour, "constraint": "false"}
+    line = {"style": "dashed", "color": colour, "fontcolor": colour}
     if rule.is_direct:
         yield f"{_id(rule.on[0])} -> {_id(rule.guids[0])} [{_attributes(**line, label=rule.text)}];"
         return

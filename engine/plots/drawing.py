@@ -112,13 +112,20 @@ def _node(world: World, resource: Resource) -> Node:
         guid=resource.guid,
         name=f"#{resource.guid}{label}",
         rtype=_clean(resource.rtype),
-        story=_clean(story.tell(world, resource.guid)),
+        story=_clean(_story(world, resource)),
         state=resource.state,
         critical=resource.critical,
         failed=resource.error is not None or resource.state is ResourceState.FAILED,
         is_base=resource.is_needed,
         depends_on=tuple(sorted(set(resource.depends_on))),
     )
+
+
+def _story(world: World, resource: Resource) -> str:
+    told = story.tell(world, resource.guid)
+    if resource.error is None or resource.state is ResourceState.FAILED:
+        return told
+    return f"{told}; it had failed: {resource.error['message']}"
 
 
 def _clean(text: str) -> str:

@@ -44,8 +44,8 @@ def svg(drawing: Drawing) -> bytes:
     # The names of what it defines depend on the salt and nothing else: the same drawing gives the same bytes.
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "netreel"}):
         text = _drawn(drawing).saved(is_svg=True).decode()
-    stories = {str(guid): f"{node.name} {node.rtype}: {node.story}" for guid, node in drawing.nodes.items()}
-    titled = re.sub(r'<g id="resource-(\d+)[^>]*>', lambda g: f"{g[0]}<title>{escape(stories[g[1]])}</title>", text)
+    titles = {str(guid): f"<title>{escape(node.story)}</title>" for guid, node in drawing.nodes.items()}
+    titled = re.sub(r'<g id="resource-(\d+)[^>]*>', lambda group: group[0] + titles[group[1]], text)
     return titled.encode()
 
 
@@ -106,7 +106,7 @@ def _pill_texts(rule: Rule) -> tuple[str, str]:
 
 def _pill_size(rule: Rule) -> Size:
     width = max(width_of(text, SMALL) for text in _pill_texts(rule))
-    return Size(width + _PADDING, 0.27)
+    return Size(width + 1.5 * _PADDING, 0.27)
 
 
 def _draw_rules(ink: Ink, drawing: Drawing, page: Page) -> None:

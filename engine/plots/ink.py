@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import math
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -18,7 +19,7 @@ from matplotlib.patches import FancyBboxPatch
 from matplotlib.textpath import text_to_path
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from engine.plots.packing import Box, Point, Size
 
@@ -36,8 +37,17 @@ _LONGEST_SIDE: Final = 60_000
 
 def width_of(text: str, font: FontProperties) -> float:
     """How wide a text is."""
-    width: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    with _any_glyph():
+        width: float = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
     return width / 72
+
+
+@contextmanager
+def _any_glyph() -> Iterator[None]:
+    """A label may be in a script that the font does not have: it shows as boxes, and in an SVG it is a text."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 class Ink:
@@ -65,9 +75,7 @@ class Ink:
         if is_svg:
             how = {"format": "svg", "metadata": {"Date": None, "Creator": None}}
         buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            # The label may be in a script that the font does not have. It shows as boxes; in an SVG it is a text.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        with _any_glyph():
             self._figure.savefig(buffer, **how)
         return buffer.getvalue()
 

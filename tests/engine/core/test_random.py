@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from engine.core import events, messages
+from engine.core import events, messages, revise
 from engine.core.errors import ExperimentError
 from engine.core.states import DEPLOYMENT, FINAL, ResourceAction, ResourceState, Step
 from tests.engine.core.lab import Lab, S, link
@@ -39,6 +39,8 @@ class Oracle:
     def __init__(self, lab):
         self.lab = lab
         self.conditions = []  # (steps, waiting, awaited, state, delay)
+        self.linked = 0  # how many of them are links: these come first
+        self.plans = []  # (waiting, awaited, state, delay, value)
         self.barriers = {}  # by group, its members
         self.first = {}  # by guid, when it was first in each state
 
@@ -76,6 +78,30 @@ class Oracle:
                 if "never" not in ready or not self.lab.world.aborted:
                     due = self._later(due, ready, 0)
         return due
+
+    def drop(self, guids, gone, steps):
+        """`gone` are taken out of the conditions of `guids`, for these steps; whether that changed any."""
+        kept, changed = self.conditions[: self.linked], False
+        for whole in self.conditions[self.linked :]:
+            named, waiting, awaited, *when = whole
+            if not set(guids) & set(waiting) or not set(gone) & set(awaited) or steps not in (None, named):
+                kept.append(whole)
+                continue
+            changed = True
+            kept.append((named, [guid for guid in waiting if guid not in guids], awaited, *when))
+            left = [guid for guid in awaited if guid not in gone]
+            if left:
+                kept.append((named, [guid for guid in waiting if guid in guids], left, *when))
+        self.conditions = kept
+        return changed
+
+    def planned(self, guid):
+        """When each of the values that are planned for a resource comes, and that value."""
+        for plan in self.plans:
+            waiting, awaited, state, delay, value = plan
+            if guid in waiting:
+                reached = [self.reached(other, state) for other in awaited]
+                yield self._later(0, reached, delay), value, plan
 
     @staticmethod
     def _later(due, reached, delay):
@@ -122,6 +148,7 @@ class Experiment(RuleBasedStateMachine):
             for other in linked:
                 self.lab.connect(guid, other + 1)
                 self.oracle.conditions.append(([Step(before)], [guid], [other + 1], after, 0))
+        self.oracle.linked = len(self.oracle.conditions)
 
     # --- what the user does
 
@@ -137,6 +164,27 @@ class Experiment(RuleBasedStateMachine):
         except ExperimentError:
             return
         self.oracle.conditions.append((ACTIONS[action], ones, others, state, round(delay * S)))
+
+    @rule(ones=FEW, others=FEW, action=st.none() | st.sampled_from(ResourceAction))
+    def drop(self, ones, others, action):
+        ones, others = self._pick(ones), self._pick(others)
+        changed = self.oracle.drop(ones, others, None if action is None else ACTIONS[action])
+        try:
+            self.lab.turn(revise.drop_conditions(self.lab.world, ones, others, action))
+        except ExperimentError:
+            assert not changed
+            return
+        assert changed
+
+    @rule(ones=FEW, others=FEW, state=STATES, delay=DELAYS, value=INDEX)
+    def plan(self, ones, others, state, delay, value):
+        ones, others = self._pick(ones), self._pick(others)
+        due = round(delay * S)
+        try:
+            self.lab.turn(revise.plan_value(self.lab.world, "x", value, "live", ones, others, state, due))
+        except ExperimentError:
+            return
+        self.oracle.plans.append((set(ones), others, state, due, value))
 
     @rule(guids=FEW | st.none(), barrier=st.booleans(), join=st.booleans())
     def deploy(self, guids, barrier, join):
@@ -240,6 +288,9 @@ class Experiment(RuleBasedStateMachine):
                 steps = [step]
             case events.StepPassed(guid, steps):
                 pass
+            case events.AttributeSet(guid, value=value):
+                self._check_planned(guid, value, entry.time)
+                return
             case _:
                 return
         asked = entry.cause and isinstance(self.lab.entries[entry.cause - 1].event, events.StepRequested)
@@ -249,6 +300,13 @@ class Experiment(RuleBasedStateMachine):
             due = self.oracle.due(guid, step)
             assert due not in (None, "never"), f"{step} of #{guid} came though something was missing"
             assert entry.time >= due, f"{step} of #{guid} came {due - entry.time} ns too early"
+
+    def _check_planned(self, guid, value, time):
+        found = [(due, plan) for due, planned, plan in self.oracle.planned(guid) if planned == value]
+        due, plan = min(found, key=lambda it: it[0] if isinstance(it[0], int) else time + 1)
+        assert due not in (None, "never"), f"x of #{guid} was set though something was missing"
+        assert time >= due, f"x of #{guid} was set {due - time} ns too early"
+        plan[0].discard(guid)
 
     def _was_asked(self, guid, entry):
         """Whether the last word on a resource before this entry was a request, which asks no conditions."""
@@ -268,6 +326,12 @@ class Experiment(RuleBasedStateMachine):
             if due is not None and not (self.lab.world.aborted and step is not Step.STOP):
                 assert due > self.lab.now, f"{step} of #{guid} may come, and does not"
                 assert self.lab.kernel.next_due() <= due, f"nobody will look after {step} of #{guid} in time"
+        for guid, resource in self.lab.world.resources.items():
+            for due, *_ in self.oracle.planned(guid):
+                if resource.state is STARTED and not resource.releasing and due is not None:
+                    assert due != "never", f"x of #{guid} can never be set, and nobody says so"
+                    assert due > self.lab.now, f"x of #{guid} may be set, and is not"
+                    assert self.lab.kernel.next_due() <= due, f"nobody will set x of #{guid} in time"
 
     def teardown(self):
         if not hasattr(self, "lab"):
@@ -276,6 +340,7 @@ class Experiment(RuleBasedStateMachine):
             self.lab.turn(messages.Found(probe.guid, probe.attempt.token))
         self.probes = []
         self._drive()
+        self.nothing_too_early()
         self.nothing_too_late()
         self.lab.release()
         self._drive()

@@ -85,7 +85,7 @@ def read(path: str | os.PathLike[str], format: SFormats | None = None) -> Descri
         BadDescription: it is no description; the message names the file and each place.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}; give a file that was saved") from error
     except UnicodeDecodeError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import UsageError, nearest
 from engine.description import plain, schema, xml_read, xml_write
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from engine.description.plain import Path
 
 
+_GUIDS: Final = re.compile(r"\[\n\s+(\d+(?:,\n\s+\d+)*)\n\s+\]")
+"""A list of numbers, each in a line of its own. No text in JSON can look so: it has no line breaks."""
+
+
 def to_text(description: Description, format: SFormats = SFormats.XML) -> str:  # noqa: A002 - as in `ec.serialize`
     """A description as a text in that format.
 
@@ -25,7 +30,8 @@ def to_text(description: Description, format: SFormats = SFormats.XML) -> str:  
     """
     if to_format(format) is SFormats.XML:
         return xml_write.write(description)
-    return json.dumps(plain.to_plain(description), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(plain.to_plain(description), indent=2, ensure_ascii=False, allow_nan=False)
+    return _GUIDS.sub(lambda match: "[" + " ".join(match[1].split()) + "]", text) + "\n"
 
 
 def from_text(text: str, format: SFormats | None = None) -> Description:  # noqa: A002 - as above
@@ -60,7 +66,7 @@ def to_format(name: str) -> SFormats:
 
 
 def _guess(text: str) -> SFormats:
-    begin = text.lstrip("\ufeff \t\r\n")[:1]
+    begin = text.lstrip()[:1]
     if begin == "<":
         return SFormats.XML
     if begin == "{":

@@ -109,13 +109,10 @@ class _Reader:
         return {"nid": self._nid(element, "nid"), "annotations": annotations}
 
     def _edge(self, element: Element) -> dict[str, Any]:
-        annotations = self._annotations(element, "edge-annotations", "edge-annotation")
-        if isinstance(annotations.get("net"), dict):  # NEPI has the ids of nodes as keys; files have texts
-            annotations["net"] = {str(key): value for key, value in annotations["net"].items()}
         return {
             "nid1": self._nid(element, "nid1"),
             "nid2": self._nid(element, "nid2"),
-            "annotations": values.encode(annotations),
+            "annotations": self._annotations(element, "edge-annotations", "edge-annotation"),
         }
 
     def _nid(self, element: Element, name: str) -> int | str:
@@ -126,7 +123,7 @@ class _Reader:
         found = self._values(list(element.inside(tag, inner)))
         for name in ("ips", "net"):
             if isinstance(found.get(name), str):  # as NEPI writes them
-                found[name] = self._literal(element, found[name])
+                found[name] = values.encode(self._literal(element, found[name]))
         return found
 
     def _globals(self, root: Element) -> dict[str, Any]:
@@ -224,8 +221,8 @@ class _Reader:
         try:
             return kind(text)
         except ValueError:
-            what = "whole number" if kind is int else "number"
-            self._note(element, f"{name}={text!r} is no {what}")
+            if name in element.attributes:
+                self._note(element, f"{name}={text!r} is no {'whole number' if kind is int else 'number'}")
             return 1
 
     def _choice(self, element: Element, name: str, choices: dict[str, Any], default: str = "") -> Any:
@@ -251,10 +248,10 @@ class _Reader:
 
     def _guids(self, element: Element, name: str) -> list[int]:
         found = self._literal(element, self._text(element, name))
-        if not isinstance(found, list | tuple) or not all(type(guid) is int for guid in found):
-            self._note(element, f"{name} is a list of guids, such as [3, 4]")
-            return []
-        return list(found)
+        if isinstance(found, list) and all(type(guid) is int for guid in found):
+            return found
+        self._note(element, f"{name} is a list of guids, such as [3, 4]")
+        return []
 
     def _json(self, element: Element, text: str) -> Any:
         try:
@@ -264,13 +261,13 @@ class _Reader:
             return None
 
     def _literal(self, element: Element, text: str) -> Any:
-        """A list or a dict as Python writes it: nothing in it is called or looked up."""
+        """A list or a dict as Python writes it, in the words of JSON: nothing in it is called or looked up."""
         if len(text) > _LONGEST_LITERAL:
             self._note(element, f"{len(text)} characters are too many for a list (at most {_LONGEST_LITERAL})")
             return None
         try:
-            return ast.literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            return json.loads(json.dumps(ast.literal_eval(text), allow_nan=False))  # so keys are texts, lists lists
+        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
             self._note(element, f"{text[:60]!r} is no list or dict of plain values")
             return None
 

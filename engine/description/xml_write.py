@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from engine.core.errors import UsageError
 from engine.core.states import ResourceState
 from engine.dates import NS, to_ns
 from engine.description import values
@@ -150,9 +151,17 @@ def _write_setting(above: Element, setting: SettingDescription) -> None:
 def _write_when(element: Element, waiting: ConditionDescription | SettingDescription) -> None:
     element.set("group", str(list(waiting.on)))
     element.set("state", str(waiting.state.value))
-    element.set("time", _duration(waiting.delay_ns))
-    if waiting.delay_ns and to_ns(element.attrib["time"]) != waiting.delay_ns:
+    time = _duration(waiting.delay_ns)
+    element.set("time", time)
+    if waiting.delay_ns and not _is_exact(time, waiting.delay_ns):
         element.set("ns", str(waiting.delay_ns))
+
+
+def _is_exact(duration: str, nanoseconds: int) -> bool:
+    try:
+        return to_ns(duration) == nanoseconds
+    except UsageError:  # rounded, it is longer than any duration may be
+        return False
 
 
 def _duration(nanoseconds: int) -> str:

@@ -12,6 +12,7 @@ from engine.core.world import EXPERIMENT
 from eventlog import FileStore
 from replay.audit import audit
 from tests.engine.core.lab import START, Lab, S, declare, link
+from tests.engine.kinds import Plain
 
 WALK = events.StepPassed(1, list(DEPLOYMENT))
 
@@ -83,7 +84,7 @@ def test_an_ordinary_life(ready):
 
 def test_a_log_that_the_engine_wrote(ec):
     one = ec()
-    one.register_resource("test::Plain")
+    one.add(Plain())
     one.deploy()
     one.wait_started(1)
     one.shutdown()
@@ -349,3 +350,82 @@ def test_a_violation_says_where_and_what(ready):
     (found,) = audit(ready.entries)
     assert str(found) == f"event {found.seq}: intent: step.done of start of #1, which had not begun"
     assert found.to_dict() == dataclasses.asdict(found)
+
+
+# --- what was taken back, planned or said of a type
+
+
+def test_a_condition_that_was_reduced_counts_as_it_is_left(story):
+    story.register(3).when(1, Step.START, 2, ResourceState.STARTED)
+    made = len(story.entries)
+    story.deploy(1, 2, 3).walk(1, 2, 3)
+    story.tell(events.ConditionReduced(EXPERIMENT, made, [1], [3])).step(1, Step.START)
+    assert broken(story) == [("condition", len(story.entries) - 1, 1)]
+
+
+def test_a_condition_that_is_gone_holds_nothing_back(ready):
+    ready.when(1, Step.START, 2, ResourceState.STARTED)
+    ready.tell(events.ConditionReduced(EXPERIMENT, len(ready.entries), [1], [])).step(1, Step.START)
+    assert broken(ready) == []
+
+
+def test_a_condition_that_nobody_made_cannot_be_reduced(ready):
+    ready.tell(events.ConditionReduced(EXPERIMENT, 2, [1], []))
+    assert broken(ready) == last(ready, "condition")
+
+
+def test_one_that_is_disconnected_is_waited_for_no_more(story):
+    story.register(links=[link("plain")])
+    story.tell(events.ResourceConnected(1, 2), events.ResourceDisconnected(2, 1)).deploy(1).walk(1)
+    assert broken(story) == []
+
+
+def test_a_planned_value_before_its_time(ready):
+    ready.tell(events.AttributePlanned(EXPERIMENT, [1], "level", 9, [2], ResourceState.STARTED, 2 * S))
+    plan = len(ready.entries)
+    ready.step(1, Step.START).step(2, Step.START).wait(1).tell(events.AttributeSet(1, "level", 9, plan))
+    assert broken(ready) == last(ready, "delay", 1)
+    ready.entries.pop()
+    ready.wait(1).tell(events.AttributeSet(1, "level", 9, plan))
+    assert broken(ready) == []
+
+
+def test_a_planned_value_of_one_that_does_not_run(ready):
+    ready.tell(events.AttributePlanned(EXPERIMENT, [1], "level", 9, [2], ResourceState.READY, 0))
+    ready.tell(events.AttributeSet(1, "level", 9, len(ready.entries)))
+    assert broken(ready) == last(ready, "plan", 1)
+
+
+def test_a_value_that_nobody_planned(ready):
+    ready.tell(events.AttributeSet(1, "level", 9, 2))
+    assert broken(ready) == last(ready, "plan", 1)
+
+
+def test_what_is_said_of_a_type_counts_where_nothing_else_was_said(story):
+    story.register(3).tell(events.AttributeSet(3, "critical", True, 0)).deploy(1, 2, 3).walk(1, 2, 3)
+    for other in (2, 3):
+        story.when(1, Step.START, other, ResourceState.STOPPED)
+        story.tell(events.ResourceFailed(other, {"message": "died"}, None, 0))
+    story.tell(events.GlobalSet(EXPERIMENT, "plain", "critical", False)).step(1, Step.START)
+    assert broken(story) == [("condition", len(story.entries) - 1, 1)]  # of #3, not of #2
+
+
+def test_what_is_forgotten_though_it_is_there(ready):
+    ready.tell(events.ResourceRemoved(EXPERIMENT, [1]))
+    assert broken(ready) == last(ready, "released")
+
+
+def test_what_is_forgotten_though_another_counts_on_it(story):
+    story.register().when(1, Step.START, 2, ResourceState.STARTED).tell(events.ResourceRemoved(EXPERIMENT, [2]))
+    assert broken(story) == last(story, "released")
+
+
+def test_what_is_forgotten_is_not_heard_of_again(story):
+    story.register().tell(events.ResourceRemoved(EXPERIMENT, [2])).deploy(2)
+    assert broken(story) == last(story, "registered")
+
+
+def test_a_label_of_two(story):
+    story.register(0)
+    story.tell(*(events.ResourceRegistered(guid, "plain", {}, "server") for guid in (1, 2)))
+    assert broken(story) == last(story, "registered", 2)

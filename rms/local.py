@@ -7,6 +7,7 @@ file has grown or a pidfd says that a process is gone. It starts when it is firs
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import threading
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # the package ships no types
 
@@ -50,13 +52,19 @@ class LocalTransport:
         self._watcher: _Watcher | None = None
         self._closed = False
 
-    def run(self, script: str, *args: str, stdin: bytes = b"", timeout: float | None = None) -> Completed:
+    def run(self, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float | None = None) -> Completed:
         """See `Transport.run`. The script runs in `/`, with the environment of this process."""
         self._check_open()
+        if "\0" in script:  # of the parameters, Popen says so
+            raise ValueError("a script cannot have a NUL character in it")
         text = os.fsencode(script) + b"\n"
         with self._spawn(["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args]) as process:
             try:
-                stdout, stderr = process.communicate(text + stdin, timeout)
+                if isinstance(stdin, bytes):
+                    stdout, stderr = process.communicate(text + stdin, timeout)
+                else:
+                    with _Feeder(process, text, stdin):
+                        stdout, stderr = process.communicate(timeout=timeout)
             except BaseException as error:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -145,6 +153,40 @@ class LocalTransport:
 
     def _failed(self, verb: str, path: str, error: OSError) -> CommandFailed:
         return CommandFailed(self.host, f"{verb} {path}", error.errno or 1, error.strerror or str(error))
+
+
+class _Feeder:
+    """Writes a script and a stream to a process from a thread of its own, as `communicate` does it with bytes."""
+
+    def __init__(self, process: subprocess.Popen[bytes], script: bytes, stream: IO[bytes]) -> None:
+        assert process.stdin is not None
+        self._pipe, process.stdin = process.stdin, None  # from now on it is ours
+        self._process = process
+        self._script = script
+        self._stream = stream
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._feed, name="local-feeder", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # or the thread may wait for it for ever
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _feed(self) -> None:
+        try:
+            with self._pipe, suppress(BrokenPipeError):  # whoever has ended does not want the rest
+                self._pipe.write(self._script)
+                shutil.copyfileobj(self._stream, self._pipe, _PIECE)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is for the caller
+            self._error = error
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)  # it must not take a part for the whole
 
 
 def _closed() -> TransportLost:

@@ -7,7 +7,7 @@ in one round trip. Paths are absolute paths on the host.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol
 
 __all__ = ["CommandFailed", "Completed", "Following", "Transport", "TransportLost"]
 
@@ -55,7 +55,8 @@ class Completed:
     """A script that ran to its end.
 
     Attributes:
-        code: Its exit status; -n if signal n ended it.
+        code: Its exit status; -n if signal n ended it. A host that has only a shell to tell it cannot tell a status of
+            128 + n from that, so it counts as signal n there.
         stdout: All that it wrote to its standard output.
         stderr: All that it wrote to its standard error.
     """
@@ -86,7 +87,7 @@ class Transport(Protocol):
     def host(self) -> str:
         """The name of the host, as messages give it."""
 
-    def run(self, script: str, *args: str, stdin: bytes = b"", timeout: float | None = None) -> Completed:
+    def run(self, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float | None = None) -> Completed:
         """Runs a POSIX shell script on the host and waits until it is done.
 
         Neither the script nor `stdin` shows in the arguments of a process; `args` do. No text is
@@ -96,10 +97,13 @@ class Transport(Protocol):
         Args:
             script: The text of the script.
             args: Its positional parameters.
-            stdin: Its standard input.
+            stdin: Its standard input. A stream is read from where it stands, as the script reads, and never
+                held whole in memory. If nobody answers any more, the script may see the end of its input too early: one
+                that would do harm then must be told the length or the checksum. Call again with a stream that is fresh.
             timeout: Seconds to wait for its end; None waits as long as it takes.
 
         Raises:
+            ValueError: The script or one of its parameters has a NUL character in it, which no shell can be given.
             CommandFailed: No process could be started for it.
             TransportLost: Nobody answered, or not within `timeout`; the script may have done some or all of its work.
         """
@@ -153,7 +157,7 @@ class Transport(Protocol):
 
         Raises:
             CommandFailed: The host cannot watch another process.
-            TransportLost: Nobody answered.
+            TransportLost: The transport is closed. A host that does not answer is no reason: it tells once it is back.
         """
 
     def close(self) -> None:

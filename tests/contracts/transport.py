@@ -1,9 +1,12 @@
 """What every transport must do: a test class derives `TransportContract` and gives its fixtures."""
 
+import hashlib
+import io
 import stat
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -36,8 +39,54 @@ def start_time_of(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19]
 
 
+class Process:
+    """A process of this machine that runs until it is killed, and then is a zombie until it is reaped."""
+
+    def __init__(self):
+        self._popen = subprocess.Popen(["sleep", "1000"])
+        self.pid = self._popen.pid
+        self.start_time = start_time_of(self.pid)
+        self.kill = self._popen.kill
+
+    def reap(self):
+        self.kill()
+        self._popen.wait()
+
+
+class Stream(io.RawIOBase):
+    """So many bytes, made as they are read; remembers how many of them were."""
+
+    def __init__(self, size: int):
+        self.left = size
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        size = min(len(buffer), self.left)
+        buffer[:size] = b"x" * size
+        self.left -= size
+        return size
+
+
+class BrokenStream(io.RawIOBase):
+    """Gives something, and then fails."""
+
+    def __init__(self):
+        self._pieces = [b"a line\n"]
+
+    def read(self, size=-1):
+        if self._pieces:
+            return self._pieces.pop()
+        raise ValueError("the disk is broken")
+
+
 class TransportContract:
-    """`transport`: one that is open. `place`: a directory on its host which the test can also reach."""
+    """What a test class gives: a transport, and a place and a process on its host.
+
+    `transport`: one that is open. `place`: a directory on its host which the test reaches by the same name.
+    `process`: see `Process`.
+    """
 
     @pytest.fixture
     def transport(self) -> Transport:
@@ -53,9 +102,9 @@ class TransportContract:
 
     @pytest.fixture
     def process(self):
-        with subprocess.Popen(["sleep", "1000"]) as process:
-            yield process
-            process.kill()
+        process = Process()
+        yield process
+        process.reap()
 
     # --- run
 
@@ -88,10 +137,69 @@ class TransportContract:
         with pytest.raises(TransportLost, match=r"not done after 0\.05 s"):
             transport.run("sleep 1000", timeout=0.05)
 
+    def test_a_script_that_fails_to_parse_says_so_and_harms_no_other(self, transport):
+        done = transport.run("if true; then")
+        assert done.code > 0
+        assert b"yntax error" in done.stderr
+        assert transport.run("echo fine").stdout == b"fine\n"
+
+    def test_scripts_share_nothing(self, transport):
+        transport.run("cd /tmp; x=1; export x; umask 0; set -- a b; trap 'echo trapped' EXIT; exec >/dev/null")
+        done = transport.run('pwd; echo "$x-$#"')
+        assert done.stdout == b"/\n-0\n"
+
+    def test_nul_is_refused(self, transport):
+        for words in (["a\0b"], ["true", "a\0b"]):
+            with pytest.raises(ValueError, match=r"null byte|NUL"):
+                transport.run(*words)
+
+    def test_input_of_all_sizes_arrives(self, transport):
+        for size in (1, 100, 4095, 4096, 4097, 16_383, 16_384, 65_536, 300_000):
+            data = b"0123456789\\ 'x' $y `z`\n" * (size // 22 + 1)
+            assert transport.run("cat", stdin=data).stdout == data
+
+    def test_a_script_need_not_read_its_input(self, transport):
+        assert transport.run("exit 4", stdin=b"x" * 1_000_000).code == 4
+        assert transport.run("exit 4", stdin=io.BytesIO(b"x" * 1_000_000)).code == 4
+
+    def test_a_stream_is_read_from_where_it_stands(self, transport):
+        stream = io.BytesIO(b"skipped\0rest\n")
+        stream.seek(8)
+        assert transport.run("cat", stdin=stream).stdout == b"rest\n"
+        assert transport.run("cat", stdin=io.BytesIO()).stdout == b""
+
+    def test_a_large_stream_arrives_whole(self, transport):
+        done = transport.run("wc -c", stdin=Stream(20_000_000))
+        assert done.stdout.strip() == b"20000000"
+
+    def test_a_stream_that_fails_is_told_and_the_script_takes_no_part_for_the_whole(self, transport, place):
+        with pytest.raises(ValueError, match="the disk is broken"):
+            transport.run('cat >/dev/null; : >"$1"', str(place / "done"), stdin=BrokenStream())
+        assert not (place / "done").exists()
+
+    def test_large_outputs_of_any_bytes_arrive_apart(self, transport):
+        script = "head -c 3000000 /dev/urandom | tee /dev/stderr | sha256sum"
+        done = transport.run(f"{{ {script}; }} 3>&1")
+        assert len(done.stderr) == 3_000_000
+        assert done.stdout.split()[0].decode() == hashlib.sha256(done.stderr).hexdigest()
+
+    def test_output_without_an_end_of_line_is_not_changed(self, transport):
+        done = transport.run("printf 'a\\n\\nb'; printf '\\377\\n\\000' >&2")
+        assert (done.stdout, done.stderr) == (b"a\n\nb", b"\xff\n\0")
+
     def test_many_threads_run_at_once(self, transport):
         with ThreadPoolExecutor(8) as pool:
             outputs = pool.map(lambda n: transport.run('echo "$1"', str(n)).stdout, range(24))
             assert list(outputs) == [b"%d\n" % n for n in range(24)]
+
+    def test_scripts_run_beside_each_other(self, transport, place):
+        """Each waits for the other."""
+        with ThreadPoolExecutor(2) as pool:
+            names = [str(place / "a"), str(place / "b")]
+            transport.run('mkfifo "$@"', *names)
+            first = pool.submit(transport.run, 'cat "$1"; echo to >"$2"', *names, timeout=PATIENCE)
+            second = pool.submit(transport.run, 'echo from >"$1"; cat "$2"', *names, timeout=PATIENCE)
+            assert (first.result().stdout, second.result().stdout) == (b"from\n", b"to\n")
 
     # --- read, size, write
 
@@ -104,6 +212,30 @@ class TransportContract:
         assert transport.read(path, 10, 5) == data[10:15]
         assert transport.read(path, 1000, 5) == b""
         assert transport.size(path) == 256
+
+    @pytest.mark.parametrize("name", ["it's", 'a "b" $(c) `d`', "new\nline", "-n", "größe", "*", "back\\slash", " "])
+    def test_files_of_all_names_are_reached(self, transport, place, inbox, name):
+        path = str(place / name)
+        transport.write(path, b"content")
+        assert (place / name).read_bytes() == b"content"
+        assert (transport.read(path), transport.size(path)) == (b"content", 7)
+        transport.follow(path, 0, inbox.put)
+        assert inbox.bytes(7) == b"content"
+
+    def test_a_large_file_comes_back_as_it_went(self, transport, place):
+        data = bytes(range(256)) * 20_000
+        transport.write(str(place / "file"), data)
+        assert transport.read(str(place / "file")) == data
+        assert transport.read(str(place / "file"), 4_000_000, 1000) == data[4_000_000:4_001_000]
+
+    def test_a_file_may_be_empty(self, transport, place):
+        transport.write(str(place / "file"), b"")
+        assert (transport.read(str(place / "file")), transport.size(str(place / "file"))) == (b"", 0)
+
+    def test_a_directory_is_not_written_over(self, transport, place):
+        with pytest.raises(CommandFailed, match=r"write .*: failed with 21: Is a directory"):
+            transport.write(str(place), b"")
+        assert list(place.iterdir()) == []
 
     def test_a_file_that_is_not_there_is_none(self, transport, place):
         assert transport.read(str(place / "no")) is None
@@ -181,23 +313,27 @@ class TransportContract:
     # --- on_exit
 
     def test_the_end_of_a_process_is_told_once(self, transport, process, inbox):
-        transport.on_exit(process.pid, start_time_of(process.pid), lambda: inbox.put("gone"))
+        transport.on_exit(process.pid, process.start_time, lambda: inbox.put("gone"))
         assert inbox.empty()
         process.kill()
         assert inbox.take() == "gone"
         assert inbox.empty()
 
     def test_a_process_that_is_gone_is_told_too(self, transport, process, inbox):
-        start_time = start_time_of(process.pid)
-        process.kill()
-        process.wait()
-        transport.on_exit(process.pid, start_time, lambda: inbox.put("gone"))
+        process.reap()
+        transport.on_exit(process.pid, process.start_time, lambda: inbox.put("gone"))
         assert inbox.take() == "gone"
 
     def test_another_process_with_the_same_number_counts_as_gone(self, transport, process, inbox):
         transport.on_exit(process.pid, "1", lambda: inbox.put("gone"))
         assert inbox.take() == "gone"
-        assert process.poll() is None
+        assert transport.run('kill -0 "$1"', str(process.pid)).code == 0
+
+    def test_all_who_wait_for_the_end_of_a_process_are_told(self, transport, process, inbox):
+        for name in ("first", "second"):
+            transport.on_exit(process.pid, process.start_time, partial(inbox.put, name))
+        process.kill()
+        assert {inbox.take(), inbox.take()} == {"first", "second"}
 
     def test_callbacks_never_run_inside_the_call(self, transport, process, inbox):
         transport.on_exit(process.pid, "1", lambda: inbox.put(threading.get_ident()))
@@ -209,7 +345,7 @@ class TransportContract:
         path = place / "log"
         path.touch()
         following = transport.follow(str(path), 0, inbox.put)
-        transport.on_exit(process.pid, start_time_of(process.pid), lambda: inbox.put("gone"))
+        transport.on_exit(process.pid, process.start_time, lambda: inbox.put("gone"))
         transport.close()
         transport.close()
         process.kill()

@@ -1,0 +1,120 @@
+"""One login to a host, and how it is seen that the host is gone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import paramiko
+from paramiko.common import cMSG_GLOBAL_REQUEST
+
+from engine.rm.transport import TransportLost
+from rms.ssh.messenger import messenger
+from rms.ssh.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rms.ssh.config import Target
+    from rms.ssh.login import Login
+
+__all__ = ["Connection", "Full"]
+
+_LOGINS: Final = 10
+"""Logins through one gateway at a time: more, and gateways begin to turn some away."""
+# As good as no limit: what has come is taken at once, and a host is never kept from writing while it is written to.
+_WINDOW: Final = (1 << 31) - 1
+
+
+class Full(Exception):
+    """The host opens no further channel on this connection (MaxSessions)."""
+
+
+class Connection:
+    """A login, with all that runs over it.
+
+    Attributes:
+        host: The name of the host, for messages.
+        why: Why it is lost; empty as long as it is not.
+        logins: Whoever logs in to another host through this one holds it meanwhile.
+    """
+
+    def __init__(self, target: Target, login: Login, on_lost: Callable[[Connection], None]) -> None:
+        self.host = target.name
+        self.logins = threading.BoundedSemaphore(_LOGINS)
+        self._target = target
+        self._transport, self._wire = login
+        self._closing = False
+        self._wire.on_broken = lambda: messenger.post(lambda: on_lost(self))
+        if self._wire.why:  # before anybody listened
+            self._wire.on_broken()
+        if target.alive_interval:
+            messenger.post_in(target.alive_interval, self._look)
+
+    @property
+    def why(self) -> str:
+        """See the class."""
+        return "the connection was closed" if self._closing else self._wire.why
+
+    @property
+    def alive(self) -> bool:
+        """Whether the host is there, for all that is known."""
+        return not self.why and self._transport.is_active()
+
+    def open_session(self, *, stays: bool) -> Session:
+        """See `Session`.
+
+        Raises:
+            Full: The host wants no more of them on this connection.
+            TransportLost: Nobody answered.
+        """
+        try:
+            channel = self._transport.open_session(window_size=_WINDOW, timeout=self._patience)
+        except paramiko.ChannelException as error:
+            raise Full from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise TransportLost(self.host, self.why or f"no channel could be opened: {error}") from error
+        return Session(self, channel, stays=stays)
+
+    def open_tunnel(self, hostname: str, port: int, timeout: float) -> paramiko.Channel:
+        """Has the host connect to another one. Raises what paramiko raises."""
+        return self._transport.open_channel("direct-tcpip", (hostname, port), ("127.0.0.1", 0), timeout=timeout)
+
+    def close(self) -> None:
+        """Lets go of the host."""
+        self._closing = True
+        self._transport.close()
+        self._wire.close()
+
+    # --- Is it there? Asked by messages that a server must answer, whatever they say.
+
+    @property
+    def _patience(self) -> float:
+        """Seconds without a word after which it is lost."""
+        return self._target.alive_interval * self._target.alive_count or 60.0
+
+    def _look(self) -> None:
+        """Runs on the messenger's thread."""
+        if not self.alive:
+            return
+        silence = time.monotonic() - (self._wire.heard or 0)
+        if silence >= self._patience:
+            self._wire.fail(f"nothing was heard from the host for {silence:.0f} s")
+            # Not here: saying goodbye may take as long as the host likes.
+            threading.Thread(target=self.close, name="ssh-close", daemon=True).start()
+            return
+        if silence >= self._target.alive_interval / 2:
+            self._ask()
+        messenger.post_in(self._target.alive_interval, self._look)
+
+    def _ask(self) -> None:
+        # A thread that is stuck in sending would have this one stuck, too; what it sends is question enough.
+        if self._wire.sending or not self._transport.clear_to_send.is_set():
+            return
+        question = paramiko.Message()
+        question.add_byte(cMSG_GLOBAL_REQUEST)
+        question.add_string("keepalive@openssh.com")
+        question.add_boolean(True)
+        # Not by what paramiko offers for it: its keepalive wants no answer, and its global_request waits for one.
+        self._transport._send_user_message(question)  # type: ignore[attr-defined]  # it is not in the stubs

@@ -1,0 +1,203 @@
+"""Logging in to a host: the connection, its host key, our keys, and in plain words what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+
+import paramiko
+from paramiko.pkey import PublicBlob
+from paramiko.ssh_exception import IncompatiblePeer
+
+from engine.rm.transport import CommandFailed, TransportLost
+from rms.ssh import hostkeys
+from rms.ssh.wire import Wire, connect, run_proxy
+
+if TYPE_CHECKING:
+    from rms.ssh.config import Target
+
+__all__ = ["Login", "Tunnel", "log_in"]
+
+Tunnel = Callable[[str, int, float], paramiko.Channel]
+"""Has a gateway connect to a host and a port, in so many seconds at most."""
+
+_LOG_CHANNEL: Final = "netreel.ssh"  # quiet unless the program sets up logging
+_UNKNOWN_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+class Login(NamedTuple):
+    """A session of SSH that the host has let us into."""
+
+    transport: paramiko.Transport
+    wire: Wire
+
+
+def log_in(target: Target, tunnel: Tunnel | None = None) -> Login:
+    """Connects to a host, checks that it is the right one, and logs in. Never asks anybody.
+
+    Args:
+        target: The host.
+        tunnel: The way through its gateway, if it has one.
+
+    Raises:
+        CommandFailed: It cannot be: the host or its key is not known, or it does not let us in.
+        TransportLost: Nobody answered.
+    """
+    with _in_plain_words(target):
+        wire = _reach(target, tunnel)
+    try:
+        transport = paramiko.Transport(cast("Any", wire))  # a socket, for all that paramiko does with it
+        try:
+            with _in_plain_words(target, wire):
+                _shake_hands(target, transport)
+                _authenticate(target, transport)
+        except BaseException:
+            transport.close()
+            raise
+    except BaseException:
+        wire.close()
+        raise
+    wire.settle()
+    return Login(transport, wire)
+
+
+def _reach(target: Target, tunnel: Tunnel | None) -> Wire:
+    if tunnel is not None:
+        return Wire(tunnel(target.hostname, target.port, target.connect_timeout))
+    if target.proxy_command:
+        return run_proxy(target.proxy_command)
+    return connect(target)
+
+
+def _shake_hands(target: Target, transport: paramiko.Transport) -> None:
+    transport.set_log_channel(_LOG_CHANNEL)
+    transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = target.connect_timeout
+    options = transport.get_security_options()
+    options.key_types = hostkeys.algorithms(target, options.key_types)
+    transport.start_client(timeout=2 * target.connect_timeout)
+    hostkeys.check(target, transport.get_remote_server_key())
+
+
+# --- Our keys.
+
+
+class _Denied(Exception):
+    """The host does not let us in."""
+
+
+def _authenticate(target: Target, transport: paramiko.Transport) -> None:
+    tried: list[str] = []
+    accepted = "publickey"
+    agent = paramiko.Agent()
+    try:
+        for what, key in _keys(target, agent, tried):
+            try:
+                if not transport.auth_publickey(target.username, key):
+                    return
+                tried.append(f"{what} (accepted, but the host wants more than a key)")
+            except paramiko.BadAuthenticationType as error:
+                accepted = ", ".join(error.allowed_types)
+                break
+            except paramiko.AuthenticationException:
+                tried.append(f"{what} (not accepted)")
+                if not transport.is_active():
+                    tried.append("then the host hung up: too many keys?")
+                    break
+    finally:
+        agent.close()
+    raise _Denied(f"the host does not let {target.username} in; it takes {accepted}; tried: {'; '.join(tried)}")
+
+
+def _keys(target: Target, agent: paramiko.Agent, skipped: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:
+    """The keys to try; why one of those named is not among them is added to `skipped`."""
+    in_agent = {key.asbytes(): key for key in agent.get_keys()}
+    for file in target.identities:
+        try:
+            yield file, _load(file, target.certificates, _stamp(file))
+        except paramiko.PasswordRequiredException:
+            key = in_agent.pop(_public_half(file), None)
+            if key is not None:
+                yield f"{file} by the agent", cast("paramiko.PKey", key)
+            else:
+                skipped.append(f"{file} (has a passphrase: add it to the agent with ssh-add)")
+        except FileNotFoundError:
+            skipped.append(f"{file} (no such file)")
+        except (OSError, ValueError, paramiko.SSHException) as error:
+            skipped.append(f"{file} (cannot be used: {error})")
+    if target.use_agent:
+        for key in in_agent.values():
+            yield f"{key.get_name()} {key.fingerprint} of the agent", cast("paramiko.PKey", key)
+    if not in_agent:
+        skipped.append("no key of an agent")
+
+
+@functools.lru_cache(maxsize=64)
+def _load(file: str, certificates: tuple[str, ...], _stamp: tuple[float, ...]) -> paramiko.PKey:
+    """A private key with its certificate. Decoding takes about as long as the rest of a login: hosts share keys."""
+    try:
+        key = paramiko.PKey.from_path(file)
+    except TypeError as error:  # what paramiko lets through of its library about a key with a passphrase
+        raise paramiko.PasswordRequiredException(str(error)) from error
+    for certificate in certificates:
+        with suppress(ValueError):  # it is of another key
+            key.load_certificate(certificate)
+    return key
+
+
+def _stamp(file: str) -> tuple[float, ...]:
+    """Changes when a key, or the certificate next to it, does."""
+    certificate = Path(f"{file}-cert.pub")
+    return (Path(file).stat().st_mtime, certificate.stat().st_mtime if certificate.exists() else 0)
+
+
+def _public_half(file: str) -> bytes:
+    try:
+        return PublicBlob.from_file(f"{file}.pub").key_blob
+    except (OSError, ValueError):
+        return b""
+
+
+# --- What went wrong.
+
+
+@contextmanager
+def _in_plain_words(target: Target, wire: Wire | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (hostkeys.HostKeyRefused, _Denied) as error:
+        raise CommandFailed(target.name, f"log in as {target}", errno.EACCES, str(error)) from error
+    except IncompatiblePeer as error:
+        raise CommandFailed(target.name, f"log in as {target}", errno.EPROTO, str(error)) from error
+    except socket.gaierror as error:
+        if error.errno in _UNKNOWN_HOST:
+            why = f"there is no host named {target.hostname!r}: check the name, or give an address"
+            raise CommandFailed(target.name, "look up its address", errno.ENOENT, why) from error
+        raise TransportLost(target.name, f"its address cannot be looked up: {error.strerror}") from error
+    except ConnectionRefusedError as error:
+        raise TransportLost(target.name, f"{_at(target)} refused the connection: is sshd running there?") from error
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise TransportLost(target.name, _why(target, error, wire)) from error
+
+
+def _at(target: Target) -> str:
+    return f"{target.hostname} port {target.port}"
+
+
+def _why(target: Target, error: Exception, wire: Wire | None) -> str:
+    if isinstance(error, paramiko.ChannelException):
+        return f"its gateway {target.via.name if target.via else ''} cannot connect to {_at(target)}: {error.text}"
+    if wire is None:
+        if isinstance(error, TimeoutError):
+            return f"no answer from {_at(target)} within {target.connect_timeout:g} s"
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+        return f"{_at(target)} cannot be reached: {reason}"
+    if wire.heard is None:
+        silence = wire.why or f"nothing was said within {target.connect_timeout:g} s"
+        return f"{_at(target)} accepted the connection, but no SSH server answered: {silence}"
+    return f"the login at {_at(target)} was not finished: {wire.why or error or 'no answer'}"

@@ -1,0 +1,214 @@
+"""What a host tells by itself: what is appended to a file, and which processes have ended.
+
+Each is a script that runs on the host for as long as somebody wants to know. If the connection breaks, the link starts
+it again where it was, and it ends what its predecessor may have left there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from functools import partial
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from engine.rm.transport import CommandFailed, TransportLost
+from rms.ssh.errors import as_errno
+from rms.ssh.messenger import Doorbell, messenger
+from rms.ssh.session import Frame, Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rms.ssh.link import Link
+
+__all__ = ["Exits", "Follower", "Watch"]
+
+_SCRIPTS: Final = resources.files("rms.ssh")
+_READY_TIMEOUT: Final = 60.0  # seconds
+
+
+class Watch(ABC):
+    """A script on the host that tells of something, over a session of its own."""
+
+    _script: bytes
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._attaching = threading.Lock()
+        self._session: Session | None = None
+        self._frame = Frame(b"", ())
+        self._line = b""  # what has come of a first line that is not complete
+        self._predecessor = ("", "")  # its process group on the host, and when that began
+        self._closed = False
+
+    @property
+    def attached(self) -> bool:
+        """Whether it is heard, or nobody wants to hear it any more."""
+        return self._closed or self._session is not None
+
+    def attach(self) -> None:
+        """Starts the script, unless it is heard.
+
+        Raises:
+            CommandFailed: The host refused.
+            TransportLost: Nobody answered.
+        """
+        with self._attaching:
+            if self.attached:
+                return
+            frame = Frame(self._script, (*self._predecessor, *self._args()), endless=True)
+            session = self._link.open_session(stays=False)
+            try:
+                session.begin(frame)
+                word, group, start, boot, *_ = self._first_line(session, frame).split()
+            except BaseException:
+                session.close()
+                raise
+            assert word == "ready"
+            self._predecessor = (group, start)
+            self._frame, self._session = frame, session
+            self._on_ready(boot)
+            session.ring(Doorbell(self._hear))
+            messenger.post(self._hear)  # of what came with the first line nobody rings
+
+    def _first_line(self, session: Session, frame: Frame) -> str:
+        self._line = b""
+        deadline = time.monotonic() + _READY_TIMEOUT
+        while b"\n" not in self._line:
+            gone = session.closed
+            session.hear(frame)
+            self._line += frame.output()
+            if b"\n" in self._line:
+                break
+            if gone:
+                raise self._refused(session, frame)
+            if not session.wait(deadline):
+                raise TransportLost(self._link.target.name, f"a script did not begin within {_READY_TIMEOUT:g} s")
+        line, _, self._line = self._line.partition(b"\n")
+        return line.decode()
+
+    def _refused(self, session: Session, frame: Frame) -> CommandFailed | TransportLost:
+        complaint = frame.complaint()
+        if session.connection.why or not complaint:
+            return session.lost()
+        return CommandFailed(self._link.target.name, str(self), *as_errno(complaint))
+
+    def _hear(self) -> None:
+        """Runs on the messenger's thread."""
+        session = self._session
+        if session is None or self._closed:
+            return
+        gone = session.closed  # asked first: what came before the end is heard
+        session.hear(self._frame)
+        data, self._line = self._line + self._frame.output(), b""
+        try:
+            if data:
+                self._take(data)
+        finally:
+            if gone:
+                self._session = None
+                self._link.restore()
+
+    def close(self) -> None:
+        """Ends it. Idempotent."""
+        self._closed = True
+        self._link.remove(self)
+        session = self._session
+        if session is not None:
+            session.close()
+
+    @abstractmethod
+    def _args(self) -> tuple[str, ...]:
+        """What the script is given, after its predecessor."""
+
+    @abstractmethod
+    def _take(self, data: bytes) -> None:
+        """What the script has said. Runs on the messenger's thread."""
+
+    def _on_ready(self, boot: str) -> None:  # noqa: B027 - most have nothing to do then
+        """The script has begun, in this boot of the host."""
+
+
+class Follower(Watch):
+    """A file that is followed."""
+
+    _script = _SCRIPTS.joinpath("follow.sh").read_bytes()
+
+    def __init__(self, link: Link, path: str, offset: int, on_data: Callable[[bytes], None]) -> None:
+        super().__init__(link)
+        self._path = path
+        self._offset = offset
+        self._on_data = on_data
+
+    def __str__(self) -> str:
+        return f"follow {self._path}"
+
+    def _args(self) -> tuple[str, ...]:
+        return (self._path, str(self._offset + 1))  # tail counts from one
+
+    def _take(self, data: bytes) -> None:
+        self._offset += len(data)
+        self._on_data(data)
+
+
+class Exits(Watch):
+    """The processes of a host whose ends somebody waits for."""
+
+    _script = _SCRIPTS.joinpath("exits.sh").read_bytes()
+
+    def __init__(self, link: Link) -> None:
+        super().__init__(link)
+        self._lock = threading.Lock()
+        self._boot = ""
+        self._awaited: dict[str, tuple[str, list[Callable[[], None]]]] = {}  # boot and callbacks, by "pid start_time"
+
+    def __str__(self) -> str:
+        return "watch processes"
+
+    @property
+    def attached(self) -> bool:
+        """Whether they are heard of, or nobody waits for any."""
+        return super().attached or not self._awaited
+
+    def await_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
+        """See `Transport.on_exit`."""
+        process = f"{pid} {start_time}"
+        with self._lock:
+            # Of which boot it is can only be said while the host is heard.
+            boot = self._boot if self._session is not None else ""
+            self._awaited.setdefault(process, (boot, []))[1].append(callback)
+            session = self._session
+        if session is None:
+            self._link.restore()
+            return
+        try:
+            session.send(f"{process}\n".encode())
+        except TransportLost:  # it is sent again when the host is back
+            return
+
+    def _args(self) -> tuple[str, ...]:
+        return ()
+
+    def _on_ready(self, boot: str) -> None:
+        with self._lock:
+            self._boot = boot
+            gone = [process for process, (began, _) in self._awaited.items() if began not in {"", boot}]
+            left = [process for process in self._awaited if process not in gone]
+            session = self._session
+        for process in gone:
+            messenger.post(partial(self._tell, process))
+        if left and session is not None:
+            session.send("".join(f"{process}\n" for process in left).encode())
+
+    def _take(self, data: bytes) -> None:
+        *lines, self._line = data.split(b"\n")
+        for line in lines:
+            self._tell(line.decode().removeprefix("gone "))
+
+    def _tell(self, process: str) -> None:
+        with self._lock:
+            _, callbacks = self._awaited.pop(process, ("", []))
+        for callback in callbacks:
+            messenger.post(callback)

@@ -1,0 +1,31 @@
+"""A real sshd host keeps what a transport promises, whatever its shells are."""
+
+import pytest
+
+from rms.ssh import Address, connect
+from tests.contracts.transport import TransportContract
+
+
+@pytest.fixture
+def transport(host, host_pool):
+    transport = connect(Address(host.name, config=str(host_pool.ssh_config)))
+    yield transport
+    transport.close()
+
+
+class TestSshTransport(TransportContract):
+    @pytest.fixture
+    def transport(self, transport):
+        return transport
+
+    @pytest.fixture
+    def place(self, host_pool, request):
+        place = host_pool.shared / str(abs(hash(request.node.name)))
+        place.mkdir()
+        return place
+
+    @pytest.fixture
+    def process(self, host):
+        process = host.process()
+        yield process
+        process.reap()

@@ -33,7 +33,10 @@ class ResourceView:
     """A resource as it stood.
 
     Attributes:
-        attributes: those that were given a value.
+        label: the user's name for it.
+        attributes: those that were given a value of their own.
+        traces: those that were switched on or off.
+        plans: the values that it is to get later: name, value, and the seq of the event that planned it.
         connections: the numbers of those that it is connected to.
         conditions: the seqs of the events that put conditions before its steps.
         waiting_for: why nothing happens to it, in words; empty where something does, or nothing more comes.
@@ -45,8 +48,11 @@ class ResourceView:
 
     guid: int
     rtype: str
+    label: str | None
     state: ResourceState
     attributes: Mapping[str, Any]
+    traces: Mapping[str, bool]
+    plans: tuple[Mapping[str, Any], ...]
     connections: tuple[int, ...]
     conditions: tuple[int, ...]
     waiting_for: tuple[str, ...]
@@ -60,8 +66,11 @@ class ResourceView:
         return {
             "guid": self.guid,
             "rtype": self.rtype,
+            "label": self.label,
             "state": self.state.name,
             "attributes": dict(self.attributes),
+            "traces": dict(self.traces),
+            "plans": [dict(plan) for plan in self.plans],
             "connections": list(self.connections),
             "conditions": list(self.conditions),
             "waiting_for": list(self.waiting_for),
@@ -95,6 +104,8 @@ class World:
         closed: whether everything was released and the controller shut down.
         timers: the delays that were going by.
         tasks: the functions that were scheduled: due, state, error.
+        globals: by type, the values of resources that have none of their own.
+        warnings: what may be amiss, in words.
     """
 
     exp_id: str
@@ -110,6 +121,8 @@ class World:
     groups: Mapping[int, tuple[int, ...]]
     timers: tuple[Timer, ...]
     tasks: Mapping[int, Mapping[str, Any]]
+    globals: Mapping[str, Mapping[str, Any]]
+    warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -130,6 +143,8 @@ class World:
                 for timer in self.timers
             ],
             "tasks": {str(task): dict(entry) for task, entry in self.tasks.items()},
+            "globals": {rtype: dict(values) for rtype, values in self.globals.items()},
+            "warnings": list(self.warnings),
         }
 
 
@@ -203,6 +218,8 @@ def view(world: CoreWorld) -> World:
             number: {"due": to_datetime(task.due).isoformat(), "state": task.state, "error": task.error}
             for number, task in world.tasks.items()
         },
+        globals={rtype: dict(values) for rtype, values in world.globals.items()},
+        warnings=tuple(message for _, _, message in world.warnings),
     )
 
 
@@ -210,8 +227,11 @@ def _resource(world: CoreWorld, resource: Resource) -> ResourceView:
     return ResourceView(
         guid=resource.guid,
         rtype=resource.rtype,
+        label=resource.label,
         state=resource.state,
         attributes=dict(resource.attributes),
+        traces=dict(resource.traces),
+        plans=tuple({"name": it.name, "value": it.value, "seq": it.condition.seq} for it in resource.plans),
         connections=tuple(sorted(resource.connections)),
         conditions=tuple(sorted(condition.seq for gate in resource.gates.values() for condition in gate)),
         waiting_for=tuple(story.waiting_for(world, resource.guid)),

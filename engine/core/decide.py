@@ -422,7 +422,7 @@ def check_not_aborted(world: World) -> None:
 
 def failures(world: World, guids: Iterable[int]) -> list[ResourceFailed]:
     """What is known of why these failed."""
-    return [failure(world.resources[guid]) for guid in guids]
+    return [failure(world.resources[guid]) for guid in guids if guid in world.resources]
 
 
 def failure(resource: Resource) -> ResourceFailed:

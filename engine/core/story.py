@@ -33,11 +33,16 @@ def waiting_for(world: World, guid: int) -> list[str]:
 def _obstacles(world: World, resource: Resource) -> list[str]:
     step = plan.going_on(resource)
     if step is None:
-        return ["it runs until it ends or is stopped"]
+        return ["it runs until it ends or is stopped", *_planned(world, resource)]
     if world.aborted and step is not Step.STOP:
         return ["the experiment was aborted"]
     open_ones = [condition for condition in conditions.gates(resource, step) if not _holds(world, condition)]
-    return [f"before its {step}, {_in_words(world, condition)}" for condition in open_ones]
+    steps = [f"before its {step}, {_in_words(world, condition)}" for condition in open_ones]
+    return steps + (_planned(world, resource) if resource.state is ResourceState.STARTED else [])
+
+
+def _planned(world: World, resource: Resource) -> list[str]:
+    return [f"before its {it.name} is {it.value!r}, {_in_words(world, it.condition)}" for it in resource.plans]
 
 
 def _holds(world: World, condition: Condition) -> bool:

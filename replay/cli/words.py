@@ -30,7 +30,7 @@ STYLES: Final[Mapping[ResourceState, str]] = {
 }
 """How each state looks on a terminal."""
 
-_LABELS: Final = ("label", "command", "hostname", "name")
+_TELLING: Final = ("command", "hostname", "name")
 _FEW: Final = 5
 _LONGEST: Final = 60
 
@@ -85,7 +85,7 @@ def numbers(guids: Iterable[int]) -> str:
 def label(resource: Resource) -> str:
     """What tells a resource from others of its type: its label, command, host, or first text."""
     values = resource.attributes
-    texts = [values.get(name) for name in _LABELS] + list(values.values())
+    texts = [resource.label, *(values.get(name) for name in _TELLING), *values.values()]
     return next((one_line(text) for text in texts if isinstance(text, str) and text), "")
 
 
@@ -112,8 +112,13 @@ def counts(world: World) -> dict[ResourceState, int]:
 
 def abortion(world: World) -> str:
     """Which failure has aborted an experiment."""
-    resource = world.resources[world.aborted_by[0]]
-    return f"{describe(resource)}: {one_line(failure(resource), 200)}"
+    guid = world.aborted_by[0]
+    resource = world.resources.get(guid)
+    return (
+        f"#{guid}, which is forgotten"
+        if resource is None
+        else f"{describe(resource)}: {one_line(failure(resource), 200)}"
+    )
 
 
 # --- events -----------------------------------------------------------------------------------------------------
@@ -143,6 +148,15 @@ def _condition(data: Mapping[str, Any]) -> str:
     return f"{data['step']} of {numbers(data['guids'])} after {numbers(data['on'])} {data['state']}{delay}"
 
 
+def _planned(data: Mapping[str, Any]) -> str:
+    return _condition({**data, "step": f"{data['name']} = {data['value']!r}"})
+
+
+def _reduced(data: Mapping[str, Any]) -> str:
+    left = f"only for {numbers(data['on'])}" if data["on"] else "for nobody any more"
+    return f"condition {data['condition']} of {numbers(data['guids'])} waits {left}"
+
+
 def _deployed(data: Mapping[str, Any]) -> str:
     together = "" if data["wait_all_ready"] else ", each as soon as it is ready"
     return f"group {data['group']}: {numbers(data['guids'])}{together}"
@@ -165,7 +179,15 @@ def _failed(data: Mapping[str, Any]) -> str:
 _TELLERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "controller.opened": _opened,
     "type.declared": lambda data: data["rtype"],
-    "resource.registered": lambda data: _pairs(data["attributes"]),
+    "resource.registered": lambda data: _pairs({"label": data.get("label"), **data["attributes"]}),
+    "resource.disconnected": lambda data: f"from #{data['other']}",
+    "resource.removed": lambda data: numbers(data["guids"]),
+    "attribute.planned": _planned,
+    "condition.reduced": _reduced,
+    "global.set": lambda data: f"{data['rtype']}: {data['name']} = {data['value']!r}",
+    "trace.switched": lambda data: f"{data['name']} {'on' if data['enabled'] else 'off'}",
+    "topology.described": lambda data: f"{len(data['part']['nodes'])} nodes, {len(data['part']['edges'])} edges",
+    "experiment.warned": lambda data: data["message"],
     "resource.connected": lambda data: f"to #{data['other']}",
     "attribute.set": lambda data: f"{data['name']} = {data['value']!r}",
     "condition.registered": _condition,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import story
+from engine.core import revise, story
 from engine.core.states import ResourceState as State
 from tests.engine.core.lab import DEPLOY, START, STOP, Lab, link
 
@@ -112,3 +112,13 @@ def test_one_line_tells_all(lab):
     assert story.tell(lab.world, two) == "#2 start is FAILED: no such file"
     lab.ended(one)
     assert story.tell(lab.world, one) == "#1 start is STOPPED"
+
+
+def test_a_planned_value_waits_too(lab):
+    one, two = lab.add("start"), lab.add(level=1)
+    lab.turn(revise.plan_value(lab.world, "level", 9, "live", [two], [one], State.STARTED, 0))
+    lab.deploy()
+    assert why(lab, two) == [
+        "it runs until it ends or is stopped",
+        "before its level is 9, #1 start (READY) is to be STARTED",
+    ]

@@ -41,6 +41,8 @@ _MODULES: Final = {
     "reconnect": "replay.cli.running",
     "release": "replay.cli.running",
     "validate": "replay.cli.validating",
+    "types": "replay.cli.types",
+    "plot": "replay.cli.plotting",
 }
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")

@@ -1,0 +1,89 @@
+"""`netreel plot`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from engine import description
+from engine.plot import PFormats, draw, render, write
+from replay.cli import runs, words
+from replay.cli.looking import _moment
+from replay.cli.program import Refused, common
+
+if TYPE_CHECKING:
+    from engine.plot import Drawing
+
+_FORMATS: Final = {
+    "png": PFormats.FIGURE,
+    "svg": PFormats.SVG,
+    "dot": PFormats.DOT,
+    "mermaid": PFormats.MERMAID,
+}
+_ENDINGS: Final = {f".{each.value}": name for name, each in _FORMATS.items()}
+
+
+@click.command(
+    "plot",
+    epilog="""\b
+Example:
+  netreel plot hello
+  netreel plot hello --at 2.5s --output before.svg
+  netreel plot hello --format dot --output - | dot -Tpdf > hello.pdf""",
+)
+@click.argument("what", metavar="RUN|FILE")
+@click.option(
+    "--format",
+    "name",
+    type=click.Choice(list(_FORMATS)),
+    help="What it is written as.  [default: as --output ends, else png]",
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path(),
+    help="A file, a directory, or - for standard output.  [default: the current directory]",
+)
+@click.option("--at", help="A seq, a time from the start such as 12.5s, or a date such as 2030-01-31T12:00:00.")
+@common
+def plot(what: str, name: str | None, output: Path, at: str | None, home: Path, as_json: bool) -> None:
+    """Draw the resources of a run, or of a saved description (.xml, .json): their states, connections and conditions.
+
+    Says which file it wrote. A file of that name is replaced. PNG and SVG need matplotlib: pip install
+    'netreel[plots]'.
+    """
+    if as_json and output == Path("-"):
+        raise Refused("--json and --output - both write to standard output; leave one of them out")
+    name = name or _ENDINGS.get(output.suffix, "png")
+    drawing = _described(Path(what), at) if Path(what).is_file() else _run(home, what, at)
+    if output == Path("-"):
+        click.echo(render(drawing, _FORMATS[name]), nl=False)
+        return
+    path = write(drawing, output, _FORMATS[name])
+    click.echo(words.to_json(_told(drawing, path, name)) if as_json else path)
+
+
+def _run(home: Path, text: str, at: str | None) -> Drawing:
+    return draw(runs.read(runs.find(home, text), None if at is None else _moment(at)).world)
+
+
+def _described(path: Path, at: str | None) -> Drawing:
+    if at is not None:
+        raise Refused(f"{path} is a description, which has no moments; leave --at out")
+    found = description.read(path)
+    world = description.prepare(found).world
+    return replace(draw(world), name=found.exp_id, title=found.exp_id, moment="as described")
+
+
+def _told(drawing: Drawing, path: Path, name: str) -> dict[str, object]:
+    return {
+        "path": str(path),
+        "format": name,
+        "resources": len(drawing.nodes),
+        "connections": len(drawing.wires),
+        "conditions": sum(not rule.is_plan for rule in drawing.rules),
+        "planned": sum(rule.is_plan for rule in drawing.rules),
+    }

@@ -138,6 +138,9 @@ class World:
     def __init__(self):
         self.resources = {1: Resource()}
 
+    def values(self, resource):
+        return {}
+
 
 class Effect:
     """A hook to run."""

@@ -103,13 +103,16 @@ def test_what_the_user_schedules_is_called_in_time():
 def test_a_wait_that_lasts_too_long_is_given_up():
     def impatient(sim):
         with sim.controller() as ec:
-            app = task(ec)
-            before = sim.seconds
+            app = task(ec, deploy="hangs")
+            ec.deploy()
             with pytest.raises(WaitTimeout):
                 ec.wait_started(app, "5s")
-            return sim.seconds - before
+            sim.crash()
 
-    assert Simulation().run(impatient) == pytest.approx(5.0)
+    sim = Simulation()
+    with pytest.raises(Crashed):
+        sim.run(impatient)
+    assert sim.seconds == pytest.approx(5.0)
 
 
 def test_no_more_hooks_run_at_once_than_there_are_workers():
@@ -200,7 +203,6 @@ def test_it_may_die_at_every_kind_of_point(label):
         check(sim)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("disk", ["memory", "disk"])
 def test_it_may_die_at_any_point_and_once_more_while_it_is_taken_over(disk):
     for number in range(0, len(points(disk=disk)), 1 if disk == "memory" else 3):
@@ -305,30 +307,21 @@ def test_one_that_was_declared_dead_can_neither_write_nor_start_anything(seed):
     first = sim.start(script)
 
     def successor(sim):
-        sim.sleep(sim.random.uniform(0.0, 0.2))
+        sim.sleep(sim.random.uniform(0.001, 0.3))
         first.pause()
         sim.sleep(1)
         sim.declare_dead(first)
-        if not first.controllers:
-            return
         ec = sim.reconnect()
         first.resume()
         sim.sleep(30)
         ec.shutdown()
 
     sim.run(successor)
-    if not first.controllers:
-        return
+    with pytest.raises(eventlog.Locked, match="its lock was taken away"):
+        first.result()
     check(sim)
-    opened = [entry.seq for entry in entries(sim) if entry.event.kind == "controller.opened"]
-    assert {entry.epoch for entry in entries(sim) if entry.seq >= opened[1]} == {2}
-    took_over = next(entry.time for entry in entries(sim) if entry.seq == opened[1])
-    late = [each for each in sim.record.of("process.began") if each.facts["epoch"] == 1 and each.time > took_over]
-    assert late == [] or {each.token for each in late} <= {token for token in _ended_tokens(sim)}
-
-
-def _ended_tokens(sim):
-    return {each.token for each in sim.record.of("process.ended", "process.killed")}
+    first_of_second = next(entry.seq for entry in entries(sim) if entry.epoch == 2)
+    assert {entry.epoch for entry in entries(sim)[first_of_second:]} == {2}
 
 
 # --- hooks that go wrong
@@ -357,15 +350,17 @@ def test_a_hook_that_hangs_for_ever_is_given_up():
         task(ec, deploy="hangs")
         ec.deploy()
         sim.sleep(10)
-        ec.shutdown()
+        with pytest.raises(ExperimentError, match="its deploy was given up"):
+            ec.shutdown()
 
     sim = Simulation()
     sim.run(hanging)
+    assert sim.seconds == pytest.approx(20.0, abs=0.3)
     check(sim)
 
 
-@pytest.mark.parametrize(("how", "most"), [("heeds", 6.0), ("ok", 10.5)])
-def test_a_hook_that_is_cancelled_heeds_it_or_finishes_late(how, most):
+@pytest.mark.parametrize(("how", "most"), [("heeds", 5.5), ("ok", 9.5)])
+def test_a_hook_that_is_cancelled_heeds_that_or_finishes_late(how, most):
     def cancelled(sim):
         ec = sim.controller()
         ec.register_resource("sim::Task", plan={"deploy": {"how": how, "takes": 9.0}})
@@ -375,7 +370,7 @@ def test_a_hook_that_is_cancelled_heeds_it_or_finishes_late(how, most):
 
     sim = Simulation()
     sim.run(cancelled)
-    assert most - 1.0 < sim.seconds < most
+    assert most - 0.5 <= sim.seconds < most
     check(sim)
 
 

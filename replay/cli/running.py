@@ -73,7 +73,9 @@ def _prepare(path: Path, args: tuple[str, ...], charge: Charge) -> Callable[[], 
     if not scripts.is_description(path):
         return lambda: scripts.run(path, args, lambda: charge.letting_go)
     if args:
-        raise Refused(f"{path} is a description, which takes no arguments; leave {args[0]} out")
+        raise Refused(
+            f"{path} is a description, which takes no arguments such as {args[0]}; options of run stand before it"
+        )
     found = description.read(path)
     problems = description.problems(found)
     if problems:

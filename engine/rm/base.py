@@ -237,7 +237,7 @@ class ResourceManager(Described):
     def on_disconnect(self, other: ResourceManager, /) -> None:
         """It is not connected to `other` any more."""
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
+    def probe(self, intent: Intent, receipt: Receipt, /) -> Outcome:  # noqa: ARG002
         """What became of an attempt of a controller that is gone?
 
         Called after a takeover, on a fresh object: for a step that had begun and whose outcome is not in the log, and

@@ -61,7 +61,10 @@ class ResourceContract:
 
     @pytest.fixture
     def others(self) -> Sequence[ResourceManager]:
-        """Descriptions of what it is connected to, such as its host. They are started before it."""
+        """Descriptions of what it is connected to, such as its host.
+
+        They are started before it, and each is connected to those before that it declares a link to.
+        """
         return ()
 
     def end(self, subject: Subject) -> int:
@@ -309,10 +312,16 @@ _UP = (*DEPLOYMENT, Step.START)
 
 
 def _place(bench: Bench, resource: ResourceManager, others: Sequence[ResourceManager]) -> Subject:
-    there = [bench.add(other) for other in others]
-    for other in there:
-        _start(other)
+    there: list[Subject] = []
+    for other in others:
+        there.append(bench.add(other, [each for each in there if _is_linked(other, each.description)]))
+        _start(there[-1])
     return bench.add(resource, there)
+
+
+def _is_linked(one: ResourceManager, other: ResourceManager) -> bool:
+    """Whether the one declares a link to the type of the other."""
+    return any(link.rtype in other.lineage() for link in one.links.values())
 
 
 def _start(subject: Subject) -> None:

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from engine.core.states import ResourceAction, ResourceState
+    from engine.description import SFormats
     from engine.failure import ECState, FailureLevel, FailureManager
     from engine.handles import Handle
     from engine.netgraph import NetGraph, TopologyType
+    from engine.plot import PFormats
     from engine.rm.attributes import attr
     from engine.rm.base import Intent, ResourceManager
     from engine.rm.links import link
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     from engine.rm.registry import ResourceFactory
     from engine.rm.traces import Trace, TraceAttr
     from engine.rm.transport import CommandFailed, TransportLost
+    from engine.runner import ExperimentRunner
     from engine.tasks import Task, TaskStatus
 
 _HOMES = {
@@ -68,9 +71,11 @@ _HOMES = {
         "WaitTimeout",
     ],
     "engine.core.states": ["ResourceAction", "ResourceState"],
+    "engine.description": ["SFormats"],
     "engine.failure": ["ECState", "FailureLevel", "FailureManager"],
     "engine.handles": ["Handle"],
     "engine.netgraph": ["NetGraph", "TopologyType"],
+    "engine.plot": ["PFormats"],
     "engine.rm.attributes": ["attr"],
     "engine.rm.base": ["Intent", "ResourceManager"],
     "engine.rm.links": ["link"],
@@ -78,6 +83,7 @@ _HOMES = {
     "engine.rm.registry": ["ResourceFactory"],
     "engine.rm.traces": ["Trace", "TraceAttr"],
     "engine.rm.transport": ["CommandFailed", "TransportLost"],
+    "engine.runner": ["ExperimentRunner"],
     "engine.tasks": ["Task", "TaskStatus"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
@@ -96,6 +102,7 @@ __all__ = [
     "ExperimentAborted",
     "ExperimentController",
     "ExperimentError",
+    "ExperimentRunner",
     "ExperimentWarning",
     "FailureLevel",
     "FailureManager",
@@ -104,11 +111,13 @@ __all__ = [
     "Intent",
     "NetGraph",
     "NeverBegan",
+    "PFormats",
     "ResourceAction",
     "ResourceFactory",
     "ResourceFailed",
     "ResourceManager",
     "ResourceState",
+    "SFormats",
     "ScriptDiverged",
     "Task",
     "TaskStatus",

@@ -1,7 +1,5 @@
 """The controller through its public calls: describing an experiment, deploying it, taking it step by step."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -86,11 +84,6 @@ def test_a_new_controller_is_in_order(ec):
 def test_a_new_controller_can_be_shut_down_at_once(ec):
     for _ in range(20):
         ec().shutdown()
-
-
-def test_importing_it_starts_and_loads_nothing():
-    code = "import engine, sys, threading; print(threading.active_count(), *{'pykka', 'paramiko'} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "1\n"
 
 
 def test_resources_that_many_threads_register_have_numbers_of_their_own(ec):

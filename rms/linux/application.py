@@ -97,7 +97,7 @@ class Application(ResourceManager, rtype="linux::Application"):
     tear_down: str | None = attr(default=None, check=_check_text, help="Shell commands to run once it is released.")
 
     node = link("linux::Node", min=1, max=1, after=ResourceState.READY, before="provision")
-    traces = (
+    traces: ClassVar[tuple[Trace, ...]] = (
         Trace("stdout", "What it wrote to its standard output."),
         Trace("stderr", "What it wrote to its standard error."),
         Trace("sources", "What was written while its sources were fetched."),
@@ -117,7 +117,7 @@ class Application(ResourceManager, rtype="linux::Application"):
         self._overdue = ""  # the token of the attempt that is ended since its time is up
         self._timer: threading.Timer | None = None
         self._jobs: dict[str, str] = {}  # the tokens of jobs that have been done here, by name
-        self._collected: dict[str, Path] = {}
+        self.fetched: dict[str, Path] = {}
 
     # --- for those that extend it -------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ class Application(ResourceManager, rtype="linux::Application"):
     def provision(self, intent: Intent) -> dict[str, Any]:
         """Bring to the host what it needs there. What an earlier controller has begun is not begun again."""
         self.check_possible()
-        _bringing.bring(self, self._host, intent, self._jobs.__setitem__)
+        _bringing.bring(self, self.host, intent, self._jobs.__setitem__)
         return {"jobs": dict(self._jobs), "stdin_file": _bringing.local_file(self.stdin) is not None}
 
     def check_possible(self) -> None:
@@ -147,7 +147,7 @@ class Application(ResourceManager, rtype="linux::Application"):
         Raises:
             BadState: it cannot; the message says why, and what can be done.
         """
-        host = self._host
+        host = self.host
         if self.forward_x11:
             raise BadState(
                 "forwardX11: a window lives in the connection of its controller, and what runs here must outlive it; "
@@ -166,7 +166,7 @@ class Application(ResourceManager, rtype="linux::Application"):
         if not text:
             self.ended(0, token=intent.token)
             return {}
-        launcher, token = self._host.launcher, intent.token
+        launcher, token = self.host.launcher, intent.token
         file = (self.receipts.get(Step.PROVISION) or {}).get("stdin_file", False)
         started = until_answered(
             intent,
@@ -175,9 +175,9 @@ class Application(ResourceManager, rtype="linux::Application"):
             token,
             text,
             env=self._environment(token),
-            prelude=self._prelude(from_file=file),
+            prelude=self.prelude(from_file=file),
             stdin=None if file else self._input(),
-            as_root=self.needs_root() and self._host.facts["privilege"] != "root",
+            as_root=self.needs_root() and self.host.facts["privilege"] != "root",
         )
         until_answered(intent, self.log, self._attend, token)
         return {"pid": started.pid, "start_time": started.start_time, "boot_id": started.boot_id}
@@ -194,8 +194,8 @@ class Application(ResourceManager, rtype="linux::Application"):
         if token is not None and token != self._told:
             self.stop(intent)
         if self.tear_down and Step.PROVISION in self.tokens:
-            job = Job("tear_down", self.tear_down, self._host.layout.variables(self.guid), self._own_directory)
-            self._jobs["tear_down"] = run_job(self._host, self, intent, job)
+            job = Job("tear_down", self.tear_down, self.host.layout.variables(self.guid), self._own_directory)
+            self._jobs["tear_down"] = run_job(self.host, self, intent, job)
         if self.hard_release and Step.PROVISION in self.tokens:
             until_answered(intent, self.log, self._forget)
         return {"jobs": dict(self._jobs)}
@@ -206,7 +206,7 @@ class Application(ResourceManager, rtype="linux::Application"):
             return NeverBegan()
         if not self.command_line():
             return Ended(0)
-        outcome = self._host.launcher.probe(intent.token)
+        outcome = self.host.launcher.probe(intent.token)
         if isinstance(outcome, Alive):
             self._attend(intent.token)
         elif isinstance(outcome, Ended):
@@ -216,11 +216,11 @@ class Application(ResourceManager, rtype="linux::Application"):
     # --- what it is given ---------------------------------------------------------------------------------------
 
     def _environment(self, token: str) -> dict[str, str]:
-        layout, path = self._host.layout, self._host.launcher.path(token, ".")
+        layout, path = self.host.layout, self.host.launcher.path(token, ".")
         given = {} if isinstance(self.env, str) else self.env
         return {**layout.variables(self.guid), "RUN_HOME": path, **given}
 
-    def _prelude(self, *, from_file: bool) -> str:
+    def prelude(self, *, from_file: bool) -> str:
         """What cannot be given as a value: shell text that the process reads before it becomes the command."""
         lines = ['[ -d "$APP_HOME" ] || mkdir -p "$APP_HOME"']
         if isinstance(self.env, str):
@@ -252,13 +252,13 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def _attend(self, token: str) -> None:
         """See that its end is told, and that it comes in time."""
+        limit = self.time_limit()
+        if limit is not None and self._timer is None:  # before its end can be told, which stops the timer
+            self._set_timer(limit - self.host.launcher.age(token), token)
         # The host's messenger must not be kept waiting, and an end may be worth a look at the error output.
-        self._host.launcher.watch(
+        self.host.launcher.watch(
             token, lambda outcome: threading.Thread(target=self._tell, args=(token, outcome), daemon=True).start()
         )
-        limit = self.time_limit()
-        if limit is not None and self._timer is None:
-            self._set_timer(limit - self._host.launcher.age(token), token)
 
     def _set_timer(self, seconds: float, token: str) -> None:
         self._timer = threading.Timer(max(0.0, seconds), self._end_in_time, (token,))
@@ -276,7 +276,7 @@ class Application(ResourceManager, rtype="linux::Application"):
             self.log.warning("what is overdue cannot be ended", error=str(error))
 
     def _end(self, token: str) -> Ended | Gone:
-        return self._host.launcher.stop(token, GRACE, self.stop_signal)
+        return self.host.launcher.stop(token, GRACE, self.stop_signal)
 
     def _tell(self, token: str, outcome: Ended | Gone) -> None:
         """Tell of an end once, whoever hears of it first; the other one waits until it is told."""
@@ -295,7 +295,7 @@ class Application(ResourceManager, rtype="linux::Application"):
     def _last_words(self) -> str:
         """The end of its error output; nothing if that cannot be read, for whatever reason: its end is told anyway."""
         try:
-            words = last_lines(self._host, self.tokens[Step.START], "stderr" if self.split_stderr else "stdout")
+            words = last_lines(self.host, self.tokens[Step.START], "stderr" if self.split_stderr else "stdout")
         except (CommandFailed, TransportLost, ExperimentError, LookupError, OSError) as error:
             self.log.debug("its error output cannot be read", error=str(error))
             return ""
@@ -305,33 +305,33 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def collected(self, name: str, path: Path) -> None:
         """A trace was fetched into this file of the controller's, and can be read there from now on."""
-        self._collected[name] = path
+        self.fetched[name] = path
 
     def trace_path(self, name: str) -> str | None:
         """Where a trace is: on its host, or what was fetched of it."""
         if self._is_let_go(name):
-            return str(self._collected[name])
+            return str(self.fetched[name])
         token = self._job_token(name)
         if token is not None:
-            return self._host.launcher.path(token, "stdout")
+            return self.host.launcher.path(token, "stdout")
         token = self.tokens.get(Step.START)
-        return None if token is None else self._host.launcher.path(token, name)
+        return None if token is None else self.host.launcher.path(token, name)
 
     def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """Bytes of a trace."""
         if self._is_let_go(name):
-            with self._collected[name].open("rb") as file:
+            with self.fetched[name].open("rb") as file:
                 file.seek(offset)
                 return file.read(-1 if size is None else size)
         path = self.trace_path(name)
-        return None if path is None else self._host.transport.read(path, offset, size)
+        return None if path is None else self.host.transport.read(path, offset, size)
 
     def trace_size(self, name: str) -> int | None:
         """How many bytes a trace has."""
         if self._is_let_go(name):
-            return self._collected[name].stat().st_size
+            return self.fetched[name].stat().st_size
         path = self.trace_path(name)
-        return None if path is None else self._host.transport.size(path)
+        return None if path is None else self.host.transport.size(path)
 
     def _is_let_go(self, name: str) -> bool:
         """Whether its host is not to be asked any more, so that only what was collected is there.
@@ -339,11 +339,11 @@ class Application(ResourceManager, rtype="linux::Application"):
         Raises:
             BadState: that was not collected.
         """
-        if not self._host.is_let_go:
+        if not self.host.is_let_go:
             return False
-        if name not in self._collected:
+        if name not in self.fetched:
             raise BadState(
-                f"trace {name!r} of #{self.guid} is on {self._host.hostname}, which was released: connect a Collector "
+                f"trace {name!r} of #{self.guid} is on {self.host.hostname}, which was released: connect a Collector "
                 f"to have a trace fetched before"
             )
         return True
@@ -354,15 +354,16 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     @property
     def _own_directory(self) -> str:
-        return self._host.layout.application(self.guid)
+        return self.host.layout.application(self.guid)
 
     def _forget(self) -> None:
         """Remove what it has left on its host."""
-        launcher = self._host.launcher
+        launcher = self.host.launcher
         for token in {*self._jobs.values(), self._job_token("build"), self.tokens.get(Step.START)} - {None}:
             launcher.discard(cast("str", token))
-        self._host.run("removing its directory", 'rm -rf "$1"', self._own_directory)
+        self.host.run("removing its directory", 'rm -rf "$1"', self._own_directory)
 
     @property
-    def _host(self) -> Node:
+    def host(self) -> Node:
+        """Where it runs."""
         return cast("Node", self.linked("node")[0])

@@ -9,7 +9,7 @@ import time
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
 
 from engine.core.states import ResourceState, Step
 from engine.rm.attributes import attr
@@ -136,7 +136,7 @@ class Node(ResourceManager, rtype="linux::Node"):
                 gateway=self.gateway,
                 gateway_user=self.gateway_user,
                 config=self.ssh_config,
-                host_keys=self.host_keys,
+                host_keys=cast("Literal['yes', 'accept-new', 'no'] | None", self.host_keys),
             )
         )
 
@@ -272,7 +272,7 @@ class Node(ResourceManager, rtype="linux::Node"):
             patience = _ANSWER_TIMEOUT + archive.size / _SLOWEST
             if b"missing" in self.run("placing files", _STORE, *args, timeout=patience).stdout:
                 archive.file.seek(0)
-                self.run("placing files", _STORE, *args, "receive", stdin=archive.file.read(), timeout=patience)
+                self.run("placing files", _STORE, *args, "receive", stdin=archive.file, timeout=patience)
             self._placed.add((archive.digest, directory))
 
     # --- traces -------------------------------------------------------------------------------------------------

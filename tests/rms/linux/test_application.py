@@ -1,6 +1,9 @@
 """`linux::Node` and `linux::Application` on this machine: real commands, their output, their ends, and what is left."""
 
+import getpass
+import json
 import os
+import platform
 import select
 import signal
 import subprocess
@@ -20,19 +23,12 @@ from engine import (
     TraceAttr,
     UsageError,
 )
+from rms.linux.node import Node
 
 pytestmark = pytest.mark.slow
 
 PATIENCE = 20
 STARTED, STOPPED, FAILED = ResourceState.STARTED, ResourceState.STOPPED, ResourceState.FAILED
-
-
-@pytest.fixture
-def one(ec):
-    """A controller with this machine as #1."""
-    made = ec("exp")
-    made.register_resource("linux::Node", hostname="localhost")
-    return made
 
 
 @pytest.fixture
@@ -211,7 +207,151 @@ def test_it_stops_when_another_one_has_ended(one, fifo):
     assert (one.exit_code(server), one.exit_code(client)) == (143, 0)
 
 
+def test_its_time_is_limited(one):
+    app = run(one, "echo begun; exec sleep 1000", timeout=0.2)
+    assert (one.state(app), one.exit_code(app)) == (FAILED, 143)
+    assert error_of(one, app) == "the command was ended, since it had not after 0.2 s"
+    assert not is_there(pid_of(one, app))
+
+
+def test_an_end_in_time_is_none_of_the_limits_business(one):
+    app = run(one, "true", timeout=1000)
+    assert one.state(app) is STOPPED
+    assert one._session.manager(app)._timer is None
+
+
+# --- what is recorded
+
+
+def test_error_output_can_go_with_the_other(one):
+    app = run(one, "echo out; echo err >&2; exit 3", split_stderr=False)
+    assert (one.trace(app, "stdout"), one.trace(app, "stderr")) == ("out\nerr\n", None)
+    assert error_of(one, app) == "the command ended with exit status 3: out\nerr"
+
+
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_a_trace_that_is_switched_off_is_not_recorded(one, name):
+    app = one.register_resource("linux::Application", command="echo out; echo err >&2", connectedTo=1)
+    one.disable_trace(app, name)
+    one.deploy()
+    one.wait_finished(app, timeout=PATIENCE)
+    assert one.trace(app, name) is None
+    assert one.trace(app, {"stdout": "stderr", "stderr": "stdout"}[name]) is not None
+
+
+def test_a_host_tells_what_it_is(one):
+    assert one.trace(1, "facts") is None
+    run(one, "true")
+    facts = json.loads(one.trace(1, "facts"))
+    assert facts["cores"] == os.cpu_count()
+    assert abs(facts["clock_offset"]) < 1
+    assert facts["user"] == getpass.getuser()
+    assert facts["kernel"] == f"{platform.system()} {platform.release()}"
+    assert one.trace(1, "facts", TraceAttr.SIZE) == len(one.trace(1, "facts").encode())
+
+
+def test_the_places_on_the_host_are_known_to_it(one):
+    names = [
+        "USR",
+        "LIB",
+        "BIN",
+        "SRC",
+        "SHARE",
+        "EXP",
+        "EXP_HOME",
+        "NODE_HOME",
+        "APP_HOME",
+        "RUN_HOME",
+        "CODE",
+        "HOME",
+    ]
+    app = run(one, "; ".join(f'echo "${{{name}}}"' for name in names) + '; [ -d "$APP_HOME" ]')
+    told = dict(zip(names, one.trace(app, "stdout").splitlines(), strict=True))
+    usr = str(one.local_dir / ".host")
+    home = f"{one.run_dir}/node-1"
+    assert told["RUN_HOME"] == str(Path(one.trace(app, "stdout", TraceAttr.PATH)).parent)
+    assert told == {
+        "USR": usr, "LIB": f"{usr}/lib", "BIN": f"{usr}/bin", "SRC": f"{usr}/src", "SHARE": f"{usr}/share",
+        "EXP": str(one.local_dir), "EXP_HOME": str(one.exp_dir), "NODE_HOME": home,
+        "APP_HOME": f"{home}/app-{app}", "CODE": f"{home}/app-{app}/code",
+        "RUN_HOME": told["RUN_HOME"], "HOME": os.environ["HOME"],
+    }  # fmt: skip
+
+
+def test_its_environment_can_be_given_as_nepi_has_it(one):
+    app = run(one, 'echo "$A|$B|$C"', env="A=x B=$A:${SHARE}:`id` C='")
+    assert one.trace(app, "stdout") == f"x|x:{one.local_dir}/.host/share:`id`|'\n"
+
+
+def test_a_home_of_its_own(ec, tmp_path):
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname="localhost", home=str(tmp_path / "a b"))
+    app = run(made, 'echo "$SHARE"')
+    assert made.trace(app, "stdout") == f"{tmp_path}/a b/.netreel/share\n"
+    assert (tmp_path / "a b" / ".netreel").stat().st_mode & 0o077 == 0
+
+
 # --- nothing is left
+
+
+def test_commands_at_the_end(one, tmp_path):
+    app = run(one, "true", tear_down=f'echo app >>{tmp_path}/torn; echo "$APP_HOME"')
+    node = one.register_resource("linux::Node", hostname="localhost", tear_down=f"echo node >>{tmp_path}/torn")
+    one.deploy()
+    one.wait_deployed(node, timeout=PATIENCE)
+    one.release(app)
+    assert one.trace(app, "tear_down") == f"{one.run_dir}/node-1/app-{app}\n"
+    one.release()
+    assert (tmp_path / "torn").read_text() == "app\nnode\n"
+
+
+def test_what_is_forgotten_leaves_no_files(one):
+    app = run(one, 'echo x >"$APP_HOME/file"', hard_release=True, build="true")
+    kept = run(one, 'echo x >"$APP_HOME/file"')
+    one.release([app, kept])
+    left = {path.name.split("-")[0] for path in (one.run_dir / "node-1").iterdir() if path.is_dir()}
+    assert one.state(app) is ResourceState.RELEASED
+    assert (one.run_dir / "node-1" / f"app-{kept}" / "file").exists()
+    assert not (one.run_dir / "node-1" / f"app-{app}").exists()
+    assert "build" not in left
+
+
+def test_a_screen_is_not_offered(one):
+    app = run(one, "xeyes", forwardX11=True)
+    assert one.state(app) is FAILED
+    assert "must outlive it" in error_of(one, app)
+
+
+def test_root_without_sudo_is_refused_with_advice(one, monkeypatch):
+    monkeypatch.setattr(Node, "facts", {"privilege": "password", "user": "alice"})
+    app = run(one, "id", sudo=True)
+    assert one.state(app) is FAILED
+    assert "sudo asks for a password there: let alice use sudo on localhost without" in error_of(one, app)
+
+
+@pytest.fixture
+def fake_sudo(tmp_path, monkeypatch):
+    """A user who may use sudo without a password, and a sudo that notes what it is asked."""
+    place = tmp_path / "sudo-bin"
+    place.mkdir()
+    (place / "sudo").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\nshift 2\nexec "$@"\n')
+    (place / "sudo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    monkeypatch.setattr(Node, "facts", {"privilege": "sudo", "user": "alice"})
+    return (tmp_path / "asked").read_text
+
+
+def test_as_root_it_runs_under_sudo_with_its_environment(one, fake_sudo):
+    app = run(one, 'echo "$SECRET"', sudo=True, env={"SECRET": "s3cret"})
+    assert one.trace(app, "stdout") == "s3cret\n"
+    assert fake_sudo().startswith("-n -E ")
+    assert "s3cret" not in fake_sudo()
+
+
+def test_it_is_stopped_under_sudo(one, fake_sudo):
+    app = start(one, "exec sleep 1000", sudo=True)
+    one.stop(app)
+    assert (one.state(app), one.exit_code(app)) == (STOPPED, 143)
 
 
 def test_release_ends_what_runs_and_all_that_it_started(one, fifo):

@@ -22,14 +22,6 @@ STOPPED, FAILED = ResourceState.STOPPED, ResourceState.FAILED
 
 
 @pytest.fixture
-def one(ec):
-    """A controller with this machine as #1."""
-    made = ec("exp")
-    made.register_resource("linux::Node", hostname="localhost")
-    return made
-
-
-@pytest.fixture
 def shared(one):
     """What all experiments share on this machine."""
     return one.local_dir / ".host"
@@ -153,8 +145,7 @@ def test_input_from_a_file(one, tmp_path):
     app = run(one, "cat", stdin=str(tmp_path / "input"))
     assert one.trace(app, "stdout", TraceAttr.BYTES) == b"\0\1\2"
 
-
-# --- from the web
+    # --- from the web
 
 
 @pytest.fixture
@@ -306,17 +297,14 @@ def test_packages_are_installed_unless_they_are_there(one, only, manager):
     app = run(one, "true", depends="pv there nc")
     assert one.state(app) is STOPPED
     assert asked() == [INSTALLED[manager]]
-    assert run(one, "true", depends=["there"]) and asked() == [INSTALLED[manager]]
+    run(one, "true", depends=["there"])
+    assert asked() == [INSTALLED[manager]]
 
 
 def test_lists_of_packages_are_fetched_if_they_are_too_old(one, only, tmp_path):
     asked = only("apt-get", then=f'case "$*" in *update) touch {tmp_path}/new ;; *) [ -e {tmp_path}/new ] ;; esac')
     assert one.state(run(one, "true", depends="pv nc")) is STOPPED
-    assert [line.split()[-3:] for line in asked()] == [
-        ["install", "pv", "nc"],
-        ["-o", "DPkg::Lock::Timeout=600", "update"],
-        ["install", "pv", "nc"],
-    ]
+    assert ["update" in line for line in asked()] == [False, True, False]
 
 
 def test_a_package_that_cannot_be_installed(one, only):

@@ -1,0 +1,27 @@
+"""The types of this package, whether or not they are announced by an entry point yet."""
+
+import pytest
+
+from engine import ResourceFactory
+from rms.linux.iperf3 import Iperf3, UdpTest
+from rms.linux.nping import NPing
+from rms.linux.ping import Ping
+from rms.linux.tcpdump import Tcpdump
+from rms.linux.traceroute import Mtr, Traceroute
+from rms.linux.web import Http
+
+TOOLS = [Ping, Traceroute, Mtr, NPing, Tcpdump, Iperf3, UdpTest, Http]
+
+
+@pytest.fixture(autouse=True)
+def types():
+    for tool in TOOLS:
+        ResourceFactory.register_type(tool)
+
+
+@pytest.fixture
+def one(ec):
+    """A controller with this machine as #1."""
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname="localhost")
+    return made

@@ -12,7 +12,10 @@ pytestmark = pytest.mark.slow
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-SOURCES = sorted(path for path in HERE.glob("*.py") if path != Path(__file__))
+SOURCES = [
+    *sorted(path for path in HERE.glob("*.py") if path != Path(__file__)),
+    ROOT / "examples" / "foreign" / "udpecho" / "resources.py",
+]
 MYPY = [
     *("--config-file", "", "--strict", "--python-version", "3.11"),
     "--follow-imports=silent",  # the packages themselves are checked elsewhere

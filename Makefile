@@ -30,7 +30,8 @@ torture: setup   ## the long proofs: about an hour
 	@$(PYTEST) -m torture --timeout 3600
 	@$(BIN)/python tools/kill_demo.py --moments 200
 	@$(BIN)/python tools/kill_demo.py --moments 100 --twice
-	@$(BIN)/python tools/planted_bugs_log.py
+	@$(BIN)/python tools/planted_bugs.py log
+	@$(BIN)/python tools/planted_bugs.py core
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torture]'
 	@$(BIN)/python tools/fuzz_log.py
 

@@ -1,0 +1,258 @@
+"""Bugs that `planted_bugs.py` plants in the engine: its core, and the actors round it."""
+
+from planted_bugs import Bug
+
+BUGS = (
+    # --- when a condition is met
+    Bug(
+        "a condition forgets its delay",
+        "core/conditions.py",
+        "else condition.met_at + condition.delay",
+        "else condition.met_at",
+    ),
+    Bug(
+        "a delay counts from the first that got there",
+        "core/watching.py",
+        "        condition.met_at = max(reached, default=entry.time)",
+        "        condition.met_at = min(reached, default=entry.time)",
+    ),
+    Bug(
+        "one of several conditions is enough",
+        "core/conditions.py",
+        "        if due is None:\n            return None\n        last",
+        "        if due is None:\n            continue\n        last",
+    ),
+    Bug(
+        "the shortest of several delays counts",
+        "core/conditions.py",
+        "last = max(last, (due, condition.met_by))",
+        "last = (due, condition.met_by)",
+    ),
+    Bug(
+        "a condition on DEPLOY is not asked again",
+        "core/conditions.py",
+        "    if step in DEPLOYMENT and step is not first and first in resource.gates:",
+        "    if False and first in resource.gates:",
+    ),
+    Bug(
+        "who has reached a state by failing is waited for",
+        "core/world.py",
+        "return state in self.times or (ResourceState.FAILED in self.times and not self.critical)",
+        "return state in self.times",
+    ),
+    Bug(
+        "a critical failure counts as having got there",
+        "core/watching.py",
+        "handle = _break if resource.critical else _see",
+        "handle = _see",
+    ),
+    Bug(
+        "a failure that is not critical breaks those who wait",
+        "core/watching.py",
+        "handle = _break if resource.critical else _see",
+        "handle = _break",
+    ),
+    Bug(
+        "a barrier counts FAILED wrongly",
+        "core/watching.py",
+        "        handle = _break if resource.critical else _see\n",
+        "        handle = lambda *it: None if it[1].origin == 'group' else (_break if resource.critical else _see)(*it)\n",
+    ),
+    Bug(
+        "a group waits for a member that was released",
+        "core/watching.py",
+        'handle = _see if condition.origin == "group" else _break',
+        "handle = _break",
+    ),
+    Bug(
+        "who joins a group that was ready is not waited for",
+        "core/apply.py",
+        "    barrier.met_at = None\n",
+        "",
+    ),
+    Bug("a group has no barrier", "core/apply.py", "        if event.wait_all_ready:\n", "        if False:\n"),
+    # --- who is told
+    Bug(
+        "a lost wake-up",
+        "core/watching.py",
+        "        condition.met_by = entry.seq\n        touch_all(world, condition.guids, entry.seq)\n",
+        "        condition.met_by = entry.seq\n",
+    ),
+    Bug(
+        "only the first who waits is woken",
+        "core/watching.py",
+        "    for guid in guids:\n        touched[guid] = seq",
+        "    for guid in list(guids)[:1]:\n        touched[guid] = seq",
+    ),
+    Bug(
+        "who waits in vain is not told",
+        "core/watching.py",
+        "    condition.broken_by = entry.event.guid\n    touch_all(world, condition.guids, entry.seq)",
+        "    condition.broken_by = entry.event.guid",
+    ),
+    Bug(
+        "nobody looks again after a delay",
+        "core/kernel.py",
+        "                heappush(self._timers, (due, resource.guid, cause))\n            case plan.Fail",
+        "                pass\n            case plan.Fail",
+    ),
+    Bug(
+        "the scheduler is not told of an earlier time",
+        "runtime/coordinator.py",
+        "if due is not None and (self._alarm is None or due < self._alarm):",
+        "if due is not None and self._alarm is None:",
+    ),
+    Bug(
+        "the alarm is set once only",
+        "runtime/coordinator.py",
+        "                self._alarm = None\n",
+        "                pass\n",
+    ),
+    # --- what may happen next
+    Bug(
+        "after an abort one goes on starting",
+        "core/plan.py",
+        "    if world.aborted and not _may_go_on(resource, step):\n        return None\n",
+        "",
+    ),
+    Bug(
+        "one that can never start is not said to",
+        "core/plan.py",
+        "    if obstacle is not None:\n        return Fail(obstacle)\n",
+        "",
+    ),
+    Bug(
+        "a stopped resource starts by itself",
+        "core/plan.py",
+        "    if resource.state is ResourceState.READY:\n        return Step.START",
+        "    if resource.state in (ResourceState.READY, ResourceState.STOPPED):\n        return Step.START",
+    ),
+    Bug(
+        "one is released under those who need it",
+        "core/plan.py",
+        "    if resource.blockers:\n        return None\n",
+        "",
+    ),
+    Bug(
+        "a running one is released without being stopped",
+        "core/plan.py",
+        "    return Step.STOP if failed_while_running or resource.state is ResourceState.STARTED else Step.RELEASE",
+        "    return Step.RELEASE",
+    ),
+    Bug(
+        "steps are passed beyond a gate",
+        "core/plan.py",
+        "        if following in hooks or opened is None or opened[0] > now:",
+        "        if following in hooks:",
+    ),
+    Bug("a stop condition is forgotten", "core/plan.py", "Step.STOP in resource.gates", "Step.STOP in ()"),
+    # --- answers, late and lost
+    Bug(
+        "an answer of another attempt counts",
+        "core/kernel.py",
+        "return attempt if attempt is not None and attempt.token == token else None",
+        "return attempt",
+    ),
+    Bug(
+        "an end before the start is recorded is lost",
+        "core/kernel.py",
+        "            self._early[event.guid] = event\n",
+        "            pass\n",
+    ),
+    Bug(
+        "the end of an earlier run ends this one",
+        "core/kernel.py",
+        "        if token not in (None, resource.tokens.get(Step.START)):\n            return",
+        "        if False:\n            return",
+    ),
+    Bug(
+        "a token names two attempts",
+        "core/kernel.py",
+        'token = f"{self._token_prefix}-{resource.guid}-{self.world.seq + 1}"',
+        'token = f"{self._token_prefix}-{resource.guid}-{step}"',
+    ),
+    Bug(
+        "one that is given up is waited for",
+        "core/kernel.py",
+        "        else:\n            self._give_up(resource, attempt)",
+        "        else:\n            return",
+    ),
+    Bug("a cancel is not told", "core/kernel.py", "            self.effects.append(Cancel(guid))", "            pass"),
+    # --- planned values
+    Bug(
+        "a planned value forgets its delay",
+        "core/kernel.py",
+        "            if due > self._now:\n                heappush",
+        "            if due > self._now + 10**15:\n                heappush",
+    ),
+    Bug(
+        "a planned value is set twice",
+        "core/apply.py",
+        "    if event.plan:\n        _leave(world, resource, world.plans[event.plan].condition)\n",
+        "",
+    ),
+    # --- taking over
+    Bug(
+        "nobody asks after what was running",
+        "core/kernel.py",
+        "        elif attempt is None and resource.state is ResourceState.STARTED and",
+        "        elif False and",
+    ),
+    Bug(
+        "what had begun is begun again without asking",
+        "core/kernel.py",
+        "            self.effects.append(Probe(resource.guid, attempt, None))",
+        "            self.effects.append(Run(resource.guid, attempt))",
+    ),
+    Bug(
+        "an undoing under way is left as it is",
+        "core/kernel.py",
+        "        if attempt is not None and attempt.step in _UNDOING:\n            # Undoing",
+        "        if False:\n            # Undoing",
+    ),
+    Bug(
+        "what waits is not looked at after a takeover",
+        "core/kernel.py",
+        "            self.world.touched[resource.guid] = 0  #",
+        "            #",
+    ),
+    Bug(
+        "what never began is lost",
+        "core/kernel.py",
+        '            self.emit(events.StepVoided(guid, attempt.step, "it never began"), attempt.seq)',
+        '            self._hook_failed(guid, token, {"type": "Gone", "message": "lost"})',
+    ),
+    Bug(
+        "a silent host is not asked again",
+        "core/kernel.py",
+        "        heappush(self._timers, (self._now + pause, guid, self.world.opened))\n",
+        "",
+    ),
+    # --- the turn
+    Bug(
+        "effects before the append",
+        "runtime/coordinator.py",
+        "        entries, effects = self._kernel.take()\n        if entries:",
+        "        entries, effects = self._kernel.take()\n"
+        "        for effect in effects:\n            self._carry_out(effect)\n        effects = []\n"
+        "        if entries:",
+    ),
+    Bug(
+        "after a failed append one acts on",
+        "runtime/coordinator.py",
+        "                self._fail(error)\n                return []\n        self._wake_waiters",
+        "                return effects\n        self._wake_waiters",
+    ),
+    Bug(
+        "a waiter is not woken",
+        "runtime/coordinator.py",
+        "        guids = {entry.event.guid for entry in entries}\n",
+        "        guids = {entry.event.guid for entry in entries[1:]}\n",
+    ),
+    Bug(
+        "a restart forgets that it was stopped",
+        "core/apply.py",
+        "        resource.tokens.pop(Step.STOP, None)\n",
+        "",
+    ),
+)

@@ -76,15 +76,17 @@ def write(
         UsageError: the format needs matplotlib, which is not there; the file cannot be written; or there is no display
             to show it on. Then nothing is written.
     """
-    target = _file(drawing, Path(path).absolute(), format)
     if show:
         _check_display()
     data = render(drawing, format)
+    target = _file(drawing, Path(path).absolute(), format)
     try:
         _replace(target, data)
     except OSError as error:
         right = "give a directory, or a file in one, that is there and that you may write to"
-        raise UsageError(f"the plot cannot be written to {target}: {error.strerror}; {right}") from error
+        raise UsageError(
+            f"the plot cannot be written to {target}: {(error.strerror or str(error)).lower()}; {right}"
+        ) from error
     if show and not webbrowser.open(target.as_uri()):
         raise UsageError(f"there is no viewer to show the plot with; it is in {target}")
     return target

@@ -23,16 +23,17 @@ class Look:
 
 STATES: Final[Mapping[ResourceState, Look]] = {
     ResourceState.NEW: Look("#ffffff", "#000000"),
-    ResourceState.DISCOVERED: Look("#deebf7", "#000000"),
-    ResourceState.RESERVED: Look("#a6cbe6", "#000000"),
-    ResourceState.PROVISIONED: Look("#5ba3d0", "#000000"),
-    ResourceState.READY: Look("#14508c", "#ffffff"),
-    ResourceState.STARTED: Look("#2fae7d", "#000000"),
-    ResourceState.STOPPED: Look("#f0e442", "#000000"),
-    ResourceState.FAILED: Look("#8c1c13", "#ffffff"),
-    ResourceState.RELEASED: Look("#b0b0b0", "#000000"),
+    ResourceState.DISCOVERED: Look("#c6dbef", "#000000"),
+    ResourceState.RESERVED: Look("#96bfe2", "#000000"),
+    ResourceState.PROVISIONED: Look("#5a9bd4", "#000000"),
+    ResourceState.READY: Look("#16487f", "#ffffff"),
+    ResourceState.STARTED: Look("#189a6b", "#000000"),
+    ResourceState.STOPPED: Look("#f8ef5a", "#000000"),
+    ResourceState.FAILED: Look("#6e100d", "#ffffff"),
+    ResourceState.RELEASED: Look("#aaaaaa", "#000000"),
 }
-"""On the way up ever darker blues; then hues that colour-blind people tell apart too, each of another lightness."""
+"""On the way up ever darker blues, then hues that colour-blind people tell apart, too. Each has a lightness of its own,
+so that a print without colours still shows which is which."""
 
 BORDER: Final = "#404040"
 FAILURE: Final = "#d55e00"

@@ -10,7 +10,7 @@ import click
 
 from engine import description
 from engine.plot import PFormats, draw, render, write
-from replay.cli import runs, words
+from replay.cli import runs, scripts, words
 from replay.cli.looking import _moment
 from replay.cli.program import Refused, common
 
@@ -58,7 +58,7 @@ def plot(what: str, name: str | None, output: Path, at: str | None, home: Path, 
     if as_json and output == Path("-"):
         raise Refused("--json and --output - both write to standard output; leave one of them out")
     name = name or _ENDINGS.get(output.suffix, "png")
-    drawing = _described(Path(what), at) if Path(what).is_file() else _run(home, what, at)
+    drawing = _described(Path(what), at) if scripts.is_description(Path(what)) else _run(home, what, at)
     if output == Path("-"):
         click.echo(render(drawing, _FORMATS[name]), nl=False)
         return

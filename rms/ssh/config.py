@@ -27,7 +27,7 @@ _POLICIES: Final[dict[str, HostKeyPolicy]] = {
     "yes": "yes", "ask": "yes", "accept-new": "accept-new", "no": "no", "off": "no",
 }  # fmt: skip
 _HOP: Final = re.compile(
-    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:@\[\]]+))(?::(?P<port>\d+))?/?"
+    r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:@\[\]\s]+))(?::(?P<port>\d+))?/?"
 )
 _INCLUDE: Final = re.compile(r"\s*include(?:\s*=\s*|\s+)(?P<files>.+)", re.IGNORECASE)
 _DEEPEST: Final = 16  # files that include each other, as in OpenSSH

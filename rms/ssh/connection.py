@@ -55,7 +55,7 @@ class Connection:
     @property
     def why(self) -> str:
         """See the class."""
-        return "the connection was closed" if self._closing else self._wire.why
+        return self._wire.why or ("the connection was closed" if self._closing else "")
 
     @property
     def alive(self) -> bool:
@@ -70,10 +70,12 @@ class Connection:
             TransportLost: Nobody answered.
         """
         try:
-            channel = self._transport.open_session(window_size=_WINDOW, timeout=self._patience)
-        except paramiko.ChannelException as error:
-            raise Full from error
+            # Longer than it takes to see that the host is lost, which is the better reason.
+            channel = self._transport.open_session(window_size=_WINDOW, timeout=2 * self._patience + 1)
         except (paramiko.SSHException, OSError, EOFError) as error:
+            # paramiko keeps one exception per connection: of two refusals at a time, one is told without its own.
+            if isinstance(error, paramiko.ChannelException) or str(error) == "Unable to open channel.":
+                raise Full from error
             raise TransportLost(self.host, self.why or f"no channel could be opened: {error}") from error
         return Session(self, channel, stays=stays)
 

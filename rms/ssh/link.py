@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import errno
 import io
 import os
 import threading
 import time
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final
 
 from engine.diagnostics import get_logger
@@ -55,7 +53,7 @@ class Link:
         self._connections: list[Connection] = []
         self._logging_in = False
         self._closed = False
-        self._failure: CommandFailed | TransportLost | None = None
+        self._lost: TransportLost | None = None  # why the last attempt to log in failed
         self._pause = 0.0
         self._not_before = 0.0
         self._idle: list[Session] = []
@@ -196,8 +194,8 @@ class Link:
                 if not self._logging_in:
                     break
                 self._changed.wait()
-            if self._failure is not None and time.monotonic() < self._not_before:
-                raise copy.copy(self._failure)
+            if self._lost is not None and time.monotonic() < self._not_before:
+                raise TransportLost(*self._lost.args)
             self._logging_in = True
         try:
             return self._log_in()
@@ -210,11 +208,8 @@ class Link:
         try:
             connection = Connection(self.target, self._reach(), self._on_lost)
         except (CommandFailed, TransportLost) as failure:
-            with self._changed:
-                self._failure = self._dated(failure)
-                self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
-                self._not_before = time.monotonic() + self._pause
-            raise self._failure from failure.__cause__
+            self._note_failure(failure)
+            raise
         with self._changed:
             if self._closed:
                 connection.close()
@@ -236,15 +231,16 @@ class Link:
         with through.logins:
             return log_in(self.target, through.open_tunnel)
 
-    def _dated(self, failure: CommandFailed | TransportLost) -> CommandFailed | TransportLost:
-        if self.lost_since is None or isinstance(failure, CommandFailed):
-            return failure
-        since = datetime.fromtimestamp(self.lost_since, UTC)
-        return TransportLost(failure.host, f"{failure.why}; lost since {since:%Y-%m-%d %H:%M:%S} UTC")
+    def _note_failure(self, failure: CommandFailed | TransportLost) -> None:
+        with self._changed:
+            self._pause = min(max(2 * self._pause, _FIRST_PAUSE), _LONGEST_PAUSE)
+            self._not_before = time.monotonic() + self._pause
+            # Who is refused and tries again has changed something; who is not answered just tries again.
+            self._lost = failure if isinstance(failure, TransportLost) else None
 
     def _note_found(self) -> None:
         """The lock is held."""
-        self._failure, self._pause, self._most_shells = None, 0.0, _SHELLS
+        self._lost, self._pause, self._most_shells = None, 0.0, _SHELLS
         if self.lost_since is not None:
             _log.info("host answers again", host=self.target.name, lost_for=time.time() - self.lost_since)
             self.lost_since = None

@@ -199,5 +199,6 @@ def _why(target: Target, error: Exception, wire: Wire | None) -> str:
         return f"{_at(target)} cannot be reached: {reason}"
     if wire.heard is None:
         silence = wire.why or f"nothing was said within {target.connect_timeout:g} s"
-        return f"{_at(target)} accepted the connection, but no SSH server answered: {silence}"
+        way = "its ProxyCommand was started" if target.proxy_command else f"{_at(target)} accepted the connection"
+        return f"{way}, but no SSH server answered: {silence}"
     return f"the login at {_at(target)} was not finished: {wire.why or error or 'no answer'}"

@@ -17,6 +17,9 @@ __all__ = ["Carrier", "Wire", "connect", "run_proxy"]
 
 _AHEAD: Final = 1 << 16  # bytes: paramiko asks for a header and a body at a time, which would be a system call each
 
+_ATTEMPT: Final = 3.0
+"""Seconds. The system asks again after 1, 3, 7, 15 s: of a host that is back, one would hear long after that."""
+
 
 class Carrier(Protocol):
     """What a socket and a channel of paramiko have in common."""
@@ -120,7 +123,15 @@ def connect(target: Target) -> Wire:
     Raises:
         OSError: as the system says it.
     """
-    carrier = socket.create_connection((target.hostname, target.port), target.connect_timeout)
+    until = time.monotonic() + target.connect_timeout
+    while True:
+        left = until - time.monotonic()
+        try:
+            carrier = socket.create_connection((target.hostname, target.port), min(_ATTEMPT, left))
+            break
+        except TimeoutError:
+            if left <= _ATTEMPT:
+                raise
     # Each of our messages is answered before the next: waiting to fill a segment would cost 40 ms for each.
     carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Wire(carrier)

@@ -25,8 +25,8 @@ PATIENCE = 20.0  # seconds until a host that does not come up is given up
 PROGRAMS = ("/usr/sbin/sshd", "ip", "bridge", "unshare", "nsenter", "mount")
 
 SSHD_CONFIG = """\
-HostKey {directory}/host_key
-AuthorizedKeysFile {pool}/login_key.pub
+HostKey {directory}/{host_key}
+AuthorizedKeysFile {pool}/login_key.pub {directory}/more_keys
 PidFile /run/sshd.pid
 StrictModes no
 UsePAM no
@@ -116,6 +116,7 @@ class Host:
         self.link = f"{pool.name}h{number}"
         self._popen: subprocess.Popen | None = None
         self._extra: list[str] = []
+        self._host_key = "host_key"
         self._cut = self._hung = self._sshd_stopped = self._mounted = False
         for part in ("root", "tmp"):
             (self.directory / part).mkdir(parents=True)
@@ -123,17 +124,12 @@ class Host:
         """Its /root, from outside."""
         self.tmp = self.directory / "tmp"
         """Its /tmp, from outside."""
-        self.make_host_key()
+        self.public_key = write_key(self.directory / "host_key")
 
     def __repr__(self):
         return f"<{self.name} at {self.address}>"
 
     # --- power
-
-    def make_host_key(self) -> str:
-        """A new one, from the next start of sshd on. Clients are not told."""
-        self.public_key = write_key(self.directory / "host_key")
-        return self.public_key
 
     def launch(self):
         """Begins to boot: its namespaces are there when this returns, its network is not."""
@@ -227,6 +223,13 @@ class Host:
         self.stop_sshd()
         self.start_sshd()
 
+    def change_host_key(self) -> str:
+        """Has it show another key than that which clients know; gives it."""
+        self._host_key = "other_host_key"
+        public = write_key(self.directory / self._host_key)
+        self.configure(*self._extra)
+        return public
+
     def skew_clock(self, seconds: int):
         """What is started by SSH sees the time shifted. Needs libfaketime."""
         library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
@@ -248,7 +251,8 @@ class Host:
             self.boot()
         if self._cut:
             self.mend()
-        if self._extra:
+        if self._extra or self._host_key != "host_key":
+            self._host_key = "host_key"
             self.configure()
         elif self._sshd_stopped:
             self.start_sshd()
@@ -284,7 +288,7 @@ class Host:
                 os.kill(pid, number)
 
     def _write_config(self):
-        usual = SSHD_CONFIG.format(directory=self.directory, pool=self.pool.directory)
+        usual = SSHD_CONFIG.format(directory=self.directory, pool=self.pool.directory, host_key=self._host_key)
         # Of what is said twice, sshd takes the first.
         (self.directory / "sshd_config").write_text("\n".join([*self._extra, usual]))
 

@@ -1,0 +1,328 @@
+"""What goes wrong with hosts ends in a clear error, or in the right result once it is over."""
+
+import io
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from engine.rm.transport import CommandFailed, TransportLost
+from rms.ssh import Address, connect
+from tests.contracts.transport import PATIENCE, Inbox, Stream
+from tests.platform.hosts import write_key
+
+
+@pytest.fixture
+def reach(host_pool):
+    """`reach("h1", ...)` gives a transport to it."""
+    opened = []
+
+    def reach(name, **more):
+        transport = connect(Address(name, **{"config": str(host_pool.ssh_config)} | more))
+        opened.append(transport)
+        return transport
+
+    yield reach
+    for transport in opened:
+        transport.close()
+
+
+@pytest.fixture
+def impatient(host_pool, tmp_path):
+    """The name of a configuration by which a host is lost after a silent second."""
+    config = tmp_path / "impatient"
+    config.write_text(
+        f"ServerAliveInterval 0.4\nServerAliveCountMax 2\nConnectTimeout 1\n{host_pool.ssh_config.read_text()}"
+    )
+    return str(config)
+
+
+@pytest.fixture
+def inbox():
+    return Inbox()
+
+
+def once_more(call):
+    """Does it again until somebody answers, as the types do it."""
+    gave_up = threading.Event()
+    timer = threading.Timer(PATIENCE, gave_up.set)
+    timer.start()
+    while not gave_up.is_set():
+        try:
+            return call()
+        except TransportLost:
+            gave_up.wait(0.02)
+    raise AssertionError("nobody answered any more")
+
+
+# --- Logging in.
+
+
+def test_a_key_that_the_host_does_not_take_is_named(reach, host, tmp_path):
+    write_key(tmp_path / "other")
+    with pytest.raises(
+        CommandFailed, match=r"h1: log in as root@.* port 22: failed with 13: .*does not let root in"
+    ) as it:
+        reach("h1", identity=str(tmp_path / "other")).run("true")
+    assert f"{tmp_path}/other (not accepted)" in str(it.value)
+
+
+def test_a_key_that_is_not_there_is_named(reach, host, tmp_path):
+    with pytest.raises(CommandFailed, match=r"/no_key \(no such file\)"):
+        reach("h1", identity=str(tmp_path / "no_key")).run("true")
+
+
+def test_a_changed_host_key_is_refused_with_both_fingerprints_and_the_line(reach, host, host_pool):
+    known = host_pool.known_hosts.read_text().splitlines()
+    line = 1 + next(number for number, text in enumerate(known) if text.startswith(f"{host.address} "))
+    host.change_host_key()
+    with pytest.raises(CommandFailed, match="has changed") as caught:
+        reach("h1").run("true")
+    said = str(caught.value)
+    assert said.count("SHA256:") == 2
+    assert f"({host_pool.known_hosts}, line {line})" in said
+
+
+def test_an_unknown_host_is_refused_and_can_be_accepted_once(reach, host, host_pool, tmp_path):
+    config = tmp_path / "config"
+    known = tmp_path / "ssh" / "known_hosts"
+    config.write_text(f"UserKnownHostsFile {known}\n{host_pool.ssh_config.read_text()}")
+    with pytest.raises(CommandFailed, match=r"is not a known host: it shows ssh-ed25519 SHA256:.*accept-new"):
+        reach("h1", config=str(config)).run("true")
+    assert reach("h1", config=str(config), host_keys="accept-new").run("echo in").stdout == b"in\n"
+    assert known.read_text() == f"{host.address} {host.public_key}\n"
+    assert reach("h1", config=str(config), host_keys="yes", port=22).run("echo in").stdout == b"in\n"
+
+
+def test_host_keys_are_not_checked_only_if_that_is_said(reach, host, host_pool, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(f"UserKnownHostsFile {tmp_path}/none\n{host_pool.ssh_config.read_text()}")
+    assert reach("h1", config=str(config), host_keys="no").run("echo in").stdout == b"in\n"
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_host_that_does_not_exist_is_an_error_of_the_user(reach, host_pool):
+    with pytest.raises(CommandFailed, match=r"there is no host named 'no-such-host\.invalid'"):
+        reach("no-such-host.invalid").run("true")
+
+
+def test_a_host_without_sshd_is_lost_and_its_refusal_is_told(reach, host):
+    host.stop_sshd()
+    with pytest.raises(TransportLost, match=r"port 22 refused the connection: is sshd running there"):
+        reach("h1").run("true")
+
+
+def test_a_host_that_accepts_and_says_nothing_is_lost(reach, host, host_pool, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(f"ConnectTimeout 0.3\n{host_pool.ssh_config.read_text()}")
+    host.hang()
+    with pytest.raises(TransportLost, match=r"accepted the connection, but no SSH server answered: .* 0\.3 s"):
+        reach("h1", config=str(config)).run("true")
+
+
+def test_a_host_that_nobody_reaches_is_lost(reach, host, host_pool, tmp_path):
+    config = tmp_path / "config"
+    config.write_text(f"ConnectTimeout 0.3\n{host_pool.ssh_config.read_text()}")
+    host.cut()
+    with pytest.raises(TransportLost, match=r"no answer from .* port 22 within 0\.3 s"):
+        reach("h1", config=str(config)).run("true")
+
+
+def test_nothing_secret_is_told(reach, host, host_pool, caplog):
+    caplog.set_level("DEBUG")
+    reach("h1").run("cat >/dev/null # s3cret-script", stdin=b"s3cret-input\n")
+    key = "".join(host_pool.login_key.read_text().splitlines()[1:-1])
+    assert "s3cret" not in caplog.text
+    assert key[40:80] not in caplog.text
+
+
+# --- Hosts of their own kind.
+
+
+def test_one_session_at_a_time_is_enough(reach, host, inbox):
+    host.configure("MaxSessions 1")
+    transport = reach("h1")
+    transport.write("/root/log", b"one\n")
+    transport.follow("/root/log", 0, inbox.put)
+    process = host.process()
+    transport.on_exit(process.pid, process.start_time, lambda: inbox.put(b"gone"))
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda n: transport.run('echo "$1"', str(n)).stdout, range(16))) == [
+            b"%d\n" % n for n in range(16)
+        ]
+    assert transport.run("wc -c", stdin=Stream(1_000_000)).stdout.strip() == b"1000000"
+    assert inbox.take() == b"one\n"
+    process.reap()
+    assert inbox.take() == b"gone"
+
+
+def test_banners_and_noisy_start_files_are_no_output(reach, host, inbox):
+    (host.directory / "banner").write_text("Welcome!\n" * 100)
+    host.configure(f"Banner {host.directory}/banner")
+    (host.home / ".bashrc").write_text("echo noise; echo more noise >&2; printf 'no end of line'\n")
+    transport = reach("h1")
+    done = transport.run("echo out; echo err >&2")
+    assert (done.stdout, done.stderr) == (b"out\n", b"err\n")
+    done = transport.run("cat; echo err >&2", stdin=b"\0")
+    assert (done.stdout, done.stderr) == (b"\0", b"err\n")
+    transport.write("/root/log", b"one\n")
+    transport.follow("/root/log", 0, inbox.put)
+    assert inbox.take() == b"one\n"
+    (host.home / ".bashrc").unlink()
+
+
+@pytest.mark.parametrize("full", ["size=16k", "ro"])
+def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing(reach, host, full):
+    host.mount("/root", full)
+    with pytest.raises(CommandFailed, match=r"write /root/file: failed with (28: No space left|30: Read-only)"):
+        reach("h1").write("/root/file", os.urandom(100_000))
+    assert host.run("ls -A /root") == ""
+
+
+# --- Losing a host, and finding it again.
+
+
+def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach, host, impatient, inbox):
+    transport = reach("h1", config=impatient)
+    host.run("mkfifo /root/begun")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(transport.run, "echo >/root/begun; sleep 1000")
+        host.run("cat /root/begun")
+        assert transport.lost_since is None
+        host.cut()
+        with pytest.raises(
+            TransportLost, match=r"nothing was heard from the host for [0-9]+ s; the state there is unknown"
+        ):
+            running.result(PATIENCE)
+    assert transport.lost_since is not None
+    host.mend()
+    assert once_more(lambda: transport.run("echo back")).stdout == b"back\n"
+    assert transport.lost_since is None
+    host.run("rm /root/begun")
+
+
+def test_a_cut_in_the_middle_of_an_upload_leaves_the_old_file(reach, host, impatient):
+    transport = reach("h1", config=impatient)
+    transport.write("/root/file", b"old")
+
+    class Cutting(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 1_000_000:
+                host.cut()
+            return super().read(size)
+
+    with pytest.raises(TransportLost):
+        transport.run(
+            'cat >/root/new && [ "$(wc -c </root/new)" = 50000000 ] && mv /root/new /root/file',
+            stdin=Cutting(bytes(50_000_000)),
+        )
+    host.mend()
+    assert once_more(lambda: transport.read("/root/file")) == b"old"
+    once_more(lambda: transport.write("/root/file", b"new" * 1_000_000))
+    assert transport.size("/root/file") == 3_000_000
+
+
+def test_what_is_followed_goes_on_where_it_was(reach, host, impatient, inbox):
+    transport = reach("h1", config=impatient)
+    (host.home / "log").write_bytes(b"before\n")
+    transport.follow("/root/log", 0, inbox.put)
+    assert inbox.bytes(7) == b"before\n"
+    host.cut()
+    host.run("echo meanwhile >>/root/log")
+    with pytest.raises(TransportLost):
+        transport.run("true")
+    host.run("echo still >>/root/log")
+    host.mend()
+    assert inbox.bytes(16) == b"meanwhile\nstill\n"
+    host.run("echo after >>/root/log")
+    assert inbox.bytes(6) == b"after\n"
+    assert inbox.empty()
+
+
+def test_an_end_that_came_while_the_host_was_lost_is_told_once(reach, host, impatient, inbox):
+    transport = reach("h1", config=impatient)
+    process, other = host.process(), host.process()
+    for each in (process, other):
+        transport.on_exit(each.pid, each.start_time, lambda each=each: inbox.put(each))
+    host.cut()
+    with pytest.raises(TransportLost):
+        transport.run("true")
+    process.reap()
+    host.mend()
+    assert inbox.take() is process
+    other.reap()
+    assert inbox.take() is other
+    assert inbox.empty()
+
+
+def test_who_asks_for_an_end_while_the_host_is_lost_is_told_when_it_is_back(reach, host, impatient, inbox):
+    transport = reach("h1", config=impatient)
+    host.stop_sshd()
+    with pytest.raises(TransportLost):
+        transport.run("true")
+    transport.on_exit(99999, "1", lambda: inbox.put("gone"))
+    assert inbox.empty()
+    host.start_sshd()
+    assert inbox.take() == "gone"
+
+
+def test_a_reboot_ends_all_processes_and_is_seen(reach, host, impatient, inbox):
+    transport = reach("h1", config=impatient)
+    boot = transport.read("/proc/sys/kernel/random/boot_id")
+    (host.home / "log").write_bytes(b"before\n")
+    transport.follow("/root/log", 0, inbox.put)
+    assert inbox.bytes(7) == b"before\n"
+    process = host.process()
+    transport.on_exit(process.pid, process.start_time, lambda: inbox.put("gone"))
+    host.crash()
+    process.reap()
+    host.boot()
+    assert inbox.take() == "gone"
+    assert once_more(lambda: transport.read("/proc/sys/kernel/random/boot_id")) != boot
+    host.run("echo after >>/root/log")
+    assert inbox.bytes(6) == b"after\n"
+
+
+def test_a_host_that_hangs_is_lost_and_goes_on_when_it_does(reach, host, impatient, inbox):
+    transport = reach("h1", config=impatient)
+    (host.home / "log").write_bytes(b"")
+    transport.follow("/root/log", 0, inbox.put)
+    host.hang()
+    with pytest.raises(TransportLost, match="nothing was heard"):
+        transport.run("true")
+    host.resume()
+    assert once_more(lambda: transport.run("echo back")).stdout == b"back\n"
+    host.run("echo after >>/root/log")
+    assert inbox.bytes(6) == b"after\n"
+
+
+def test_sessions_go_on_without_sshd(reach, host, impatient):
+    transport = reach("h1", config=impatient)
+    transport.run("true")
+    host.stop_sshd()
+    assert transport.run("echo still").stdout == b"still\n"
+
+
+def test_a_lost_connection_leaves_nothing_behind_on_the_host(reach, host, impatient, inbox):
+    """Also if the host has never heard that it is lost, and goes on talking to nobody."""
+    transport = reach("h1", config=impatient)
+    (host.home / "log").write_bytes(b"")
+    transport.follow("/root/log", 0, inbox.put)
+    transport.on_exit(1, host.run("cat /proc/1/stat").rpartition(") ")[2].split()[19], inbox.empty)
+    host.cut()
+    with pytest.raises(TransportLost):
+        transport.run("true")
+    host.mend()
+    host.run("echo after >>/root/log")
+    assert inbox.bytes(6) == b"after\n"
+    assert host.run("ps ax -o comm | grep -c tail || :").strip() == "1"
+
+
+def test_backing_off_is_told_with_the_reason(reach, host, impatient):
+    """Between two attempts to log in, callers get the reason of the last one."""
+    transport = reach("h1", config=impatient)
+    host.stop_sshd()
+    for _ in range(3):
+        with pytest.raises(TransportLost, match="refused the connection"):
+            transport.run("true")

@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 from engine.core import events
 from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
 from engine.rm.attributes import describe_type
+from engine.rm.base import ResourceManager
 from engine.rm.registry import ResourceFactory
 
 if TYPE_CHECKING:
-    from engine.rm.base import ResourceManager
+    from collections.abc import Iterable, Iterator
+
+    from engine.rm.attributes import Attribute
 
 PAGES = Path(__file__).parent.parent / "docs" / "reference"
 
@@ -64,31 +67,61 @@ def event_kinds() -> str:
 def resource_types() -> str:
     origin = "Made by `tools/reference.py` from the declarations of the types that come with netreel."
     types = map(ResourceFactory.get_resource_type, ResourceFactory.resource_types())
-    return "\n".join([f"# Resource types\n\n{origin}\n", *(section for cls in types for section in type_sections(cls))])
+    ours = [cls for cls in types if cls.__module__.partition(".")[0] == "rms"]
+    return "\n".join(
+        [
+            f"# Resource types\n\n{origin}\n",
+            f"Every type has these attributes:\n\n{attribute_table(ResourceManager.declared().values())}",
+            *(section for cls in ours for section in type_sections(cls)),
+        ]
+    )
 
 
 def type_sections(cls: type[ResourceManager]) -> list[str]:
-    rows = [
-        [
-            f"`{name}`",
-            describe_type(attribute.type),
-            "must be set" if attribute.required else f"`{attribute.default!r}`",
-            attribute.help,
-        ]
-        for name, attribute in cls.declared().items()
-    ]
+    own = [attribute for name, attribute in cls.declared().items() if name not in ResourceManager.declared()]
+    made = [f"## {cls.rtype}\n\n{inspect.getdoc(cls)}\n\n{attribute_table(own) if own else ''}"]
     links = [
         f"- `{link.name}`: {link.min} to {link.max or 'any number of'} `{link.rtype}`; "
         f"its {link.before} waits until they are {link.after.name}\n"
         for link in cls.links.values()
     ]
-    traces = [f"- `{trace.name}`: {trace.help}\n" for trace in cls.traces]
-    made = [f"## {cls.rtype}\n\n{inspect.getdoc(cls)}\n\n{table(['attribute', 'type', 'default', 'meaning'], rows)}"]
+    silent = " Recorded only if it is enabled."
+    traces = [f"- `{trace.name}`: {trace.help}{'' if trace.enabled else silent}\n" for trace in cls.traces]
     if links:
         made.append("Links:\n\n" + "".join(links))
     if traces:
         made.append("Traces:\n\n" + "".join(traces))
+    hooks = ", ".join(f"`{step}`" for step in cls.hooks())
+    found = "" if cls.overrides("probe") else " It is not found again after a takeover."
+    made.append(f"Hooks: {hooks or 'none'}.{found}\n")
     return made
+
+
+def attribute_table(attributes: Iterable[Attribute]) -> str:
+    rows = [
+        [
+            f"`{attribute.name}`",
+            describe_type(attribute.type).replace("|", "\\|"),
+            "must be set" if attribute.required else f"`{attribute.default!r}`",
+            " ".join([attribute.help, *rules(attribute)]).replace("|", "\\|"),
+        ]
+        for attribute in attributes
+    ]
+    return table(["attribute", "type", "default", "meaning"], rows)
+
+
+def rules(attribute: Attribute) -> Iterator[str]:
+    """What a value must keep to, sentence by sentence."""
+    if attribute.choices is not None:
+        yield f"One of {', '.join(f'`{choice!r}`' for choice in attribute.choices)}."
+    bounds = (("at least", attribute.ge), ("at most", attribute.le))
+    limits = [f"{word} {bound}" for word, bound in bounds if bound is not None]
+    if limits:
+        yield f"{' and '.join(limits).capitalize()}."
+    if attribute.secret:
+        yield "Secret: `env:NAME` or `file:PATH` says where it is read from."
+    if attribute.when != "design":
+        yield {"live": "Can be set while it runs.", "never": "Told by the resource itself."}[attribute.when]
 
 
 def main() -> int:

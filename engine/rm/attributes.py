@@ -194,12 +194,13 @@ def _alternatives(declared: Any) -> tuple[Any, ...]:
 
 def describe_type(declared: Any) -> str:
     """The declared type for a message or a page."""
-    names = ("None" if kind is type(None) else getattr(kind, "__name__", str(kind)) for kind in _alternatives(declared))
-    return " or ".join(names) if get_origin(declared) in (Union, types.UnionType) else _shown(declared)
+    return " or ".join(_shown(kind) for kind in _alternatives(declared))
 
 
-def _shown(declared: Any) -> str:
-    return declared.__name__ if isinstance(declared, type) and not get_args(declared) else str(declared)
+def _shown(kind: Any) -> str:
+    if kind is type(None):
+        return "None"
+    return kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
 
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})

@@ -3,7 +3,7 @@
 import pytest
 
 from engine import BadAttribute, BadState, ResourceFactory, ResourceManager, UnknownGuid, attr
-from engine.rm.attributes import Attribute
+from engine.rm.attributes import Attribute, describe_type
 from tests.engine.kinds import Thing
 
 
@@ -260,3 +260,16 @@ def test_an_annotation_that_is_none_of_ours_takes_no_value():
 
     with pytest.raises(BadAttribute, match="takes complex, not 3"):
         Odd.declared()["path"].convert(3, "test::Odd")
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        (int, "int"),
+        (str | None, "str or None"),
+        (dict[str, int] | str, "dict[str, int] or str"),
+        (list[str], "list[str]"),
+    ],
+)
+def test_a_type_in_words(declared, said):
+    assert describe_type(declared) == said

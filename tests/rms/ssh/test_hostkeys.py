@@ -37,7 +37,9 @@ HASHED = paramiko.HostKeys.hash_host("h.example.org")
 
 
 @pytest.mark.parametrize(
-    "names", ["h.example.org", "x,h.example.org", "H.Example.org", "*.example.org", "h.example.?rg", HASHED]
+    "names",
+    ["h.example.org", "x,h.example.org", "H.Example.org", "*.example.org", "h.example.?rg", HASHED],
+    ids=["name", "list", "case", "star", "mark", "hash"],
 )
 def test_a_known_host_is_let_in(target, known, keys, names):
     known.write_text(f"# a comment\n\nbroken line\nh.example.org ssh-ed25519 ????\n{line(names, keys[0])} comment\n")

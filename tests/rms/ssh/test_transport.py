@@ -1,5 +1,8 @@
 """A real sshd host keeps what a transport promises, whatever its shells are."""
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from rms.ssh import Address, connect
@@ -19,10 +22,8 @@ class TestSshTransport(TransportContract):
         return transport
 
     @pytest.fixture
-    def place(self, host_pool, request):
-        place = host_pool.shared / str(abs(hash(request.node.name)))
-        place.mkdir()
-        return place
+    def place(self, host_pool):
+        return Path(tempfile.mkdtemp(dir=host_pool.shared))
 
     @pytest.fixture
     def process(self, host):

@@ -9,6 +9,7 @@ from rms.linux.ping import Ping
 from rms.linux.tcpdump import Tcpdump
 from rms.linux.traceroute import Mtr, Traceroute
 from rms.linux.web import Http
+from tests.platform.fixtures import host, host_pool, hosts  # noqa: F401 - pytest finds them by name
 
 TOOLS = [Ping, Traceroute, Mtr, NPing, Tcpdump, Iperf3, UdpTest, Http]
 

@@ -1,0 +1,271 @@
+"""Nodes and applications on real hosts, reached over SSH, with all that can go wrong there."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import replay
+from engine import (
+    ExperimentController,
+    ResourceAction,
+    ResourceFactory,
+    ResourceState,
+    TraceAttr,
+    UsageError,
+)
+from rms.collector import Collector
+from tests.platform.hosts import PATIENCE
+
+pytestmark = pytest.mark.slow
+
+STARTED, STOPPED, FAILED = ResourceState.STARTED, ResourceState.STOPPED, ResourceState.FAILED
+
+
+@pytest.fixture(autouse=True)
+def way(host_pool, monkeypatch):
+    """By which the hosts are reached."""
+    monkeypatch.setenv("NETREEL_SSH_CONFIG", str(host_pool.ssh_config))
+    ResourceFactory.register_type(Collector)
+
+
+@pytest.fixture
+def far(ec, host):
+    """A controller with a real host as #1."""
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname=host.name)
+    return made
+
+
+@pytest.fixture
+def gate(host_pool, tmp_path):
+    """A pipe that commands on all hosts read from to wait for the test."""
+    path = host_pool.shared / tmp_path.name
+    os.mkfifo(path)
+    yield path
+    path.unlink()
+
+
+def add(made, command, node=1, **attributes):
+    return made.register_resource("linux::Application", command=command, connectedTo=node, **attributes)
+
+
+def finish(made, *guids):
+    made.deploy()
+    made.wait_finished(list(guids), timeout=PATIENCE)
+
+
+def error_of(made, guid):
+    return replay.state(made.run_dir).resources[guid].error["message"]
+
+
+# --- good days
+
+
+def test_a_command_on_a_host(far, host):
+    app = add(far, "hostname; echo err >&2; pwd", stdin="x")
+    finish(far, app)
+    name, directory = far.trace(app, "stdout").splitlines()
+    assert (name, far.trace(app, "stderr"), far.exit_code(app)) == (host.name, "err\n", 0)
+    assert directory.startswith(f"/root/.netreel/exp/exp/node-1/{far.run_id}/")
+
+
+def test_what_is_typed_arrives_as_typed(far):
+    nasty = 'it\'s "quoted" $(id) `id` \\ größe\n$HOME ☃'
+    app = add(far, f"printf '%s|' \"$NASTY\" {'x' * 5000}; cat", env={"NASTY": nasty}, stdin=nasty)
+    finish(far, app)
+    assert far.trace(app, "stdout") == f"{nasty}|{'x' * 5000}|{nasty}"
+
+
+def test_files_packages_and_a_build_are_brought_there(far, host, tmp_path):
+    (tmp_path / "film.ts").write_bytes(bytes(range(256)) * 10_000)
+    (tmp_path / "tool").write_text("#!/bin/sh\necho tool\n")
+    app = add(
+        far,
+        'sha256sum <"$SHARE/film.ts"; "$BIN/tool"; cat made',
+        files=str(tmp_path / "film.ts"),
+        bins=[str(tmp_path / "tool")],
+        build="echo built >made; echo building",
+    )
+    far.set(app, "command", 'cd "$APP_HOME"; ' + far.get(app, "command"))
+    finish(far, app)
+    assert far.trace(app, "stdout").splitlines()[1:] == ["tool", "built"]
+    assert far.trace(app, "build") == "building\n"
+    assert (host.home / ".netreel" / "share" / "film.ts").read_bytes() == (tmp_path / "film.ts").read_bytes()
+    assert (host.home / ".netreel").stat().st_mode & 0o077 == 0
+
+
+def test_a_host_tells_what_it_is(far, host):
+    far.deploy()
+    far.wait_deployed(1, timeout=PATIENCE)
+    facts = json.loads(far.trace(1, "facts"))
+    assert (facts["hostname"], facts["home"], facts["privilege"]) == (host.name, "/root", "root")
+    assert facts["boot"] == host.run("cat /proc/sys/kernel/random/boot_id").strip()
+    assert abs(facts["clock_offset"]) < 5
+
+
+def test_a_trace_is_collected_before_the_host_is_let_go(far):
+    app = add(far, "echo kept; head -c 3000000 /dev/zero >data")
+    for name in ("stdout", "data"):
+        far.register_resource("Collector", trace_name=name, connectedTo=app)
+    finish(far, app)
+    far.release()
+    assert far.trace(app, "stdout") == "kept\n"
+    assert far.trace(app, "data", TraceAttr.SIZE) == 3_000_000
+    assert (far.run_dir / f"{app}.data").read_bytes() == bytes(3_000_000)
+    with pytest.raises(UsageError, match="connect a Collector"):
+        far.trace(app, "stderr")
+
+
+def test_hosts_measure_each_other(ec, hosts):
+    one, two = hosts(2)
+    made = ec("exp")
+    nodes = [made.register_resource("linux::Node", hostname=each.name) for each in (one, two)]
+    capture = made.register_resource("linux::Tcpdump", i="eth0", w="a.pcap", expression="icmp", connectedTo=nodes[1])
+    ping = made.register_resource("linux::Ping", target=two.address, count=5, interval=0.01, connectedTo=nodes[0])
+    made.register_condition(ping, ResourceAction.START, capture, STARTED)
+    made.register_condition(capture, ResourceAction.STOP, ping, STOPPED)
+    finish(made, ping, capture)
+    assert json.loads(made.trace(ping, "result"))["received"] == 5
+    assert json.loads(made.trace(capture, "result"))["captured"] == 10
+
+
+def test_fifty_commands_on_one_host(far):
+    apps = [add(far, f"echo {number}") for number in range(50)]
+    finish(far, *apps)
+    assert [far.trace(app, "stdout") for app in apps] == [f"{number}\n" for number in range(50)]
+
+
+# --- what earlier runs have left
+
+
+def another_run(ec, host, command, **node):
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname=host.name, **node)
+    app = add(made, command)
+    made.deploy()
+    made.wait_started(app, timeout=PATIENCE)
+    return made, app
+
+
+def test_cleaning_takes_what_earlier_runs_have_left_and_nothing_that_runs(ec, host, tmp_path):
+    (tmp_path / "data").write_text("x")
+    old, _ = another_run(ec, host, "true")
+    old.shutdown()
+    running, app = another_run(ec, host, "exec sleep 1000")
+    place = host.home / ".netreel" / "exp" / "exp" / "node-1"
+    (host.home / ".netreel" / "mine").write_text("not yours")
+    assert {path.name for path in place.iterdir()} >= {old.run_id, running.run_id}
+    new, _ = another_run(ec, host, "true", clean_experiment=True)
+    left = {path.name for path in place.iterdir()}
+    assert old.run_id not in left
+    assert {running.run_id, new.run_id} <= left
+    assert running.state(app) is STARTED
+    running.shutdown()
+    last, _ = another_run(ec, host, "true", clean_home=True)
+    assert {path.name for path in place.iterdir()} == {last.run_id}
+    assert (host.home / ".netreel" / "mine").read_text() == "not yours"
+
+
+def test_a_node_that_is_forgotten_leaves_no_run(ec, host):
+    made, _ = another_run(ec, host, "true", hard_release=True)
+    made.shutdown()
+    assert not (host.home / ".netreel" / "exp" / "exp" / "node-1" / made.run_id).exists()
+
+
+# --- bad days
+
+
+def test_no_such_host(ec):
+    made = ec("exp")
+    node = made.register_resource("linux::Node", hostname="no-such-host.invalid")
+    app = add(made, "true", node)
+    finish(made, app)
+    assert (made.state(node), made.state(app)) == (FAILED, FAILED)
+    assert "no-such-host.invalid" in error_of(made, node)
+
+
+def test_a_home_that_cannot_be_written(far, host):
+    host.mount("/root", "ro")
+    finish(far, add(far, "true"))
+    assert "Read-only file system" in error_of(far, 1)
+
+
+def test_a_disk_that_is_full_says_so_and_keeps_nothing_half(ec, host, tmp_path):
+    (tmp_path / "film").write_bytes(os.urandom(1_000_000))
+    host.mount("/tmp", "size=300k")
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname=host.name, home="/tmp")
+    app = add(made, "true", files=str(tmp_path / "film"))
+    finish(made, app)
+    assert "No space left on device" in error_of(made, app)
+    assert host.run("ls -A /tmp/.netreel/store /tmp/.netreel/share").split() == [
+        "/tmp/.netreel/share:",
+        "/tmp/.netreel/store:",
+    ]
+
+
+def test_a_link_that_is_cut_while_a_command_runs(far, host, gate):
+    app = add(far, f"read line <{gate}; echo $line")
+    far.deploy()
+    far.wait_started(app, timeout=PATIENCE)
+    host.cut()
+    gate.write_text("hello\n")
+    assert far.state(app) is STARTED
+    host.mend()
+    assert far.wait_finished(app, timeout=PATIENCE)
+    assert far.trace(app, "stdout") == "hello\n"
+
+
+def test_a_host_that_is_switched_off_and_on_again(far, host):
+    app = add(far, "exec sleep 1000")
+    far.deploy()
+    far.wait_started(app, timeout=PATIENCE)
+    host.crash()
+    host.boot()
+    assert far.wait_finished(app, timeout=PATIENCE) is False
+    assert "rebooted" in error_of(far, app)
+
+
+CONTROLLER = textwrap.dedent("""
+    import sys
+    from engine import ExperimentController
+
+    ec = ExperimentController("exp", local_dir=sys.argv[1])
+    apps = []
+    for name in sys.argv[3:]:
+        node = ec.register_resource("linux::Node", hostname=name)
+        apps.append(ec.register_resource("linux::Application", command=sys.argv[2], timeout=1000, connectedTo=node))
+    ec.deploy()
+    ec.wait_started(apps)
+    print(ec.run_dir, flush=True)
+    sys.stdin.read()
+""")
+
+
+def test_a_controller_that_is_killed_is_followed_by_another_one(home, hosts, gate):
+    names = [each.name for each in hosts(3)]
+    command = [
+        sys.executable,
+        "-c",
+        CONTROLLER,
+        str(home),
+        f"echo ran >>/tmp/ran; read line <{gate}; echo $line",
+        *names,
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        run_dir = Path(process.stdout.readline().strip())
+        process.kill()
+    apps = [2, 4, 6]
+    with ExperimentController.reconnect(run_dir) as two:
+        assert [two.state(app) for app in apps] == [STARTED] * 3
+        for _ in apps:
+            gate.write_text("hello\n")
+        assert two.wait_finished(apps, timeout=PATIENCE)
+        assert [two.trace(app, "stdout") for app in apps] == ["hello\n"] * 3
+    assert [(each.tmp / "ran").read_text() for each in hosts(3)] == ["ran\n"] * 3
+    assert replay.check(run_dir) == []

@@ -3,6 +3,7 @@
 import io
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -45,14 +46,13 @@ def inbox():
 
 def once_more(call):
     """Does it again until somebody answers, as the types do it."""
-    gave_up = threading.Event()
-    timer = threading.Timer(PATIENCE, gave_up.set)
-    timer.start()
-    while not gave_up.is_set():
+    until = time.monotonic() + PATIENCE
+    pause = threading.Event()
+    while time.monotonic() < until:
         try:
             return call()
         except TransportLost:
-            gave_up.wait(0.02)
+            pause.wait(0.02)
     raise AssertionError("nobody answered any more")
 
 
@@ -140,6 +140,7 @@ def test_nothing_secret_is_told(reach, host, host_pool, caplog):
 # --- Hosts of their own kind.
 
 
+@pytest.mark.slow
 def test_one_session_at_a_time_is_enough(reach, host, inbox):
     host.configure("MaxSessions 1")
     transport = reach("h1")
@@ -183,6 +184,7 @@ def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing(reach, host, full)
 # --- Losing a host, and finding it again.
 
 
+@pytest.mark.slow
 def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach, host, impatient, inbox):
     transport = reach("h1", config=impatient)
     host.run("mkfifo /root/begun")
@@ -202,6 +204,7 @@ def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach
     host.run("rm /root/begun")
 
 
+@pytest.mark.slow
 def test_a_cut_in_the_middle_of_an_upload_leaves_the_old_file(reach, host, impatient):
     transport = reach("h1", config=impatient)
     transport.write("/root/file", b"old")
@@ -223,6 +226,7 @@ def test_a_cut_in_the_middle_of_an_upload_leaves_the_old_file(reach, host, impat
     assert transport.size("/root/file") == 3_000_000
 
 
+@pytest.mark.slow
 def test_what_is_followed_goes_on_where_it_was(reach, host, impatient, inbox):
     transport = reach("h1", config=impatient)
     (host.home / "log").write_bytes(b"before\n")
@@ -240,6 +244,7 @@ def test_what_is_followed_goes_on_where_it_was(reach, host, impatient, inbox):
     assert inbox.empty()
 
 
+@pytest.mark.slow
 def test_an_end_that_came_while_the_host_was_lost_is_told_once(reach, host, impatient, inbox):
     transport = reach("h1", config=impatient)
     process, other = host.process(), host.process()
@@ -267,6 +272,7 @@ def test_who_asks_for_an_end_while_the_host_is_lost_is_told_when_it_is_back(reac
     assert inbox.take() == "gone"
 
 
+@pytest.mark.slow
 def test_a_reboot_ends_all_processes_and_is_seen(reach, host, impatient, inbox):
     transport = reach("h1", config=impatient)
     boot = transport.read("/proc/sys/kernel/random/boot_id")
@@ -284,6 +290,7 @@ def test_a_reboot_ends_all_processes_and_is_seen(reach, host, impatient, inbox):
     assert inbox.bytes(6) == b"after\n"
 
 
+@pytest.mark.slow
 def test_a_host_that_hangs_is_lost_and_goes_on_when_it_does(reach, host, impatient, inbox):
     transport = reach("h1", config=impatient)
     (host.home / "log").write_bytes(b"")
@@ -304,6 +311,7 @@ def test_sessions_go_on_without_sshd(reach, host, impatient):
     assert transport.run("echo still").stdout == b"still\n"
 
 
+@pytest.mark.slow
 def test_a_lost_connection_leaves_nothing_behind_on_the_host(reach, host, impatient, inbox):
     """Also if the host has never heard that it is lost, and goes on talking to nobody."""
     transport = reach("h1", config=impatient)

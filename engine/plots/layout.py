@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Graph = nx.Graph[int]
 
-GAP: Final = 0.3
+_GAP: Final = 0.3
 """Between any two boxes, at least: there is room for a wire."""
 
 _RULES_GAP: Final = 0.7
@@ -81,7 +81,7 @@ def arrange(drawing: Drawing, node: Size, pills: Sequence[Size]) -> Page:
         node: how large the box of a node is.
         pills: how large the box of each rule is.
     """
-    gap = _RULES_GAP if drawing.rules else GAP
+    gap = _RULES_GAP if drawing.rules else _GAP
     forest = _Forest(drawing, node, gap)
     boxes = forest.boxes()
     buses = list(forest.buses(boxes))
@@ -93,8 +93,8 @@ def _placed(
     rules: Sequence[Rule], pills: Sequence[Size], boxes: Mapping[int, Box], tracks: Sequence[Track]
 ) -> list[Box]:
     """Each rule halfway between those that wait and those that they wait for, or near there."""
-    taken, edge = frame(boxes.values()), _RULES_GAP
-    room = Room(Box(-edge, 0, taken.right + 2 * edge, taken.bottom + edge), _CLEARANCE)
+    taken, edge = frame(boxes.values()), max((pill.width for pill in pills), default=0)
+    room = Room(Box(-edge, 0, taken.right + 2 * edge, taken.bottom + _RULES_GAP), _CLEARANCE)
     for box in boxes.values():
         room.take(box)
     for (x, y), (to_x, to_y) in (line for track in tracks for line in pairwise(track)):
@@ -257,14 +257,12 @@ class _Forest:
 
 def _bow(one: Box, two: Box) -> Track:
     """A line that leaves and enters at the sides: above and below there may be what is carried by the same."""
-    sides = (
-        (one.right, two.x, 1, -1)
-        if one.right < two.x
-        else (one.x, two.right, -1, 1)
-        if two.right < one.x
-        else (one.x, two.x, -1, -1)
-    )
-    x, to_x, out, to_out = sides
+    if one.right < two.x:
+        x, out, to_x, to_out = one.right, 1, two.x, -1
+    elif two.right < one.x:
+        x, out, to_x, to_out = one.x, -1, two.right, 1
+    else:
+        x, out, to_x, to_out = one.x, -1, two.x, -1
     y, to_y = one.center[1], two.center[1]
     reach = max(_INDENT, abs(to_x - x) / 3)
     corners = ((x, y), (x + out * reach, y), (to_x + to_out * reach, to_y), (to_x, to_y))

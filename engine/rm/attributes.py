@@ -109,17 +109,17 @@ class Attribute:
             raise BadAttribute(str(error)) from None
         return copied(converted)
 
-    def check_default(self, rtype: str) -> None:
-        """See that its default is a value that it takes, of its own type: nothing converts a default.
+    def take_default(self, rtype: str) -> None:
+        """Have the default checked and converted like any other value.
 
         Raises:
-            BadAttribute: it is not.
+            BadAttribute: it is none that the attribute takes.
         """
         if not self.required:
-            converted = self.convert(self.default, rtype)
-            if type(converted) is not type(self.default):
-                where = f"the default of {rtype}.{self.name}"
-                raise BadAttribute(f"{where} is {describe_type(self.type)}, not {self._told(self.default)}")
+            try:
+                self.default = self.convert(self.default, rtype)
+            except BadAttribute as error:
+                raise BadAttribute(f"the declared default is no value that the attribute takes: {error}") from error
 
     def initial(self) -> Any:
         """What it is where no value was set: its default, None if it has none."""
@@ -275,12 +275,18 @@ _SCALARS: Final[Mapping[Any, Callable[[Any], Any]]] = {
 
 
 def collect(cls: type) -> dict[str, Attribute]:
-    """The attributes that a class declares or inherits, by name, each with its declared type."""
+    """The attributes that a class declares or inherits, by name, each with its declared type.
+
+    Raises:
+        BadAttribute: a default is no value that its attribute takes.
+    """
     found: dict[str, Attribute] = {}
     for base in reversed(cls.__mro__):
         declared = {name: value for name, value in vars(base).items() if isinstance(value, Attribute)}
         for name, annotation in _annotations(base, declared).items():
             declared[name].type = annotation
+        for attribute in declared.values():
+            attribute.take_default(getattr(cls, "rtype", "") or cls.__name__)
         found.update(declared)
     return found
 

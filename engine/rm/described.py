@@ -73,9 +73,14 @@ def read_secret(source: str) -> str:
     secret = Path(name).read_text(encoding="utf-8").rstrip("\n") if kind == "file" else os.environ.get(name)
     if secret is None:
         raise LookupError(f"the secret is to come from the environment variable {name}, which is not set")
-    # A message may quote it as Python does.
-    _known_secrets.update({secret, repr(secret)[1:-1]} - {""})
+    keep_secret(secret)
     return secret
+
+
+def keep_secret(value: str) -> None:
+    """Let a text never show in what is recorded: a secret, or the part of one that would tell it."""
+    # A message may quote it as Python does.
+    _known_secrets.update({value, repr(value)[1:-1]} - {""})
 
 
 def hide_secrets(text: str) -> str:

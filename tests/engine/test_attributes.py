@@ -214,9 +214,8 @@ class TestDeclarations:
     @pytest.mark.parametrize(
         ("default", "message"),
         [
-            ((1, 2), r"the default of test::Odd.pair is list\[int\], not \(1, 2\)"),
-            (None, r"test::Odd.pair takes list\[int\], not None"),
-            (["x"], r"test::Odd.pair takes list\[int\], not \['x'\]"),
+            (None, r"the declared default .*: test::Odd.pair takes list\[int\], not None"),
+            (["x"], r"the declared default .*: test::Odd.pair takes list\[int\], not \['x'\]"),
             ([2**70], "does not fit into 64 bits"),
         ],
     )
@@ -229,6 +228,13 @@ class TestDeclarations:
         with pytest.raises(BadAttribute, match=message):
             one.register_resource("test::Odd")
         assert one.resources == []
+
+    def test_a_default_is_converted_as_any_other(self):
+        class Even(ResourceManager, rtype="test::Even"):
+            pair: list[int] = attr(default=(1, 2))
+            level: float = attr(default=1)
+
+        assert (Even().pair, type(Even().level)) == ([1, 2], float)
 
     def test_the_old_value_of_one_that_had_none(self, ec, stage):
         told = []

@@ -4,7 +4,7 @@ import pytest
 
 from engine import BadAttribute, ResourceManager, UsageError, attr, link
 from engine.rm.attributes import view
-from engine.rm.described import hide_secrets
+from engine.rm.described import hide_secrets, keep_secret
 from tests.engine.kinds import App, Thing
 
 
@@ -94,6 +94,11 @@ def test_every_secret_that_was_read_is_hidden(monkeypatch, tmp_path):
     assert hide_secrets("no swordfish here") == "no [secret] here"
     assert hide_secrets("it's\nlong: swordfish") == "[secret]"
     assert hide_secrets("it's\\nlong: swordfish") == "[secret]"
+
+
+def test_a_part_of_a_secret_can_be_hidden_too():
+    keep_secret("barracuda")
+    assert hide_secrets("NAME='barracuda'") == "NAME='[secret]'"
 
 
 def test_a_secret_that_must_be_set_and_is_not():

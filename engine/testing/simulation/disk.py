@@ -13,10 +13,11 @@ from eventlog.testing import SimDirectory, SimStore
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from random import Random
 
     from engine.testing.simulation.faults import Chance
+    from engine.testing.simulation.simulation import Simulation
 
 Kind = Literal["memory", "disk"]
 
@@ -31,14 +32,14 @@ class RunLog:
     """The log of one run.
 
     Args:
+        simulation: in which it is.
         run_dir: its name.
         kind: a list of batches in memory, which is fast, or files on a disk that tears what was not synced.
-        point: told of each moment at which the program that writes may die.
     """
 
-    def __init__(self, run_dir: Path, kind: Kind, point: Callable[[str], None]) -> None:
+    def __init__(self, simulation: Simulation, run_dir: Path, kind: Kind) -> None:
+        self.simulation = simulation
         self.run_dir = run_dir
-        self.point = point
         self._directory = SimDirectory() if kind == "disk" else None
         self._writer: LogWriter | None = None
         self.store: eventlog.LogStore = self._make_store()
@@ -51,12 +52,12 @@ class RunLog:
 
     def _on_call(self, call: str, name: str) -> int | None:  # noqa: ARG002 - the disk has one shape for it
         if call in ("create", "write", "overwrite", "sync"):
-            self.point(f"disk {call}")
+            self.simulation.point(f"disk {call}")
         return _PIECE if call == "write" else None
 
     def open_writer(self, program: object, holder: str) -> LogWriter:
         """Become its writer; see `eventlog.LogStore.open_writer`."""
-        self.point("lock")
+        self.simulation.point("lock")
         self._writer = LogWriter(self, program, self.store.open_writer(holder))
         return self._writer
 
@@ -115,26 +116,32 @@ class Disk:
     """All runs, which all programs share.
 
     Args:
+        simulation: in which it is.
         kind: how logs are kept; see `RunLog`.
         random: names the runs.
-        now: the time, in ns since 1970.
-        point: as for `RunLog`.
+
+    Attributes:
+        logs: by run, the earliest first.
     """
 
-    def __init__(self, kind: Kind, random: Random, now: Callable[[], int], point: Callable[[str], None]) -> None:
+    def __init__(self, simulation: Simulation, kind: Kind, random: Random) -> None:
         self.logs: dict[Path, RunLog] = {}
+        self._simulation = simulation
         self._kind = kind
         self._random = random
-        self._now = now
-        self._point = point
 
     def new_run(self, exp_id: str | None, local_dir: str | os.PathLike[str] | None) -> Path:
-        """Name a run, as `engine.home.make_run_dir` does."""
-        home = Path("/simulation" if local_dir is None else local_dir)
+        """Name a run, as `engine.home.make_run_dir` does.
+
+        Its directory is made only below a `local_dir` that was given: for other files than the log, which is kept here.
+        """
         exp_id = f"exp-{self._random.getrandbits(64):016x}" if exp_id is None else exp_id
-        time = to_datetime(self._now()).astimezone(UTC)
-        run_dir = home / exp_id / f"{time:%Y%m%dT%H%M%S.%fZ}-{self._random.getrandbits(32):08x}"
-        self.logs[run_dir] = RunLog(run_dir, self._kind, self._point)
+        time = to_datetime(self._simulation.hub.now).astimezone(UTC)
+        name = f"{time:%Y%m%dT%H%M%S.%fZ}-{self._random.getrandbits(32):08x}"
+        run_dir = Path("/simulation" if local_dir is None else local_dir) / exp_id / name
+        if local_dir is not None:
+            run_dir.mkdir(parents=True, mode=0o700)
+        self.logs[run_dir] = RunLog(self._simulation, run_dir, self._kind)
         return run_dir
 
     def log(self, run_dir: Path) -> RunLog:
@@ -179,11 +186,14 @@ class LogWriter:
 
     def append(self, events: Sequence[eventlog.Event]) -> None:
         """See `eventlog.Writer.append`."""
-        self._log.point("before append")
+        simulation = self._log.simulation
+        simulation.point("before append")
+        if simulation.chance.faults.slow_disk:
+            simulation.sleep(simulation.chance.up_to(simulation.chance.faults.slow_disk))
         if self.lost:
             raise eventlog.Locked(f"{self._log.run_dir}: the log cannot be written: its lock was taken away")
         self._writer.append(events)
-        self._log.point("after append")
+        simulation.point("after append")
 
     def close(self) -> None:
         """See `eventlog.Writer.close`."""

@@ -25,6 +25,10 @@ class Faults:
         lost: that a request to a host, or its answer, is lost, so that nobody answers.
         late: the most seconds that a request or an answer takes longer.
         twice: that a host is given a request twice, or tells of an end twice.
+        vanishes: that a host is no longer there when something is sent to it, or by it.
+        reboots: that it reboots just then.
+        away: the most seconds until it is back.
+        slow_disk: the most seconds that a write to the log takes.
         crash: that the program dies at a point.
         crash_at: the points at which it dies, by number (see `Simulation.points`); or what says so, of the number and
             the label of a point.
@@ -37,6 +41,10 @@ class Faults:
     lost: float = 0.0
     late: float = 0.0
     twice: float = 0.0
+    vanishes: float = 0.0
+    reboots: float = 0.0
+    away: float = 30.0
+    slow_disk: float = 0.0
     crash: float = 0.0
     crash_at: Collection[int] | Callable[[int, str], bool] = field(default=())
     power: float = 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import pykka
 
@@ -28,6 +28,8 @@ _T = TypeVar("_T")
 
 OnEnd = Callable[[Ended | Gone], None]
 
+_PACE: Final = 0.004
+
 ANSWER_TIMEOUT: Final = 10.0
 """Seconds after which a host that has not answered is taken for one that does not."""
 
@@ -40,6 +42,7 @@ class Host:
         boot: how many times it was booted.
         reachable: whether it answers.
         latency: the least and the most seconds that a request, an answer or a message takes on its way.
+        pace: the most seconds that one step of what it is asked for takes.
         epochs: those of the controllers that have been here.
         attempts: what it was asked to start, by token.
     """
@@ -49,6 +52,7 @@ class Host:
         self.boot = 1
         self.reachable = True
         self.latency = latency
+        self.pace = _PACE
         self.epochs: set[int] = set()
         self.attempts: dict[str, Attempt] = {}
         self.hub = simulation.hub
@@ -127,35 +131,53 @@ class Host:
         """
         chance = self._simulation.chance
         answer: SimFuture[_T] = SimFuture(f"an answer of {self.name}")
-        if self._travel("request"):
-            for _ in range(2 if chance.strikes(chance.faults.twice) else 1):
-                self.hub.spawn(self._system, "request", partial(self._serve, answer, epoch, act))
+        self._simulation.point("request")
+        for _ in range(2 if chance.strikes(chance.faults.twice) else 1):
+            # On its way it is no longer the caller's, who may die meanwhile.
+            self.hub.spawn(self._system, "request", partial(self._serve, answer, epoch, act))
         try:
-            answer.wait(ANSWER_TIMEOUT)
+            return answer.get(timeout=ANSWER_TIMEOUT)
         except pykka.Timeout:
             raise TransportLost(self.name, f"it has not answered for {ANSWER_TIMEOUT:g} s") from None
-        if not self._travel("answer"):
-            raise TransportLost(self.name, "the connection was lost")
-        return answer.get()
 
-    def _travel(self, what: str) -> bool:
+    def _serve(self, answer: SimFuture[_T], epoch: int, act: Callable[[], _T]) -> None:
+        """A request comes, is carried out, and its answer goes back."""
+        if not self._travel():
+            return
+        try:
+            value = self._carry_out(epoch, act)
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            outcome = partial(answer.set_exception, (type(error), error, error.__traceback__))
+        else:
+            outcome = partial(answer.set, value)
+        self._simulation.point("answer")
+        if self._travel():
+            outcome()
+
+    def _travel(self) -> bool:
         """Take the time that something takes on its way. Whether it arrives."""
         chance = self._simulation.chance
-        self._simulation.point(what)
+        self._suffer()
         self.hub.sleep(chance.between(*self.latency) + chance.up_to(chance.faults.late))
         return self.reachable and not chance.strikes(chance.faults.lost)
 
-    def _serve(self, answer: SimFuture[Any], epoch: int, act: Callable[[], object]) -> None:
+    def _carry_out(self, epoch: int, act: Callable[[], _T]) -> _T:
         """Publish the controller's epoch; then, unless a later one has been here, do what is asked."""
-        try:
-            self.step("publish the epoch")
-            self.epochs.add(epoch)
-            self.step("read the epochs")
-            if later := self.later_than(epoch):
-                raise Fenced(self.name, epoch, later)  # noqa: TRY301 - it is told as what `act` raises is
-            answer.set(act())
-        except Exception:  # noqa: BLE001 - it is raised where it was asked for
-            answer.set_exception()
+        self.step("publish the epoch")
+        self.epochs.add(epoch)
+        self.step("read the epochs")
+        if later := self.later_than(epoch):
+            raise Fenced(self.name, epoch, later)
+        return act()
+
+    def _suffer(self) -> None:
+        """What may befall a host by chance."""
+        chance = self._simulation.chance
+        if self.reachable and chance.strikes(chance.faults.reboots):
+            self.reboot(chance.up_to(chance.faults.away))
+        elif self.reachable and chance.strikes(chance.faults.vanishes):
+            self.vanish()
+            self.hub.after(chance.up_to(chance.faults.away), self.come_back)
 
     def _attempt(self, token: str) -> Attempt:
         return self.attempts.setdefault(token, Attempt(self, token))
@@ -165,7 +187,7 @@ class Host:
     def step(self, label: str) -> None:
         """Let anything happen that may happen between two steps of the protocol."""
         self._simulation.point(f"launch: {label}")
-        self.hub.pause()
+        self.hub.sleep(self._simulation.chance.up_to(self.pace))
 
     def later_than(self, epoch: int) -> int:
         """The highest epoch that has been here, if it is higher than this one; else 0."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent
 
 from engine.core import story
 from engine.core.states import ENDS
@@ -22,6 +25,15 @@ if TYPE_CHECKING:
     from engine.testing.simulation.disk import LogWriter
     from engine.testing.simulation.hub import Hub
     from engine.testing.simulation.simulation import Simulation
+
+
+def _is_heard(record: logging.LogRecord) -> bool:  # noqa: ARG001 - it is who speaks that counts
+    """What a dead program still says while its fibers come to their end, such as that it cannot write, is not heard."""
+    fiber = getcurrent()
+    return not (isinstance(fiber, Fiber) and not fiber.owner.alive)
+
+
+logging.getLogger("netreel").addFilter(_is_heard)
 
 
 class SimClock:

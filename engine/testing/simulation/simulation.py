@@ -75,7 +75,7 @@ class Simulation:
         self.hub = Hub(_random(seed, "order"), partial(self.point, "step"))
         self.hub.simulation = self
         self.hub.limit = BEGINNING + round(limit * NS)
-        self.disk = Disk(disk, _random(seed, "names"), lambda: self.hub.now, self.point)
+        self.disk = Disk(self, disk, _random(seed, "names"))
         self._latency = latency
         self._hosts: dict[str, Host] = {}
         self._programs: list[Program] = []

@@ -11,10 +11,11 @@ from eventlog import NoLog
 
 
 def describe(sim, apps=2, seconds=3.0, **kwargs):
-    """A controller, a host, applications on it, and a task with a plan."""
+    """A controller, a host, applications on it, and a task."""
     ec = sim.controller(**kwargs)
     host = ec.register_resource("sim::Host")
     guids = [ec.register_resource("sim::App", seconds=seconds, connectedTo=host) for _ in range(apps)]
+    ec.register_resource("sim::Task", seconds=seconds)
     return ec, host, guids
 
 
@@ -34,7 +35,9 @@ def end(ec):
 
 def go_on(sim):
     """Another controller takes it over, and brings it to its end."""
-    end(sim.reconnect())
+    ec = sim.reconnect()
+    sim.sleep(1)
+    end(ec)
 
 
 def see_through(sim, first=script, then=go_on):
@@ -62,11 +65,26 @@ def world(sim):
     return journal.rebuild(sim.events())
 
 
+def never_began(sim):
+    """The attempts of which the log says so."""
+    under_way, found = {}, set()
+    for entry in entries(sim):
+        event = entry.event
+        if event.kind == "step.begun":
+            under_way[event.guid] = event.token
+        elif event.kind == "step.voided" and event.why == "it never began":
+            found.add(under_way[event.guid])
+    return found
+
+
 def check(sim):
     """What must hold when all was released: by the log, and by what really happened."""
     assert replay.audit.audit(entries(sim)) == []
     assert {resource.state for resource in world(sim).resources.values()} <= {ResourceState.RELEASED}
     began = Counter(each.token for each in sim.record.of("process.began"))
     over = Counter(each.token for each in sim.record.of("process.ended", "process.killed"))
+    intended = {entry.event.token for entry in entries(sim) if entry.event.kind == "step.begun"}
     assert set(began.values()) <= {1}
+    assert set(began) <= intended
     assert began == over
+    assert not set(began) & never_began(sim)

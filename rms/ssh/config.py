@@ -30,6 +30,7 @@ _HOP: Final = re.compile(
     r"(?:ssh://)?(?:(?P<user>[^@]+)@)?(?:\[(?P<v6>[^\]]+)\]|(?P<name>[^:@\[\]\s]+))(?::(?P<port>\d+))?/?"
 )
 _INCLUDE: Final = re.compile(r"\s*include(?:\s*=\s*|\s+)(?P<files>.+)", re.IGNORECASE)
+_NO_WORD: Final = re.compile(r"""[\s\0-\x1f'"`$\\;&<>|(){}]""")  # as in OpenSSH
 _DEEPEST: Final = 16  # files that include each other, as in OpenSSH
 
 
@@ -124,13 +125,15 @@ class _Resolver:
 
     def target(self, address: Address, behind: tuple[str, ...]) -> Target:
         """The host of an address, which is the gateway of the last of `behind`."""
-        if not address.hostname or address.hostname.startswith("-") or re.search(r"[\s\0]", address.hostname):
-            raise ValueError(f"hostname {address.hostname!r}: must be the name or the address of a host")
+        _check_word("hostname", address.hostname)
         if address.hostname in behind:
             raise ValueError(f"gateways go in a circle: {' -> '.join((*behind, address.hostname))}")
         said = self._look_up(address)
         port = address.port or int(self._number(said, "port", 22))
+        if not 0 < port < 65536:
+            raise ValueError(f"port {port} of {address.hostname}: must be from 1 to 65535")
         hostname, username = said["hostname"], address.username or said.get("user") or getpass.getuser()
+        _check_word("username", username)
         alias = said.get("hostkeyalias") or hostname
         certificate = said.get("certificatefile")
         return Target(
@@ -194,6 +197,12 @@ class _Resolver:
         if not word.replace(".", "", 1).isdecimal():
             raise ValueError(f"{self._where}: {key} {word!r}: must be a number")
         return float(word)
+
+
+def _check_word(what: str, word: str) -> None:
+    """Refuses what no host and no user is called, and what would mean something to the shell of a ProxyCommand."""
+    if not word or word.startswith("-") or _NO_WORD.search(word):
+        raise ValueError(f"{what} {word!r}: must be a name or an address, without blanks and characters of the shell")
 
 
 def _files(words: str) -> tuple[str, ...]:

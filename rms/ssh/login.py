@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -27,8 +28,19 @@ __all__ = ["Login", "Tunnel", "log_in"]
 Tunnel = Callable[[str, int, float], paramiko.Channel]
 """Has a gateway connect to a host and a port, in so many seconds at most."""
 
-_LOG_CHANNEL: Final = "netreel.ssh"  # quiet unless the program sets up logging
+_LOG_CHANNEL: Final = "netreel.ssh"
 _UNKNOWN_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+class _Chatter(logging.Filter):
+    """What paramiko calls an error is told by ours, or is the day's work of finding out that a host is lost."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return logging.getLogger(_LOG_CHANNEL).isEnabledFor(logging.DEBUG)
+
+
+logging.getLogger(_LOG_CHANNEL).addFilter(_Chatter())
 
 
 class Login(NamedTuple):
@@ -94,9 +106,8 @@ class _Denied(Exception):
 def _authenticate(target: Target, transport: paramiko.Transport) -> None:
     tried: list[str] = []
     accepted = "publickey"
-    agent = paramiko.Agent()
-    try:
-        for what, key in _keys(target, agent, tried):
+    with _agent() as in_agent:
+        for what, key in _keys(target, in_agent, tried):
             try:
                 if not transport.auth_publickey(target.username, key):
                     return
@@ -109,21 +120,34 @@ def _authenticate(target: Target, transport: paramiko.Transport) -> None:
                 if not transport.is_active():
                     tried.append("then the host hung up: too many keys?")
                     break
-    finally:
-        agent.close()
     raise _Denied(f"the host does not let {target.username} in; it takes {accepted}; tried: {'; '.join(tried)}")
 
 
-def _keys(target: Target, agent: paramiko.Agent, skipped: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:
+@contextmanager
+def _agent() -> Iterator[dict[bytes, paramiko.PKey]]:
+    """The keys of the user's agent by their public halves; none if there is no agent, or it does not answer."""
+    try:
+        agent = paramiko.Agent()
+    except (paramiko.SSHException, OSError):
+        yield {}
+        return
+    try:
+        yield {key.asbytes(): cast("paramiko.PKey", key) for key in agent.get_keys()}
+    finally:
+        agent.close()
+
+
+def _keys(
+    target: Target, in_agent: dict[bytes, paramiko.PKey], skipped: list[str]
+) -> Iterator[tuple[str, paramiko.PKey]]:
     """The keys to try; why one of those named is not among them is added to `skipped`."""
-    in_agent = {key.asbytes(): key for key in agent.get_keys()}
     for file in target.identities:
         try:
             yield file, _load(file, target.certificates, _stamp(file))
         except paramiko.PasswordRequiredException:
             key = in_agent.pop(_public_half(file), None)
             if key is not None:
-                yield f"{file} by the agent", cast("paramiko.PKey", key)
+                yield f"{file} by the agent", key
             else:
                 skipped.append(f"{file} (has a passphrase: add it to the agent with ssh-add)")
         except FileNotFoundError:
@@ -132,7 +156,7 @@ def _keys(target: Target, agent: paramiko.Agent, skipped: list[str]) -> Iterator
             skipped.append(f"{file} (cannot be used: {error})")
     if target.use_agent:
         for key in in_agent.values():
-            yield f"{key.get_name()} {key.fingerprint} of the agent", cast("paramiko.PKey", key)
+            yield f"{key.get_name()} {key.fingerprint} of the agent", key
     if not in_agent:
         skipped.append("no key of an agent")
 

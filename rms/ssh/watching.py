@@ -72,6 +72,8 @@ class Watch(ABC):
             self._on_ready(boot)
             session.ring(Doorbell(self._hear))
             messenger.post(self._hear)  # of what came with the first line nobody rings
+            if self._closed:  # meanwhile
+                session.close()
 
     def _first_line(self, session: Session, frame: Frame) -> str:
         self._line = b""

@@ -148,6 +148,10 @@ class TransportContract:
         done = transport.run('pwd; echo "$x-$#"')
         assert done.stdout == b"/\n-0\n"
 
+    def test_a_script_has_no_file_open_but_its_three(self, transport):
+        done = transport.run("ls /proc/self/fd")  # of which one is the directory that ls reads
+        assert done.stdout.split() == [b"0", b"1", b"2", b"3"]
+
     def test_nul_is_refused(self, transport):
         for words in (["a\0b"], ["true", "a\0b"]):
             with pytest.raises(ValueError, match=r"null byte|NUL"):

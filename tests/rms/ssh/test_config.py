@@ -134,10 +134,19 @@ def test_what_cannot_be_is_refused_with_its_place(config, text, message):
         resolve(Address("h"))
 
 
-@pytest.mark.parametrize("name", ["", "-oProxyCommand=x", "a b", "a\nb"])
-def test_what_is_no_hostname_is_refused(config, name):
-    with pytest.raises(ValueError, match="must be the name or the address of a host"):
+@pytest.mark.parametrize("name", ["", "-oProxyCommand=x", "a b", "a\nb", "$(id)", "`id`", "a'b", "a;b"])
+def test_what_is_no_name_is_refused(config, name):
+    with pytest.raises(ValueError, match=r"hostname .*: must be a name or an address"):
         resolve(Address(name))
+    if name:
+        with pytest.raises(ValueError, match=r"username .*: must be a name or an address"):
+            resolve(Address("h", username=name))
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_a_port_that_cannot_be_is_refused(config, port):
+    with pytest.raises(ValueError, match=f"port {port} of h: must be from 1 to 65535"):
+        resolve(Address("h", port=port))
 
 
 def test_a_file_that_is_named_must_be_there(tmp_path):

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from engine.core.events import Event, TypeDeclared
-    from engine.description.model import Description, ResourceDescription, SettingDescription, Topology
+    from engine.description.model import (
+        ConditionDescription,
+        Description,
+        ResourceDescription,
+        SettingDescription,
+        Topology,
+    )
     from engine.netgraph import NetGraph
     from engine.rm.base import ResourceManager
 
@@ -63,22 +69,18 @@ class Draft:
         self._connect()
         for condition in description.conditions:
             if self._left_out.isdisjoint((*condition.guids, *condition.on)):
-                guids, action, on, state = condition.guids, condition.action, condition.on, condition.state
-                self._take(
-                    condition.place,
-                    partial(decide.add_condition, self.world, guids, action, on, state, condition.delay_ns),
-                )
+                self._take(condition.place, partial(self._conditioned, condition))
         for setting in description.settings:
             if self._left_out.isdisjoint((*setting.guids, *setting.on)):
-                self._plan(setting)
+                self._take(setting.place, partial(self._planned, setting))
         self._attempt("", partial(check_can_hold, self.world, list(self.world.resources), []))
 
     def try_to_deploy(self) -> None:
-        """See what a deployment of everything would say."""
+        """See what a deployment of everything would say: of each resource that is not complete, else of all of them."""
         found = len(self.problems)
         for resource in self._description.resources:
-            together = partial(decide.deploy, self.world, [resource.guid], None, wait_all_ready=False)
-            self._attempt(resource.place, together)
+            described = self.world.resources[resource.guid]
+            self._attempt(resource.place, partial(decide._check_complete, self.world, self.world.types, described))
         if len(self.problems) == found:
             self._attempt("", partial(decide.deploy, self.world, None, None, wait_all_ready=True))
 
@@ -160,8 +162,10 @@ class Draft:
             if self._left_out.isdisjoint((guid, other)):
                 self._take(places[guid], partial(decide.connect, self.world, guid, other))
 
-    def _plan(self, setting: SettingDescription) -> None:
-        self._take(setting.place, partial(self._planned, setting))
+    def _conditioned(self, condition: ConditionDescription) -> list[Event]:
+        return decide.add_condition(
+            self.world, condition.guids, condition.action, condition.on, condition.state, condition.delay_ns
+        )
 
     def _planned(self, setting: SettingDescription) -> list[Event]:
         """As `ec.set_with_conditions` does it: types may differ in how they take the value."""

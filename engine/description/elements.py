@@ -56,6 +56,12 @@ _KNOWN: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "setting": (("guids", *_VALUE, *_WHEN), ()),
 }  # fmt: skip
 
+_SEVERAL: Final = frozenset(
+    {"node", "node-annotation", "edge", "edge-annotation", "type", "rm", "attribute", "connection", "condition",
+     "trace", "setting"}
+)  # fmt: skip
+"""The elements that may stand beside others of their kind."""
+
 
 @dataclass(slots=True)
 class Element:
@@ -104,11 +110,15 @@ class _Handler(ContentHandler):
             self._note(f"{content.strip()[:40]!r} stands between elements; everything is said in attributes")
 
     def _check(self, element: Element) -> None:
-        expected = _KNOWN.get(self._open[-1].tag, ((), ()))[1] if self._open else ("experiment",)
+        parent = self._open[-1] if self._open else None
+        if parent is not None and parent.tag not in _KNOWN:
+            return  # it has been told of
+        expected = ("experiment",) if parent is None else _KNOWN[parent.tag][1]
         if element.tag not in expected:
-            if not self._open or self._open[-1].tag in _KNOWN:
-                self._note(f"<{element.tag}> has no place here; {nearest(element.tag, expected)}")
+            self._note(f"<{element.tag}> has no place here; {nearest(element.tag, expected)}")
             return
+        if parent is not None and element.tag not in _SEVERAL and parent.tagged(element.tag):
+            self._note(f"<{element.tag}> is there twice; put both into one")
         known = _KNOWN[element.tag][0]
         for name in element.attributes:
             if name not in known:

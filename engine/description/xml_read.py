@@ -127,10 +127,13 @@ class _Reader:
         return found
 
     def _globals(self, root: Element) -> dict[str, Any]:
-        return {
-            self._text(element, "rtype"): self._values(element.tagged("attribute"))
-            for element in root.inside("globals", "type")
-        }
+        made: dict[str, Any] = {}
+        for element in root.inside("globals", "type"):
+            rtype = self._text(element, "rtype")
+            if rtype in made:
+                self._note(element, f"{rtype!r} is there twice; put both into one")
+            made[rtype] = self._values(element.tagged("attribute"))
+        return made
 
     def _resource(self, element: Element, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {

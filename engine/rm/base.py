@@ -164,14 +164,16 @@ class ResourceManager(Described):
 
     @property
     def transport(self) -> Transport:
-        """The way to its host: that of the first resource linked to it that has one.
+        """The way to its host: to the first one that it is linked to, else that of the first other one.
 
         Raises:
-            LookupError: nothing that it is linked to is a host.
+            LookupError: nothing that it is linked to is a host or on one.
         """
-        for other in self.linked():
-            return other.transport
-        raise LookupError(f"#{self.guid} {self.rtype} is not connected to a host")
+        others = self.linked()
+        others = [other for other in others if other.overrides("transport")] or others
+        if not others:
+            raise LookupError(f"#{self.guid} {self.rtype} is not connected to a host")
+        return others[0].transport
 
     def linked(self, name: str | None = None) -> list[ResourceManager]:
         """The managers of those that it is connected to: by the link of that name, or by any link of its type."""

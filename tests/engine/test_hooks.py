@@ -4,11 +4,14 @@ import pytest
 
 import replay
 from engine import (
+    Alive,
     ECState,
     ExperimentError,
     FailureLevel,
+    Gone,
+    ResourceFactory,
 )
-from tests.engine.kinds import FAILED, START, STARTED, STOPPED, Beside, boom
+from tests.engine.kinds import FAILED, START, STARTED, STOPPED, Beside, Thing, boom
 
 # --- hooks that misbehave
 
@@ -128,3 +131,68 @@ def test_a_failure_that_is_not_critical_stops_nothing(ec, stage):
     one.deploy()
     assert one.wait_started(b)
     assert (one.state(a), one.abort, one.failure_level) == (FAILED, False, FailureLevel.OK)
+
+
+# --- managers
+
+
+def test_setup_comes_once_before_any_hook_with_what_the_log_has(ec, stage):
+    class Prepared(Thing, rtype="test::Prepared"):
+        def setup(self):
+            super().setup()
+            stage.called.append(f"setup, knows of {' '.join(self.tokens)}, start gave {self.receipts.get('start')}")
+
+        def start(self, intent):
+            super().start(intent)
+            return {"pid": 7}
+
+    ResourceFactory.register_type(Prepared)
+    stage.answers[1] = Alive()
+    one = ec()
+    one.add(Prepared())
+    one.deploy()
+    assert one.wait_started(1)
+    first = list(stage.called)
+    one.detach()
+    stage.called.clear()
+    with one.reconnect(one.run_dir):
+        pass
+    second = stage.called
+    assert first[0] == "setup, knows of discover, start gave None"
+    assert second[0] == "setup, knows of discover reserve provision configure deploy start, start gave {'pid': 7}"
+    assert [sum(called.startswith("setup") for called in calls) for calls in (first, second)] == [1, 1]
+
+
+def test_a_secret_that_another_one_read_shows_in_no_error(ec, stage, monkeypatch):
+    def unlock(manager, intent):
+        raise RuntimeError(f"{stage.made[1].password} was refused by #2")
+
+    monkeypatch.setenv("SECRET", "correct horse")
+    stage.acts["start #2"] = unlock
+    one = ec()
+    one.register_resource("test::Thing", password="env:SECRET")
+    one.register_resource("test::Thing")
+    one.deploy()
+    assert one.wait_finished(2) is False
+    error = replay.state(one.run_dir).resources[2].error
+    assert error["message"] == "[secret] was refused by #2"
+    assert "horse" not in error["traceback"]
+
+
+@pytest.mark.parametrize("told", ["failed", "probe"])
+def test_a_secret_shows_in_nothing_that_is_told(ec, stage, monkeypatch, told):
+    monkeypatch.setenv("SECRET", "battery staple")
+    one = ec()
+    one.register_resource("test::Thing", password="env:SECRET", critical=False)
+    one.deploy()
+    assert one.wait_started(1)
+    if told == "failed":
+        stage.made[1].failed(f"{stage.made[1].password} was refused")
+    else:
+        stage.answers[1] = lambda manager, intent, receipt: Gone(f"{manager.password} was refused")
+        one.detach()
+        one = one.reconnect(one.run_dir)
+    assert one.wait_finished(1)
+    error = replay.state(one.run_dir).resources[1].error
+    assert error["message"].endswith("[secret] was refused")
+    assert "staple" not in str(error)

@@ -7,6 +7,7 @@ import pytest
 from engine import ResourceFactory, ResourceManager, UnknownResourceType, link
 from engine.core.states import Step
 from engine.rm import registry
+from engine.testing.bench import Bench
 from tests.engine.kinds import App, BigApp, Plain, Thing
 
 
@@ -123,3 +124,30 @@ def test_what_is_connected_to_no_host_has_no_transport(ec, stage):
     one.register_resource("test::Thing")
     one.deploy()
     assert one.wait_finished(1) is False
+
+
+class Computer(ResourceManager, rtype="test::Computer"):
+    """A host, of whose transport only the identity matters here."""
+
+    way = object()
+
+    @property
+    def transport(self):
+        return self.way
+
+
+class Service(ResourceManager, rtype="test::Service"):
+    """Is linked to others of its kind before its host."""
+
+    above = link("test::Service")
+    computer = link("test::Computer")
+
+
+def test_the_way_to_a_host_is_that_of_ones_own_or_of_what_one_stands_on(tmp_path):
+    bench = Bench(tmp_path)
+    computer = bench.add(Computer())
+    lone = bench.add(Service())
+    both = bench.add(Service(), [lone, computer])
+    over = bench.add(Service(), [both])
+    assert both.manager.transport is over.manager.transport is Computer.way
+    assert over.manager.linked() == [both.manager]

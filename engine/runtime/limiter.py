@@ -44,9 +44,13 @@ class Limiter:
                 self._let_in()
 
     def set_urgent(self, lane: Lane, *, urgent: bool) -> None:
-        """Say whether what the lane does next undoes. It gets in line anew."""
+        """Say whether what the lane does next undoes. If that is news, it gets in line anew."""
         with self._lock:
-            waits = self._line(lane).pop(lane, self) is None
+            if lane.urgent is urgent:
+                return
+            waits = lane in self._line(lane)
+            if waits:
+                del self._line(lane)[lane]
             lane.urgent = urgent
             if waits:
                 self._line(lane)[lane] = None

@@ -68,6 +68,7 @@ class _Running(ResourceManager):
     def start(self, intent: Intent) -> dict[str, Any]:
         """Start the command. It has begun when this returns."""
         with current().acting(self, intent):
+            self._before(intent)
             command = Command(self.seconds, self.code, self.on_term)
             pid = self.host.start(intent.token, command, self.epoch, partial(self._tell, intent.token))
         return {"pid": pid}
@@ -75,11 +76,13 @@ class _Running(ResourceManager):
     def stop(self, intent: Intent) -> None:
         """End the command."""
         with current().acting(self, intent):
+            self._before(intent)
             self._end()
 
     def release(self, intent: Intent) -> None:
         """See that nothing of it runs."""
         with current().acting(self, intent):
+            self._before(intent)
             self._end()
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
@@ -97,6 +100,9 @@ class _Running(ResourceManager):
             self.ended(code, token=token)
         else:
             self.failed(f"it ended with exit status {code}", code, token=token)
+
+    def _before(self, intent: Intent) -> None:
+        """What else a hook does, first."""
 
     def _end(self) -> None:
         token = self.tokens.get(Step.START)
@@ -144,24 +150,12 @@ class SimTask(_Running, rtype="sim::Task"):
 
     def _act(self, intent: Intent) -> None:
         with current().acting(self, intent):
-            self._follow_plan(intent, intent.step)
+            self._before(intent)
 
     discover = reserve = provision = configure = deploy = _act
 
-    def start(self, intent: Intent) -> dict[str, Any]:
-        """Follow the plan, and start what runs."""
+    def _before(self, intent: Intent) -> None:
         self._follow_plan(intent, intent.step)
-        return super().start(intent)
-
-    def stop(self, intent: Intent) -> None:
-        """Follow the plan, and end what runs."""
-        self._follow_plan(intent, intent.step)
-        super().stop(intent)
-
-    def release(self, intent: Intent) -> None:
-        """Follow the plan, and end what runs."""
-        self._follow_plan(intent, intent.step)
-        super().release(intent)
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
         """Follow the plan, and ask the host. Another step than `start` can be taken again, unless it is known done."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.controller import ExperimentController
     from engine.home import Readable
     from engine.testing.simulation.disk import LogWriter
-    from engine.testing.simulation.hub import Hub
+    from engine.testing.simulation.hub import Hub, Owner
     from engine.testing.simulation.simulation import Simulation
 
 
@@ -37,11 +37,11 @@ logging.getLogger("netreel").addFilter(_is_heard)
 
 
 class SimClock:
-    """The time of the simulation, as a program sees it."""
+    """The time of the simulation, with alarms that are heard as long as their owner is there."""
 
-    def __init__(self, hub: Hub, program: Program) -> None:
+    def __init__(self, hub: Hub, owner: Owner) -> None:
         self._hub = hub
-        self._program = program
+        self._owner = owner
 
     def now(self) -> int:
         """The time in ns since 1970, UTC."""
@@ -49,15 +49,15 @@ class SimClock:
 
     def alarm(self, ring: Callable[[], None]) -> SimAlarm:
         """An alarm that calls `ring` in a fiber of its own."""
-        return SimAlarm(self._hub, self._program, ring)
+        return SimAlarm(self._hub, self._owner, ring)
 
 
 class SimAlarm:
     """Rings at the time that was set last."""
 
-    def __init__(self, hub: Hub, program: Program, ring: Callable[[], None]) -> None:
+    def __init__(self, hub: Hub, owner: Owner, ring: Callable[[], None]) -> None:
         self._hub = hub
-        self._program = program
+        self._owner = owner
         self._ring = ring
         self._due: int | None = None
         self._word = 0
@@ -78,7 +78,7 @@ class SimAlarm:
     def _go_off(self, word: int) -> None:
         if word == self._word:
             self._due = None
-            self._hub.spawn(self._program, "alarm", self._ring)
+            self._hub.spawn(self._owner, "alarm", self._ring)
 
 
 class SimWorkers:

@@ -13,6 +13,7 @@ from engine.testing.simulation.disk import Disk, Kind
 from engine.testing.simulation.faults import Chance, Faults, Injected
 from engine.testing.simulation.hosts import Host
 from engine.testing.simulation.hub import BEGINNING, NS, Died, Hub, Stuck, here
+from engine.testing.simulation.launching import Process
 from engine.testing.simulation.programs import Program, SimClock
 from engine.testing.simulation.record import Happening, Record
 
@@ -76,6 +77,7 @@ class Simulation:
         self.hub.simulation = self
         self.hub.limit = BEGINNING + round(limit * NS)
         self.disk = Disk(self, disk, _random(seed, "names"))
+        self._outside = Process("the world outside", 0)
         self._latency = latency
         self._hosts: dict[str, Host] = {}
         self._programs: list[Program] = []
@@ -181,7 +183,7 @@ class Simulation:
     @property
     def clock(self) -> SimClock:
         """The time of the simulation, as controllers read it."""
-        return SimClock(self.hub, self._programs[-1])
+        return SimClock(self.hub, self._outside)
 
     @property
     def seconds(self) -> float:

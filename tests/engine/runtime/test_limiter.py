@@ -1,5 +1,7 @@
 """How many hooks run at once: so many and no more, undoing first, and nobody waits for one that was given up."""
 
+from random import Random
+
 import pytest
 
 from engine.runtime.limiter import Lane, Limiter
@@ -114,6 +116,49 @@ def test_one_that_waits_may_become_urgent(room):
     room.come("a", "b", "c", "d")
     room.hasten("d")
     assert room.running == ["a", "b", "d"]
+
+
+def test_one_of_whom_nothing_new_is_said_keeps_its_place(room):
+    room.come("a", "b", "c", "d")
+    room.lane("c").set_urgent(urgent=False)
+    room.end("a")
+    assert room.running == ["b", "c"]
+
+
+def test_one_that_no_longer_undoes_waits_like_the_others(room):
+    room.come("a", "b", "c")
+    room.come("x", "y", urgent=True)
+    room.lane("y").set_urgent(urgent=False)
+    room.end("x")
+    assert room.running == ["a", "b"]
+    room.end("a")
+    room.end("b")
+    assert room.running == ["c", "y"]
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_whatever_happens_there_are_never_too_many_and_everyone_has_a_turn(seed, room):
+    chance, excused, came, ended = Random(seed), set(), 0, 0
+    for number in range(200):
+        name, running = str(number), list(room.running)
+        match chance.randrange(5):
+            case 0 | 1:
+                room.come(name, urgent=chance.random() < 0.3)
+                came += 1
+            case 2 if running:
+                excused.add(chance.choice(running))
+                for each in excused:
+                    room.excuse(each)
+            case 3 if came:
+                room.hasten(str(chance.randrange(number)))
+            case _ if running:
+                room.end(chance.choice(running))
+                ended += 1
+        assert len(set(room.running) - excused) <= 3
+    while room.running:
+        room.end(room.running[0])
+        ended += 1
+    assert ended == came
 
 
 def test_one_who_has_more_to_do_gets_in_line_again(room):

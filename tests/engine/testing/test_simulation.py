@@ -131,6 +131,15 @@ def test_no_more_hooks_run_at_once_than_there_are_workers():
     assert sim.seconds >= 4.0
 
 
+def test_its_clock_can_be_read_and_rings():
+    sim, rung = Simulation(), []
+    before = sim.clock.now()
+    sim.clock.alarm(lambda: rung.append(sim.seconds)).set(before + 2_000_000_000)
+    sim.run(lambda sim: sim.sleep(5))
+    assert rung == [2.0]
+    assert sim.clock.now() == before + 5_000_000_000
+
+
 # --- when it cannot end
 
 

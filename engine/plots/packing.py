@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import networkx as nx
 import numpy as np
 from scipy.sparse.csgraph import shortest_path
+from scipy.spatial import KDTree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -218,20 +219,19 @@ def _roomy(centers: Floats, extents: Floats) -> Floats:
 
 def _push_apart(centers: Floats, extents: Floats) -> bool:
     """Move those that overlap apart, each pair along the shorter way; whether none overlaps any more."""
-    numbers = np.arange(len(centers))
-    later = np.sign(numbers[:, None] - numbers)[..., None]
+    reach = extents.max(axis=0)
     for _ in range(100):
-        between = centers[:, None] - centers
-        short = (extents[:, None] + extents) / 2 - np.abs(between)
-        overlaps = np.logical_and(*np.moveaxis(short > 1e-6, 2, 0))
-        np.fill_diagonal(overlaps, val=False)
-        if not overlaps.any():
+        one, two = KDTree(centers / reach).query_pairs(1.0, p=math.inf, output_type="ndarray").T
+        between = centers[two] - centers[one]
+        short = (extents[one] + extents[two]) / 2 - np.abs(between)
+        overlap = (short > 1e-6).min(axis=1, initial=True)
+        if not overlap.any():
             return True
-        sideways = short[..., 0] < short[..., 1]
-        step = np.where(np.stack([sideways, ~sideways], axis=2) & overlaps[..., None], short, 0)
+        is_way = overlap[:, None] & (short == short.min(axis=1, keepdims=True))
         # Of two in the very same place, the later one goes to the right or down.
-        sign = np.where(between == 0, later, np.sign(between))
-        centers += (step * sign).sum(axis=1) / 2
+        step = np.where(is_way, short, 0) * np.where(between < 0, -1, 1) / 2
+        np.add.at(centers, two, step)
+        np.subtract.at(centers, one, step)
     return False
 
 

@@ -456,3 +456,11 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content, message):
     with pytest.raises(UsageError) as caught:
         read(path)
     assert str(caught.value) == message.format(path=path)
+
+
+def test_the_example_in_the_documentation_is_a_description():
+    page = (ROOT / "docs" / "descriptions.md").read_text(encoding="utf-8")
+    (example,) = [block for block in page.split("\n\n") if block.startswith("    {")]
+    description = from_text(example)
+    assert description.resources[0].connections == (2, 3)
+    assert description.conditions == (ConditionDescription((3,), START, (2,), STARTED, 1_500_000_000),)

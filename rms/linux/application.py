@@ -67,6 +67,9 @@ class Application(ResourceManager, rtype="linux::Application"):
     env: dict[str, str] | str = attr(
         default={}, check=_check_env, help="Variables that are added to its environment; 'A=x B=$A:y' works, too."
     )
+    secret: str | None = attr(
+        default=None, secret=True, help="What its variable SECRET has, and nobody logs: env:NAME or file:PATH."
+    )
     stdin: str | bytes | None = attr(
         default=None, help="What it reads on its standard input: a text, or the path of a local file; else nothing."
     )
@@ -218,7 +221,8 @@ class Application(ResourceManager, rtype="linux::Application"):
     def _environment(self, token: str) -> dict[str, str]:
         layout, path = self.host.layout, self.host.launcher.path(token, ".")
         given = {} if isinstance(self.env, str) else self.env
-        return {**layout.variables(self.guid), "RUN_HOME": path, **given}
+        secret = {} if self.secret is None else {"SECRET": self.secret}
+        return {**layout.variables(self.guid), "RUN_HOME": path, **given, **secret}
 
     def prelude(self, *, from_file: bool) -> str:
         """What cannot be given as a value: shell text that the process reads before it becomes the command."""

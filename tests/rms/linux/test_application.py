@@ -84,6 +84,15 @@ def test_it_gets_its_environment(one):
     assert one.trace(app, "stdout") == f"{nasty}|"
 
 
+def test_it_gets_a_secret_that_shows_nowhere(one, monkeypatch):
+    monkeypatch.setenv("TOKEN_OF_MINE", "s3cr3t")
+    app = run(one, '[ ${#SECRET} = 6 ]; echo "$SECRET" >&2; exit 1', secret="env:TOKEN_OF_MINE")
+    assert one.trace(app, "stderr") == "s3cr3t\n"
+    assert "[secret]" in error_of(one, app)
+    log = [path.read_bytes() for path in (one.run_dir / "log").iterdir()]
+    assert not any(b"s3cr3t" in data for data in log)
+
+
 @pytest.mark.parametrize("given", ["two\nlines\n", b"\x00\xff\n", ""])
 def test_it_reads_its_input(one, given):
     app = run(one, "cat", stdin=given)

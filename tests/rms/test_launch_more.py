@@ -1,0 +1,121 @@
+"""Commands as root, with a prelude, ended by another signal; attempts that are forgotten, runs that are swept away."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.rm.outcomes import Ended, NeverBegan
+from engine.rm.transport import CommandFailed
+from tests.rms.launching import SHELLS, Lab, use_shell
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def lab(tmp_path):
+    lab = Lab(tmp_path)
+    yield lab
+    lab.close()
+
+
+@pytest.fixture
+def launcher(lab):
+    return lab.launcher()
+
+
+@pytest.fixture(params=SHELLS)
+def any_shell(request, tmp_path, monkeypatch):
+    use_shell(request.param, tmp_path / "shell", monkeypatch)
+
+
+@pytest.fixture
+def sudo(tmp_path, monkeypatch):
+    """A sudo that notes what it is asked."""
+    place = tmp_path / "sudo-bin"
+    place.mkdir()
+    options = 'while [ "${1#-}" != "$1" ]; do shift; done'
+    (place / "sudo").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/asked\n{options}\nAS=root exec "$@"\n')
+    (place / "sudo").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
+    return tmp_path / "asked"
+
+
+def output(launcher, token, name="stdout"):
+    return Path(launcher.path(token, name)).read_text()
+
+
+def test_a_prelude_is_read_by_what_becomes_the_command(any_shell, lab, launcher):
+    prelude = 'exec 2>&1; rm -f stderr; B="$A b"; export B; exec <"$INPUT"'
+    (lab.place / "input").write_text("from a file\n")
+    started = launcher.start(
+        "a", 'echo "$B" >&2; cat; echo $$', env={"A": "a", "INPUT": f"{lab.place}/input"}, prelude=prelude
+    )
+    assert lab.end(launcher, "a") == Ended(0)
+    assert output(launcher, "a") == f"a b\nfrom a file\n{started.pid}\n"
+    assert not Path(launcher.path("a", "stderr")).exists()
+
+
+def test_a_prelude_that_fails_is_an_end_with_its_words(any_shell, lab, launcher):
+    launcher.start("a", "echo never", prelude="mkdir /proc/x || exit 9")
+    assert lab.end(launcher, "a") == Ended(9)
+    assert (output(launcher, "a"), "/proc/x" in output(launcher, "a", "stderr")) == ("", True)
+
+
+def test_a_command_of_roots_runs_under_sudo_and_is_stopped(any_shell, lab, launcher, sudo):
+    os.mkfifo(lab.place / "ready")
+    launcher.start("a", f'echo "$AS $A" >{lab.place}/ready; exec sleep 1000', env={"A": "s3cret"}, as_root=True)
+    assert (lab.place / "ready").read_text() == "root s3cret\n"
+    assert launcher.stop("a") == Ended(143)
+    assert "s3cret" not in sudo.read_text()
+    assert sudo.read_text().splitlines()[0].startswith("-n -E ")
+
+
+def test_another_signal_asks_it_to_end(any_shell, lab, launcher):
+    os.mkfifo(lab.place / "ready")
+    launcher.start("a", f"trap 'echo saved; exit 5' INT; echo >{lab.place}/ready; while :; do sleep 0.01; done")
+    (lab.place / "ready").read_text()
+    assert launcher.stop("a", name="INT") == Ended(5)
+    assert output(launcher, "a") == "saved\n"
+    with pytest.raises(ValueError, match="signal 'NONE'"):
+        launcher.stop("a", name="NONE")
+
+
+def test_the_age_of_a_command_counts_from_its_beginning(any_shell, lab, launcher):
+    assert launcher.age("void") == 0
+    launcher.start("a", "exec sleep 1000")
+    started = launcher.age("a")
+    assert 0 <= started < 5
+    assert launcher.age("a") >= started
+    launcher.stop("a")
+
+
+def test_an_attempt_is_forgotten_once_it_has_ended(any_shell, lab, launcher):
+    launcher.start("a", "exec sleep 1000")
+    with pytest.raises(CommandFailed, match="since it runs"):
+        launcher.discard("a")
+    launcher.stop("a")
+    launcher.discard("a")
+    launcher.discard("a")
+    assert not Path(lab.base, "a").exists()
+    assert launcher.probe("a") == NeverBegan()
+
+
+def test_other_runs_are_swept_away_unless_they_run(any_shell, tmp_path):
+    root = tmp_path / "it's all"
+    labs = {}
+    for name in ("ours", "old", "running"):
+        labs[name] = Lab(root / "exp" / "node")
+        labs[name].base = str(root / "exp" / "node" / name)
+        labs[name].launcher().open()
+    (root / "exp" / "node" / "notes").mkdir()
+    runner = labs["running"].launcher()
+    runner.start("a", "exec sleep 1000")
+    ours = labs["ours"].launcher(2)
+    assert ours.sweep(str(root / "exp"), 2) == [labs["running"].base]
+    assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "running", "notes"}
+    runner.stop("a")
+    assert ours.sweep(str(root), 3) == []
+    assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "notes"}
+    for lab in labs.values():
+        lab.close()

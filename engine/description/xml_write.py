@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from engine.core.errors import UsageError
@@ -14,7 +14,7 @@ from engine.description import values
 from engine.description.plain import FORMAT, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from engine.description.model import (
         ConditionDescription,
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         SettingDescription,
         Topology,
     )
+
+_T = TypeVar("_T")
 
 JSON: Final = "json"
 """The type of a value that NEPI has no word for: it is written as JSON."""
@@ -40,29 +42,36 @@ def write(description: Description) -> str:
     root = Element("experiment", exp_id=description.exp_id, format=FORMAT, version=str(VERSION))
     if description.topology is not None:
         _write_topology(root, description.topology)
-    _write_globals(root, description.globals)
-    shared: list[ConditionDescription] = []
-    single: dict[int, list[ConditionDescription]] = {}
-    known = {resource.guid for resource in description.resources}
-    for condition in description.conditions:
-        alone = len(condition.guids) == 1 and condition.guids[0] in known
-        (single.setdefault(condition.guids[0], []) if alone else shared).append(condition)
+    _write_all(root, "globals", list(description.globals.items()), _write_globals)
+    own, shared = _sorted_out(description)
     rms = SubElement(root, "rms")
     for resource in description.resources:
-        _write_resource(rms, resource, single.get(resource.guid, []))
-    for parent in _parent(root, "conditions", shared):
-        for condition in shared:
-            _write_condition(parent, condition).set("guids", str(list(condition.guids)))
-    for parent in _parent(root, "settings", description.settings):
-        for setting in description.settings:
-            _write_setting(parent, setting)
+        _write_resource(rms, resource, own.get(resource.guid, []))
+    _write_all(root, "conditions", shared, _write_shared_condition)
+    _write_all(root, "settings", description.settings, _write_setting)
     indent(root, " " * 4)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(root, encoding="unicode") + "\n"
 
 
-def _parent(above: Element, tag: str, things: Iterable[Any] | Mapping[str, Any]) -> list[Element]:
-    """The element that holds these, if there are any."""
-    return [SubElement(above, tag)] if things else []
+def _sorted_out(
+    description: Description,
+) -> tuple[dict[int, list[ConditionDescription]], list[ConditionDescription]]:
+    """The conditions that stand with one resource, as NEPI has it, by its guid; and the others."""
+    known = {resource.guid for resource in description.resources}
+    own: dict[int, list[ConditionDescription]] = {}
+    shared: list[ConditionDescription] = []
+    for condition in description.conditions:
+        first, *others = condition.guids
+        (shared if others or first not in known else own.setdefault(first, [])).append(condition)
+    return own, shared
+
+
+def _write_all(above: Element, tag: str, things: Sequence[_T], write_one: Callable[[Element, _T], object]) -> None:
+    """Write these into an element of their own, if there are any."""
+    if things:
+        parent = SubElement(above, tag)
+        for thing in things:
+            write_one(parent, thing)
 
 
 def _write_value(element: Element, value: Any) -> None:
@@ -74,9 +83,14 @@ def _write_value(element: Element, value: Any) -> None:
     element.set("value", text)
 
 
-def _write_values(above: Element, tag: str, values_: Mapping[str, Any]) -> None:
-    for name, value in values_.items():
+def _write_named(tag: str) -> Callable[[Element, tuple[str, Any]], None]:
+    """What writes a value with its name into an element of that tag."""
+
+    def write_one(above: Element, named: tuple[str, Any]) -> None:
+        name, value = named
         _write_value(SubElement(above, tag, name=name), value)
+
+    return write_one
 
 
 def _write_topology(root: Element, topology: Topology) -> None:
@@ -101,45 +115,50 @@ def _write_node(nodes: Element, node: Node) -> None:
     for mark in ("source", "target"):
         if node.annotations.get(mark) is True:
             element.set(mark, "True")
-    for parent in _parent(element, "node-annotations", node.annotations):
-        _write_values(parent, "node-annotation", node.annotations)
+    _write_all(element, "node-annotations", list(node.annotations.items()), _write_named("node-annotation"))
 
 
 def _write_edge(edges: Element, edge: Edge) -> None:
     element = SubElement(edges, "edge")
     _write_nid(element, "nid1", edge.nid1)
     _write_nid(element, "nid2", edge.nid2)
-    for parent in _parent(element, "edge-annotations", edge.annotations):
-        _write_values(parent, "edge-annotation", edge.annotations)
+    _write_all(element, "edge-annotations", list(edge.annotations.items()), _write_named("edge-annotation"))
 
 
-def _write_globals(root: Element, globals_: Mapping[str, Mapping[str, Any]]) -> None:
-    for parent in _parent(root, "globals", globals_):
-        for rtype, values_ in globals_.items():
-            _write_values(SubElement(parent, "type", rtype=rtype), "attribute", values_)
+def _write_globals(above: Element, of_type: tuple[str, Mapping[str, Any]]) -> None:
+    rtype, given = of_type
+    element = SubElement(above, "type", rtype=rtype)
+    for named in given.items():
+        _write_named("attribute")(element, named)
 
 
 def _write_resource(rms: Element, resource: ResourceDescription, conditions: list[ConditionDescription]) -> None:
     element = SubElement(rms, "rm", guid=str(resource.guid), rtype=resource.rtype, state=str(ResourceState.NEW.value))
     if resource.label is not None:
         element.set("label", resource.label)
-    for parent in _parent(element, "attributes", resource.attributes):
-        _write_values(parent, "attribute", resource.attributes)
-    for parent in _parent(element, "connections", resource.connections):
-        for guid in resource.connections:
-            SubElement(parent, "connection", guid=str(guid))
-    for parent in _parent(element, "conditions", conditions):
-        for condition in conditions:
-            _write_condition(parent, condition)
-    for parent in _parent(element, "traces", resource.traces):
-        for name, enabled in resource.traces.items():
-            SubElement(parent, "trace", {"name": name} if enabled else {"name": name, "enabled": "False"})
+    _write_all(element, "attributes", list(resource.attributes.items()), _write_named("attribute"))
+    _write_all(element, "connections", resource.connections, _write_connection)
+    _write_all(element, "conditions", conditions, _write_condition)
+    _write_all(element, "traces", list(resource.traces.items()), _write_trace)
+
+
+def _write_connection(above: Element, guid: int) -> None:
+    SubElement(above, "connection", guid=str(guid))
+
+
+def _write_trace(above: Element, switched: tuple[str, bool]) -> None:
+    name, enabled = switched
+    SubElement(above, "trace", {"name": name} if enabled else {"name": name, "enabled": "False"})
 
 
 def _write_condition(above: Element, condition: ConditionDescription) -> Element:
     element = SubElement(above, "condition", action=str(condition.action.value))
     _write_when(element, condition)
     return element
+
+
+def _write_shared_condition(above: Element, condition: ConditionDescription) -> None:
+    _write_condition(above, condition).set("guids", str(list(condition.guids)))
 
 
 def _write_setting(above: Element, setting: SettingDescription) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from engine import from_graph
+from engine import from_graph, home
 from engine.core import decide, revise
 from engine.core.errors import BadCondition, UnknownResourceType, UsageError, nearest
 from engine.core.states import ResourceAction, ResourceState
@@ -331,7 +331,7 @@ class Describing(Looking):
         """
         from engine import plot  # noqa: PLC0415 - as above
 
-        directory = self.run_dir if dirpath is None else dirpath
+        directory = home.make_directory(self.run_dir if dirpath is None else dirpath)
         return plot.write(self._session.read(plot.draw), directory, format or plot.PFormats.FIGURE, show=show)
 
     def _record(self, netgraph: NetGraph) -> None:

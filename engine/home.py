@@ -56,6 +56,21 @@ def make_run_dir(exp_id: str | None, local_dir: str | os.PathLike[str] | None) -
     return run_dir
 
 
+def make_directory(path: str | os.PathLike[str]) -> Path:
+    """A directory for what the user asked for, made if it is not there.
+
+    Raises:
+        UsageError: it cannot be made.
+    """
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"there is no directory {path}, and it cannot be made: {error.strerror}; give one that you may write to"
+        ) from error
+    return Path(path)
+
+
 def open_writer(run_dir: Path) -> eventlog.Writer:
     """Become the one who writes a run's log.
 

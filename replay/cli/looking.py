@@ -171,7 +171,7 @@ def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
     By default, that is the end of its log.
     """
     found = runs.find(home, run)
-    world = runs.read(found, None if at is None else _moment(at)).world
+    world = runs.read(found, None if at is None else moment(at)).world
     if as_json:
         click.echo(words.to_json(view(world).to_dict()))
         return
@@ -187,7 +187,7 @@ def _pending(world: World) -> Iterator[str]:
         yield f"task {number} is {task.state}, due {screen.moment(task.due)}"
 
 
-def _moment(text: str) -> Moment:
+def moment(text: str) -> Moment:
     if text.isdecimal():
         return int(text)
     try:

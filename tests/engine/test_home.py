@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import UsageError
+from engine import PFormats, UsageError
 from engine.home import default_local_dir, make_run_dir
 
 
@@ -28,6 +28,14 @@ def test_else_it_is_where_the_desktop_keeps_such_things(monkeypatch, state, expe
     if state:
         monkeypatch.setenv("XDG_STATE_HOME", state)
     assert default_local_dir() == Path(expected)
+
+
+def test_a_plot_goes_into_a_directory_that_is_made(ec, tmp_path):
+    one = ec("exp")
+    assert one.plot(tmp_path / "new" / "plots", PFormats.DOT).parent == tmp_path / "new" / "plots"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="there is no directory .*/file, and it cannot be made"):
+        one.plot(tmp_path / "file", PFormats.DOT)
 
 
 def test_runs_of_one_moment_have_names_of_their_own(tmp_path, monkeypatch):

@@ -188,6 +188,7 @@ def _pending(world: World) -> Iterator[str]:
 
 
 def moment(text: str) -> Moment:
+    """The moment that an option names: a seq, a time from the start, or a date."""
     if text.isdecimal():
         return int(text)
     try:

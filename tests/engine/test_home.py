@@ -34,7 +34,7 @@ def test_a_plot_goes_into_a_directory_that_is_made(ec, tmp_path):
     one = ec("exp")
     assert one.plot(tmp_path / "new" / "plots", PFormats.DOT).parent == tmp_path / "new" / "plots"
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="there is no directory .*/file, and it cannot be made"):
+    with pytest.raises(UsageError, match=r"there is no directory .*/file, and it cannot be made"):
         one.plot(tmp_path / "file", PFormats.DOT)
 
 

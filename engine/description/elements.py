@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 from xml.sax import ContentHandler, SAXParseException
+from xml.sax.xmlreader import InputSource
 
 import defusedxml.sax
 from defusedxml import DefusedXmlException
@@ -134,9 +136,13 @@ def parse(text: str) -> Element:
     Raises:
         BadDescription: it is no XML, or something stands where it has no place; all of these are told.
     """
-    handler = _Handler()
+    handler, parser, source = _Handler(), defusedxml.sax.make_parser(), InputSource()
+    parser.forbid_dtd = True
+    parser.setContentHandler(handler)
+    source.setByteStream(BytesIO(text.encode()))
+    source.setEncoding("utf-8")  # whatever it says of itself: it was read as that
     try:
-        defusedxml.sax.parseString(text.encode(), handler, forbid_dtd=True)
+        parser.parse(source)
     except SAXParseException as error:
         raise BadDescription([f"line {error.getLineNumber()}: this is no XML: {error.getMessage()}"]) from None
     except DefusedXmlException:

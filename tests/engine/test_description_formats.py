@@ -441,6 +441,13 @@ def test_the_content_of_a_file_tells_its_format(tmp_path, kind, before):
     assert read(path) == WHOLE
 
 
+def test_an_encoding_that_is_told_wrong_is_no_matter():
+    """A file is read as UTF-8; what it says of itself may be one that nobody knows."""
+    for told in ("latin-1", "UTF-16", "no-such"):
+        text = to_text(WHOLE, XML).replace("UTF-8", told).replace("left", "l\u00e9ft")
+        assert from_text(text).resources[0].label == "l\u00e9ft"
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

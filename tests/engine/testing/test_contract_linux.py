@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.states import Step
-from engine.testing.contract import MARKER, ResourceContract
+from engine.testing.contract import ResourceContract
 from rms.linux.application import Application
 from rms.linux.node import Node
 
@@ -21,12 +21,10 @@ class TestNode(ResourceContract):
 
 class TestApplication(ResourceContract):
     @pytest.fixture
-    def resource(self, tmp_path, monkeypatch):
+    def resource(self, tmp_path):
         self.go = tmp_path / "go"
         os.mkfifo(self.go)
-        monkeypatch.setenv("PASSWORDS", f"PASSWORD={MARKER}\n")
-        command = f"read -r code <{self.go}; exit $code"
-        return Application(command=command, ok_codes=[0, 5], secret_env="env:PASSWORDS")
+        return Application(command=f"read -r code <{self.go}; exit $code", ok_codes=[0, 5])
 
     @pytest.fixture
     def others(self):

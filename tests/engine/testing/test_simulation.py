@@ -1,6 +1,5 @@
 """Whole controllers in a simulated world: the same seed is the same run, and any fault can be had."""
 
-import dataclasses
 import gc
 import hashlib
 from random import Random
@@ -438,10 +437,10 @@ def test_a_reboot_ends_what_ran_as_gone():
 
 @pytest.mark.parametrize("seed", range(30))
 def test_everything_may_go_wrong_at_once(seed):
-    faults = Faults(
-        lost=0.05, late=3.0, twice=0.1, vanishes=0.05, reboots=0.03, away=20.0, hook_late=1.0, slow_disk=0.2
-    )
-    sim = Simulation(seed, faults=dataclasses.replace(faults, crash=0.003))
+    hosts = {"lost": 0.05, "late": 3.0, "twice": 0.1, "vanishes": 0.05, "reboots": 0.03, "away": 20.0}
+    hooks = {"hook_fails": 0.02, "hook_hangs": 0.01, "hook_late": 1.0}
+    faults = Faults(**hosts, **hooks, slow_disk=0.2, crash=0.003, power=0.5)
+    sim = Simulation(seed, disk="disk", faults=faults)
     see_through(sim)
     check(sim)
 

@@ -105,7 +105,7 @@ class Tcpdump(Tool, rtype="linux::Tcpdump"):
 
     def ready_when(self) -> str | None:
         """See `Tool.ready_when`."""
-        return "grep -qs 'listening on' stderr stdout"
+        return "grep -qs 'listening on' stderr stdout" if self.trace_enabled("stderr") else None
 
     def parse(self, output: str) -> dict[str, Any]:
         """See `Tool.parse`."""

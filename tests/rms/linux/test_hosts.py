@@ -1,10 +1,12 @@
 """Nodes and applications on real hosts, reached over SSH, with all that can go wrong there."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ import pytest
 import replay
 from engine import (
     ExperimentController,
+    ExperimentError,
     ResourceAction,
     ResourceFactory,
     ResourceState,
@@ -19,6 +22,7 @@ from engine import (
     UsageError,
 )
 from rms.collector import Collector
+from rms.linux import _patience
 from tests.platform.hosts import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -209,6 +213,98 @@ def test_a_disk_that_is_full_says_so_and_keeps_nothing_half(ec, host, tmp_path):
     ]
 
 
+@pytest.fixture
+def impatient(host, host_pool, tmp_path, monkeypatch):
+    """Hosts are lost after one silent second."""
+    config = tmp_path / "impatient"
+    config.write_text(
+        f"ServerAliveInterval 0.5\nServerAliveCountMax 2\nConnectTimeout 1\n{host_pool.ssh_config.read_text()}"
+    )
+    monkeypatch.setenv("NETREEL_SSH_CONFIG", str(config))
+
+
+@pytest.fixture
+def tries(monkeypatch):
+    """Tells of each time that something is tried again since the host does not answer."""
+    noted = threading.Event()
+    original = _patience._rest
+
+    def note(intent, seconds):
+        noted.set()
+        original(intent, 0.05)
+
+    monkeypatch.setattr(_patience, "_rest", note)
+    return noted
+
+
+def test_a_link_that_is_cut_in_the_middle_of_an_upload(impatient, tries, far, host, tmp_path):
+    content = os.urandom(3_000_000)
+    (tmp_path / "film").write_bytes(content)
+    far.deploy()
+    far.wait_deployed(1, timeout=PATIENCE)
+    app = add(far, 'sha256sum <"$SHARE/film"', files=str(tmp_path / "film"))
+    host.cut()
+    far.deploy()
+    assert tries.wait(PATIENCE)
+    host.mend()
+    assert far.wait_finished(app, timeout=PATIENCE)
+    assert far.trace(app, "stdout").split()[0] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_link_that_is_cut_before_a_start_comes_to_one_start(impatient, tries, far, host):
+    far.deploy()
+    far.wait_deployed(1, timeout=PATIENCE)
+    app = add(far, "echo ran >>/tmp/ran")
+    host.cut()
+    far.deploy()
+    assert tries.wait(PATIENCE)
+    assert far.state(app) not in (FAILED, STARTED)
+    host.mend()
+    assert far.wait_finished(app, timeout=PATIENCE)
+    assert host.run("cat /tmp/ran; rm /tmp/ran") == "ran\n"
+
+
+def test_a_link_that_is_cut_during_a_build(impatient, far, host, gate):
+    app = add(far, 'cat "$APP_HOME/made"', build=f"echo begun >{gate}; read line <{gate}; echo $line >>made")
+    far.deploy()
+    assert gate.read_text() == "begun\n"
+    host.cut()
+    gate.write_text("built\n")
+    host.mend()
+    assert far.wait_finished(app, timeout=PATIENCE)
+    assert far.trace(app, "stdout") == "built\n"
+
+
+def test_a_host_that_is_switched_off_during_a_build_builds_again(far, host, gate):
+    app = add(far, "true", build=f"echo begun >{gate}; read line <{gate}")
+    far.deploy()
+    gate.read_text()
+    host.crash()
+    host.boot()
+    gate.read_text()
+    gate.write_text("go\n")
+    assert far.wait_finished(app, timeout=PATIENCE)
+
+
+def test_a_clock_that_is_an_hour_off_is_told(far, host):
+    host.skew_clock(3600)
+    app = add(far, "true", timeout=1000)
+    finish(far, app)
+    assert far.state(app) is STOPPED
+    assert 3590 < json.loads(far.trace(1, "facts"))["clock_offset"] < 3610
+
+
+def test_a_release_of_what_does_not_answer_comes_to_an_end(impatient, ec, host, gate):
+    made = ec("exp", patience="5ms")
+    node = made.register_resource("linux::Node", hostname=host.name)
+    app = add(made, f"read line <{gate}", node)
+    made.deploy()
+    made.wait_started(app, timeout=PATIENCE)
+    host.cut()
+    with pytest.raises(ExperimentError, match="released"):
+        made.shutdown()
+
+
 def test_a_link_that_is_cut_while_a_command_runs(far, host, gate):
     app = add(far, f"read line <{gate}; echo $line")
     far.deploy()
@@ -245,6 +341,18 @@ CONTROLLER = textwrap.dedent("""
     print(ec.run_dir, flush=True)
     sys.stdin.read()
 """)
+
+
+def test_its_time_is_limited_across_a_takeover(home, host, gate):
+    command = [sys.executable, "-c", CONTROLLER.replace("timeout=1000", "timeout=1.5"), str(home)]
+    command += [f"echo x >{gate}; exec sleep 1000", host.name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        gate.read_text()
+        run_dir = Path(process.stdout.readline().strip())
+        process.kill()
+    with ExperimentController.reconnect(run_dir) as two:
+        assert two.wait_finished(2, timeout=PATIENCE) is False
+        assert "it had not after 1.5 s" in error_of(two, 2)
 
 
 def test_a_controller_that_is_killed_is_followed_by_another_one(home, hosts, gate):

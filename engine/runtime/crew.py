@@ -244,6 +244,7 @@ class Crew:
         self._places: dict[int, Place] = {}
         self._actors: dict[int, ActorRef[ResourceActor]] = {}
         self._lanes: dict[int, Lane] = {}
+        self._unwanted: list[Lane] = []
         self._intents: dict[int, Intent] = {}
         self._met: dict[int, set[int]] = {}  # of those whose type wants to know, to whom they know they are connected
 
@@ -290,7 +291,16 @@ class Crew:
         if intent is not None:
             intent.cancel()
             self._lanes[guid].set_urgent(urgent=True)
-            self._lanes[guid].excuse()
+            self._unwanted.append(self._lanes[guid])
+
+    def make_room(self) -> None:
+        """Let others have the places of those whose result is no longer wanted.
+
+        Once all of a turn are known: a place must not go to one whose turn it is to be cancelled next.
+        """
+        unwanted, self._unwanted = self._unwanted, []
+        for lane in unwanted:
+            lane.excuse()
 
     def give_up(self, guid: int) -> None:
         """Leave the hook that runs to itself: what comes next has a fresh manager, as after a crash."""

@@ -5,7 +5,9 @@ import threading
 import pytest
 
 from engine import ResourceFactory, ResourceManager
+from engine.core.errors import ExperimentError
 from engine.core.states import ResourceState, Step
+from engine.failure import ECState
 from engine.runtime.crew import Crew
 from engine.runtime.limiter import Limiter
 from engine.runtime.pool import Pool
@@ -123,6 +125,18 @@ def test_one_that_is_to_be_released_gives_its_place_to_others(ec, site):
     assert exp.wait_started(other, PATIENCE)
 
 
+def test_a_shutdown_waits_for_no_hook_that_hangs(ec, site):
+    exp = ec(workers=2, patience="0.05s")
+    hang = [exp.register_resource("room::Slow") for _ in range(5)]
+    exp.deploy()
+    for guid in hang[:2]:
+        site.door(f"deploy #{guid}").await_hook()
+    with pytest.raises(ExperimentError, match="its deploy was given up"):
+        exp.shutdown()
+    assert exp.ecstate is ECState.TERMINATED
+    assert site.now == 2
+
+
 # --- giving up, as the crew sees it
 
 
@@ -163,6 +177,7 @@ def test_one_that_was_given_up_has_a_fresh_manager_and_another_worker(site, tmp_
     site.door("deploy #1").await_hook()
     old = crew.place(1).manager()
     crew.give_up(1)
+    crew.make_room()
     crew.run(Effect(Step.RELEASE, "t-2"))
     assert told.wait(PATIENCE)
     assert [message.token for message in heard] == ["t-2"]

@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -505,6 +506,18 @@ def test_a_planted_bug_is_found(plant, monkeypatch):
 
 
 # --- types of other people, and tools
+
+
+def test_every_kind_of_happening_is_described():
+    kinds = set()
+    for seed in range(12):
+        sim = Simulation(seed, faults=Faults(vanishes=0.05, hook_fails=0.1, crash=0.003))
+        sim.at(2.0, sim.host().reboot)
+        see_through(sim)
+        kinds |= {each.kind for each in sim.record}
+    page = (Path(__file__).parents[3] / "docs" / "simulation.md").read_text(encoding="utf-8")
+    assert {kind for kind in kinds if f"`{kind}`" not in page} == set()
+    assert len(kinds) == 11
 
 
 class Slow(ResourceManager, rtype="somebody::Slow"):

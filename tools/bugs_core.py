@@ -56,7 +56,7 @@ BUGS = (
         "a barrier counts FAILED wrongly",
         "core/watching.py",
         "        handle = _break if resource.critical else _see\n",
-        "        handle = lambda *it: None if it[1].origin == 'group' else (_break if resource.critical else _see)(*it)\n",
+        "        handle = lambda w, it, e: it.origin == 'group' or (_break if resource.critical else _see)(w, it, e)\n",
     ),
     Bug(
         "a group waits for a member that was released",

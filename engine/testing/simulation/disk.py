@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import eventlog
 from engine.dates import to_datetime
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from engine.testing.simulation.faults import Chance
+    from engine.testing.simulation.programs import Program
     from engine.testing.simulation.simulation import Simulation
 
 Kind = Literal["memory", "disk"]
@@ -55,10 +56,11 @@ class RunLog:
             self.simulation.point(f"disk {call}")
         return _PIECE if call == "write" else None
 
-    def open_writer(self, program: object, holder: str) -> LogWriter:
+    def open_writer(self, program: Program, holder: str) -> LogWriter:
         """Become its writer; see `eventlog.LogStore.open_writer`."""
         self.simulation.point("lock")
         self._writer = LogWriter(self, program, self.store.open_writer(holder))
+        self.simulation.note("log.opened", program.name, epoch=self._writer.epoch)
         return self._writer
 
     def take_away(self) -> None:
@@ -168,7 +170,7 @@ class LogWriter:
         lost: whether it has no right to write any more.
     """
 
-    def __init__(self, log: RunLog, program: object, writer: eventlog.Writer) -> None:
+    def __init__(self, log: RunLog, program: Program, writer: eventlog.Writer) -> None:
         self.program = program
         self.lost = False
         self._log = log
@@ -187,12 +189,15 @@ class LogWriter:
     def append(self, events: Sequence[eventlog.Event]) -> None:
         """See `eventlog.Writer.append`."""
         simulation = self._log.simulation
+        facts: dict[str, Any] = {"epoch": self.epoch, "first": events[0].seq, "last": events[-1].seq}
+        simulation.note("log.writing", self.program.name, **facts)
         simulation.point("before append")
         if simulation.chance.faults.slow_disk:
             simulation.sleep(simulation.chance.up_to(simulation.chance.faults.slow_disk))
         if self.lost:
             raise eventlog.Locked(f"{self._log.run_dir}: the log cannot be written: its lock was taken away")
         self._writer.append(events)
+        simulation.note("log.written", self.program.name, **facts)
         simulation.point("after append")
 
     def close(self) -> None:

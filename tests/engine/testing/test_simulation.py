@@ -517,7 +517,7 @@ def test_every_kind_of_happening_is_described():
         kinds |= {each.kind for each in sim.record}
     page = (Path(__file__).parents[3] / "docs" / "simulation.md").read_text(encoding="utf-8")
     assert {kind for kind in kinds if f"`{kind}`" not in page} == set()
-    assert len(kinds) == 11
+    assert len(kinds) == 14
 
 
 class Slow(ResourceManager, rtype="somebody::Slow"):

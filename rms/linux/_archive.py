@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_PIECE: Final = 1 << 20
 _IN_MEMORY: Final = 1 << 23  # bytes; what is larger is packed on disk
 
 
@@ -23,7 +22,7 @@ class Archive:
     """A tar file.
 
     Attributes:
-        file: its content.
+        file: its content, from the beginning.
         digest: the SHA-256 of it, in hex.
         size: its length in bytes.
     """
@@ -49,12 +48,10 @@ def packed(entries: Mapping[str, Path | bytes], *, executable: bool = False) -> 
             for name, entry in sorted(entries.items()):
                 _add(tar, name, entry, executable=executable)
         file.seek(0)
-        digest = hashlib.sha256()
-        size = 0
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-            size += len(piece)
-        yield Archive(file, digest.hexdigest(), size)
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+        file.seek(0)
+        yield Archive(file, digest, size)
 
 
 def _add(tar: tarfile.TarFile, name: str, entry: Path | bytes, *, executable: bool) -> None:

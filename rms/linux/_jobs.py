@@ -57,15 +57,16 @@ def run_job(host: Node, owner: ResourceManager, intent: Intent, job: Job) -> str
         CommandFailed: it failed, with its last lines; or it was ended, since its result is not wanted any more.
         TransportLost: the host does not answer, and the result is not wanted any more.
     """
-    for attempt in range(1, _TRIES + 1):
+    attempt = 1
+    while True:
         token = job.token(owner.guid, attempt)
         end = until_answered(intent, owner.log, _run_once, host, intent, job, token)
         if isinstance(end, Ended) and end.code == 0:
             return token
-        if isinstance(end, Ended) or intent.cancelled:
-            break
+        if isinstance(end, Ended) or intent.cancelled or attempt == _TRIES:
+            raise CommandFailed(host.transport.host, job.name, *_told(host, owner, intent, token, end))
         owner.log.warning("its end is lost, so it is begun again", job=job.name, why=end.why)
-    raise _failed(host, intent, job, token, end)
+        attempt += 1
 
 
 def _run_once(host: Node, intent: Intent, job: Job, token: str) -> Ended | Gone:
@@ -93,11 +94,13 @@ def _await_end(launcher: Launcher, token: str, intent: Intent) -> Ended | Gone:
                 return launcher.stop(token)
 
 
-def _failed(host: Node, intent: Intent, job: Job, token: str, end: Ended | Gone) -> CommandFailed:
-    code, why = (end.code, "") if isinstance(end, Ended) else (1, end.why)
+def _told(host: Node, owner: ResourceManager, intent: Intent, token: str, end: Ended | Gone) -> tuple[int, str]:
+    """The exit status of a job that did not succeed, and what there is to be said about it."""
     if intent.cancelled:
-        why = "it was ended, since it is not wanted any more"
-    return CommandFailed(host.transport.host, job.name, code, why or last_lines(host, token))
+        return 1, "it was ended, since it is not wanted any more"
+    if isinstance(end, Gone):
+        return 1, end.why
+    return end.code, until_answered(intent, owner.log, last_lines, host, token)
 
 
 def last_lines(host: Node, token: str, name: str = "stdout") -> str:

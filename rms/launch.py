@@ -8,18 +8,17 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import PurePosixPath
 from queue import Empty, SimpleQueue
-from typing import Self
 
 from engine.diagnostics import get_logger
-from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
+from engine.rm.outcomes import Alive, Ended, Gone, Outcome
 from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
 from rms import shell
-from rms._journal import Journal, OnEnd, parse_end
+from rms._journal import Journal, OnEnd
+from rms._report import Process, Report, Started
 
 __all__ = ["Fenced", "Launcher", "Started"]
 
@@ -29,7 +28,6 @@ _SCRIPT = resources.files("rms").joinpath("launch.sh").read_text("utf-8")
 _FENCED = 75  # the exit status with which the script says so
 _ANSWER_TIMEOUT = 60.0  # seconds; a call does little, so a host that needs longer is in trouble
 _SLOWEST = 100_000  # bytes per second that a line to a host must carry
-_TICKS = 100  # in which Linux tells start times to programs, in a second
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal"}
 # Those that the kill of every shell knows by name.
@@ -56,77 +54,6 @@ class Fenced(Exception):
             f"{self.host}: the controller of epoch {self.mine} was refused, since one of epoch {self.theirs} "
             "has taken over: only the latest may act"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A command that has begun, as a stranger would find it again.
-
-    Attributes:
-        pid: The process, which leads a session and a process group of its own.
-        start_time: Field 22 of its /proc/PID/stat, in ticks since the host's boot: with the pid, who it is.
-        boot_id: The boot of the host that both are of.
-    """
-
-    pid: int
-    start_time: str
-    boot_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Process:
-    pid: int
-    start_time: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Report:
-    """What the marks of an attempt said, and which of its two processes lived."""
-
-    claimed: bool
-    rebooted: bool
-    started: Started | None
-    end: str
-    supervisor: _Process | None  # if it lives
-    command: _Process | None  # if it lives
-    age: float  # seconds since the command began, 0 if it has not
-    reply: str  # what a start that went wrong had to say
-
-    @classmethod
-    def parse(cls, output: bytes) -> Self:
-        lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
-        facts = {name: text for name, _, text in lines}
-        claim, started = facts["claim"].split(), facts["started"].split()
-        return cls(
-            claimed=bool(claim),
-            rebooted=bool(claim) and claim[3] != facts["boot"],
-            started=Started(int(started[0]), started[1], claim[3]) if started and claim else None,
-            end=facts["end"],
-            supervisor=_Process(int(claim[1]), claim[2]) if facts["supervisor"] else None,
-            command=_Process(int(started[0]), started[1]) if facts["command"] else None,
-            age=float(facts["uptime"]) - int(started[1]) / _TICKS if started else 0.0,
-            reply=facts.get("reply", ""),
-        )
-
-    @property
-    def alive(self) -> _Process | None:
-        """The process whose end is the next news."""
-        return self.supervisor or self.command
-
-    @property
-    def undecided(self) -> bool:
-        return self.supervisor is not None and self.started is None and not self.end
-
-    def outcome(self) -> Outcome:
-        if self.end:
-            return parse_end(self.end)
-        if self.rebooted:
-            return Gone("host rebooted while it was there, and no exit status was recorded before")
-        if self.alive:
-            return Alive()
-        if self.started:
-            return Gone("it has ended, but its supervisor was killed before it, so the exit status is lost")
-        return NeverBegan()
 
 
 class Launcher:
@@ -164,7 +91,7 @@ class Launcher:
         self._opening = threading.Lock()
         self._script = ""  # where the host has it, once it has
         self._journal = Journal(transport, f"{self._base}/journal")
-        self._supervisors: dict[str, _Process] = {}  # of attempts started here and not yet watched
+        self._supervisors: dict[str, Process] = {}  # of attempts started here and not yet watched
 
     def open(self) -> None:
         """Makes the directory of the run on the host, unless it is there. Every other call does so first."""
@@ -337,8 +264,8 @@ class Launcher:
 
     # --- Calls to the host.
 
-    def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> _Report:
-        return _Report.parse(self._call(verb, _check_token(token), *args, stdin=stdin))
+    def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> Report:
+        return Report.parse(self._call(verb, _check_token(token), *args, stdin=stdin))
 
     def _call(self, verb: str, *args: str, stdin: bytes = b"") -> bytes:
         self.open()
@@ -359,7 +286,7 @@ class Launcher:
 
     # --- Attending to attempts.
 
-    def _look_after(self, token: str, report: _Report) -> None:
+    def _look_after(self, token: str, report: Report) -> None:
         """Settles an attempt that has ended, or attends to the process whose end is the next news of it."""
         outcome = report.outcome()
         if isinstance(outcome, Alive) and report.alive:
@@ -367,15 +294,15 @@ class Launcher:
         elif not isinstance(outcome, Alive):
             self._journal.settle(token, outcome)
 
-    def _attend(self, token: str, process: _Process) -> None:
+    def _attend(self, token: str, process: Process) -> None:
         self._transport.on_exit(process.pid, process.start_time, partial(self._process_gone, token, process))
 
-    def _process_gone(self, token: str, process: _Process) -> None:
+    def _process_gone(self, token: str, process: Process) -> None:
         # As a rule the journal has told the end by now. If not, a supervisor was killed: ask, but not on this thread.
         if self._journal.awaited(token):
             threading.Thread(target=self._ask_again, args=(token, process), name="launch-ask", daemon=True).start()
 
-    def _ask_again(self, token: str, process: _Process) -> None:
+    def _ask_again(self, token: str, process: Process) -> None:
         try:
             self._look_after(token, self._report("probe", token))
         except TransportLost as lost:
@@ -385,7 +312,7 @@ class Launcher:
         except (CommandFailed, Fenced) as error:
             self._journal.settle(token, Gone(f"its end cannot be read: {error}"))
 
-    def _await_decision(self, token: str) -> _Report:
+    def _await_decision(self, token: str) -> Report:
         """Waits while another call is starting the attempt."""
         while True:
             news = self._journal.expect(token)  # before the question: what comes after the answer is not missed
@@ -397,7 +324,7 @@ class Launcher:
                 why = f"attempt {token} has been claimed for {_ANSWER_TIMEOUT} s and has not begun"
                 raise TransportLost(self._transport.host, why)
 
-    def _not_started(self, token: str, report: _Report) -> Exception:
+    def _not_started(self, token: str, report: Report) -> Exception:
         host = self._transport.host
         word, _, epoch = report.end.partition(" ")
         if word == "fenced" and int(epoch) > self._epoch:

@@ -315,9 +315,9 @@ class Application(ResourceManager, rtype="linux::Application"):
         """Where a trace is: on its host, or what was fetched of it."""
         if self._is_let_go(name):
             return str(self.fetched[name])
-        token = self._job_token(name)
-        if token is not None:
-            return self.host.launcher.path(token, "stdout")
+        job = self._done().get(name)
+        if job is not None:
+            return self.host.launcher.path(job, "stdout")
         token = self.tokens.get(Step.START)
         return None if token is None else self.host.launcher.path(token, name)
 
@@ -352,9 +352,9 @@ class Application(ResourceManager, rtype="linux::Application"):
             )
         return True
 
-    def _job_token(self, name: str) -> str | None:
-        told = {**(self.receipts.get(Step.PROVISION) or {}).get("jobs", {}), **self._jobs}
-        return told.get(name)
+    def _done(self) -> dict[str, str]:
+        """The tokens of the jobs that have been done, by name."""
+        return {**(self.receipts.get(Step.PROVISION) or {}).get("jobs", {}), **self._jobs}
 
     @property
     def _own_directory(self) -> str:
@@ -363,8 +363,9 @@ class Application(ResourceManager, rtype="linux::Application"):
     def _forget(self) -> None:
         """Remove what it has left on its host."""
         launcher = self.host.launcher
-        for token in {*self._jobs.values(), self._job_token("build"), self.tokens.get(Step.START)} - {None}:
-            launcher.discard(cast("str", token))
+        started = self.tokens.get(Step.START)
+        for token in (*self._done().values(), *([] if started is None else [started])):
+            launcher.discard(token)
         self.host.run("removing its directory", 'rm -rf "$1"', self._own_directory)
 
     @property

@@ -1,0 +1,95 @@
+"""What the launch script says of an attempt, and what that means."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from engine.rm.outcomes import Alive, Gone, NeverBegan, Outcome
+from rms._journal import parse_end
+
+__all__ = ["Process", "Report", "Started"]
+
+_TICKS: Final = 100  # in which Linux tells start times to programs, in a second
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A command that has begun, as a stranger would find it again.
+
+    Attributes:
+        pid: The process, which leads a session and a process group of its own.
+        start_time: Field 22 of its /proc/PID/stat, in ticks since the host's boot: with the pid, who it is.
+        boot_id: The boot of the host that both are of.
+    """
+
+    pid: int
+    start_time: str
+    boot_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process of this boot of the host; its start time is as in `Started`."""
+
+    pid: int
+    start_time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the marks of an attempt said, and which of its two processes lived.
+
+    Attributes:
+        claimed: Whether somebody has taken the attempt.
+        rebooted: Whether that was in another boot of the host.
+        started: Who the command is, if it has begun.
+        end: How it ended, as the mark has it; empty if it has not.
+        supervisor: Its supervisor, if that lives.
+        command: The command itself, if it lives.
+        age: Seconds since the command began; 0 if it has not.
+        reply: What a start that went wrong had to say.
+    """
+
+    claimed: bool
+    rebooted: bool
+    started: Started | None
+    end: str
+    supervisor: Process | None
+    command: Process | None
+    age: float
+    reply: str
+
+    @classmethod
+    def parse(cls, output: bytes) -> Self:
+        lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
+        facts = {name: text for name, _, text in lines}
+        claim, started = facts["claim"].split(), facts["started"].split()
+        return cls(
+            claimed=bool(claim),
+            rebooted=bool(claim) and claim[3] != facts["boot"],
+            started=Started(int(started[0]), started[1], claim[3]) if started and claim else None,
+            end=facts["end"],
+            supervisor=Process(int(claim[1]), claim[2]) if facts["supervisor"] else None,
+            command=Process(int(started[0]), started[1]) if facts["command"] else None,
+            age=float(facts["uptime"]) - int(started[1]) / _TICKS if started else 0.0,
+            reply=facts.get("reply", ""),
+        )
+
+    @property
+    def alive(self) -> Process | None:
+        """The process whose end is the next news."""
+        return self.supervisor or self.command
+
+    @property
+    def undecided(self) -> bool:
+        return self.supervisor is not None and self.started is None and not self.end
+
+    def outcome(self) -> Outcome:
+        if self.end:
+            return parse_end(self.end)
+        if self.rebooted:
+            return Gone("host rebooted while it was there, and no exit status was recorded before")
+        if self.alive:
+            return Alive()
+        if self.started:
+            return Gone("it has ended, but its supervisor was killed before it, so the exit status is lost")
+        return NeverBegan()

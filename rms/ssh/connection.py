@@ -62,20 +62,25 @@ class Connection:
         """Whether the host is there, for all that is known."""
         return not self.why and self._transport.is_active()
 
-    def open_session(self, *, stays: bool) -> Session:
+    def open_session(self, *, stays: bool, deadline: float | None = None) -> Session:
         """See `Session`.
 
         Raises:
             Full: The host wants no more of them on this connection.
+            TimeoutError: It did not answer by the deadline.
             TransportLost: Nobody answered.
         """
+        # Longer than it takes to see that the host is lost, which is the better reason.
+        patience = 2 * self._patience + 1
+        left = patience if deadline is None else min(patience, deadline - time.monotonic())
         try:
-            # Longer than it takes to see that the host is lost, which is the better reason.
-            channel = self._transport.open_session(window_size=_WINDOW, timeout=2 * self._patience + 1)
+            channel = self._transport.open_session(window_size=_WINDOW, timeout=max(0.0, left))
         except (paramiko.SSHException, OSError, EOFError) as error:
             # paramiko keeps one exception per connection: of two refusals at a time, one is told without its own.
             if isinstance(error, paramiko.ChannelException) or str(error) == "Unable to open channel.":
                 raise Full from error
+            if left < patience and not self.why:
+                raise TimeoutError from error
             raise TransportLost(self.host, self.why or f"no channel could be opened: {error}") from error
         return Session(self, channel, stays=stays)
 

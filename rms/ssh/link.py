@@ -73,37 +73,41 @@ class Link:
             if isinstance(stdin, bytes) and _fits(text, stdin):
                 with self._shell(deadline) as session:
                     return self._run(session, Frame(text, args, stdin), None, deadline)
-            session = self.open_session(stays=False)
-            try:
-                stream = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
-                return self._run(session, Frame(text, args), stream, deadline)
-            finally:
-                session.close()
+            stream = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
+            session = self.open_session(stays=False, deadline=deadline)
+            done = self._run(session, Frame(text, args), stream, deadline)
         except TimeoutError:
             raise TransportLost(self.target.name, f"a script was not done after {timeout} s") from None
+        session.close()
+        return done
 
     def _run(self, session: Session, frame: Frame, stream: IO[bytes] | None, deadline: float | None) -> Completed:
+        """Has a session run a frame. If that goes wrong, the session is closed, now or soon."""
         try:
             session.begin(frame, deadline)
             if stream is not None:
                 session.send_all(stream, deadline)
             return session.result(frame, deadline)
         except TransportLost:
+            session.close()
             raise
         except BaseException:
-            self._kill(session, frame)  # it must neither go on unseen nor take a part of its input for the whole
+            # Not here: it takes as long as the host likes, and the caller has waited long enough.
+            threading.Thread(target=self._kill, args=(session, frame), name="ssh-kill", daemon=True).start()
             raise
 
     def _kill(self, session: Session, frame: Frame) -> None:
-        """Ends a script that is no longer wanted. Its shell is still there, so nobody else has its number."""
+        """Ends a script that must neither go on unseen nor take a part of its input for the whole."""
         deadline = time.monotonic() + _KILL_TIMEOUT
         with suppress(TransportLost, CommandFailed):  # it may well be that nobody answers
             session.hear(frame)
             while frame.group is None and not session.closed and session.wait(deadline):
                 session.hear(frame)
             if frame.group is not None:
-                # Over a channel of its own: the shells may all be as busy.
+                # Over a channel of its own: the shells may all be as busy. Until the session is closed, its shell is
+                # there, and nobody else has its number.
                 self.run('kill -s KILL -- "-$1"', [str(frame.group)], io.BytesIO(), _KILL_TIMEOUT)
+        session.close()
 
     @contextmanager
     def _shell(self, deadline: float | None) -> Iterator[Session]:
@@ -115,14 +119,11 @@ class Link:
             done = True
         finally:
             with self._changed:
-                keep = done and not self._closed
-                if keep:
+                if done:
                     self._idle.append(session)
                 else:
                     self._shells -= 1
                 self._changed.notify_all()
-            if not keep:
-                session.close()
 
     def _take_shell(self, deadline: float | None) -> Session:
         while True:
@@ -133,7 +134,7 @@ class Link:
                 self._shells += 1
                 first = self._shells == 1
             try:
-                return self.open_session(stays=True, must=first)
+                return self.open_session(stays=True, must=first, deadline=deadline)
             except BaseException as error:
                 with self._changed:
                     self._shells -= 1
@@ -158,10 +159,11 @@ class Link:
 
     # --- Connections.
 
-    def open_session(self, *, stays: bool, must: bool = True) -> Session:
+    def open_session(self, *, stays: bool, must: bool = True, deadline: float | None = None) -> Session:
         """See `Session`. A host that opens no more of them on a connection gets another connection.
 
         Raises:
+            TimeoutError: It was not there by the deadline.
             Full: It opens no more on those that are there, and `must` is false.
             CommandFailed, TransportLost: See `log_in`.
         """
@@ -170,11 +172,11 @@ class Link:
             connections = [each for each in self._connections if each.alive]
         for connection in connections:
             with suppress(Full):
-                return connection.open_session(stays=stays)
+                return connection.open_session(stays=stays, deadline=deadline)
         if not must:
             raise Full
         try:
-            return self._log_in().open_session(stays=stays)
+            return self._log_in().open_session(stays=stays, deadline=deadline)
         except Full:
             why = "it lets us in, but opens no session: see MaxSessions in its sshd_config"
             raise CommandFailed(self.target.name, "open a session", errno.EACCES, why) from None

@@ -9,7 +9,6 @@ only a part of it, since the connection broke, runs nothing.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shlex
 import threading
@@ -88,9 +87,11 @@ class Frame:
         """Takes what has come back."""
         self._out += out
         self._err += err
-        if self.group is None and (begun := self._begun()):
-            self.group = int(begun[1])
-            del self._out[: begun.end()]
+        if self.group is None:
+            _, mark, rest = self._out.partition(b"B%b " % self._word.encode())
+            group, end, output = rest.partition(b"\n")
+            if mark and end:
+                self.group, self._out = int(group), output
 
     def output(self) -> bytes:
         """Takes out what an endless script has written so far."""
@@ -116,9 +117,6 @@ class Frame:
     def complaint(self) -> str:
         """What has come by standard error, of one that went wrong."""
         return bytes(self._err).partition(b"B%b\n" % self._word.encode())[2].decode(errors="replace")
-
-    def _begun(self) -> re.Match[bytes] | None:
-        return re.search(rb"B%b (\d+)\n" % self._word.encode(), self._out)
 
     def _complaints(self) -> bytes | None:
         word = self._word.encode()
@@ -175,7 +173,7 @@ class Session:
         """Sends a frame. See `send`."""
         text = frame.encode()
         if not self._stays:
-            text = (_READ_FRAME.replace("%d", str(text.count(b"\n")))).encode() + text
+            text = _read_frame(text)
         self.send(text, deadline)
 
     def send(self, data: bytes, deadline: float | None = None) -> None:
@@ -241,6 +239,11 @@ class Session:
     def lost(self) -> TransportLost:
         """Why it does not answer any more."""
         return TransportLost(self.connection.host, self.connection.why or "the shell on the host has ended")
+
+
+def _read_frame(text: bytes) -> bytes:
+    """A frame for a shell that takes just this one."""
+    return _READ_FRAME.replace("%d", str(text.count(b"\n"))).encode() + text
 
 
 def _until(deadline: float | None) -> float | None:

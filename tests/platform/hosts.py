@@ -19,7 +19,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-BASE = Path("/var/tmp/netreel-test-hosts")  # a host has its own /tmp and /run: what both sides see must lie elsewhere
+# A host has its own /tmp and /run, so what both sides see must lie elsewhere; and where only root can put something,
+# since processes that are named there are killed.
+BASE = Path("/var/lib/netreel-test-hosts")
 INIT = Path(__file__).with_name("init.sh")
 PATIENCE = 20.0  # seconds until a host that does not come up is given up
 PROGRAMS = ("/usr/sbin/sshd", "ip", "bridge", "unshare", "nsenter", "mount")
@@ -420,10 +422,11 @@ def heal():
 
 def _kill(pid: int):
     """Kills a process and waits until it has ended."""
-    pidfd = os.pidfd_open(pid)
-    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-    select.select([pidfd], [], [])
-    os.close(pidfd)
+    with suppress(ProcessLookupError):  # somebody else heals, too
+        pidfd = os.pidfd_open(pid)
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        select.select([pidfd], [], [])
+        os.close(pidfd)
 
 
 def _take_down(directory: Path):

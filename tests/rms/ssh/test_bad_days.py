@@ -56,6 +56,12 @@ def once_more(call):
     raise AssertionError("nobody answered any more")
 
 
+def processes(transport, pids):
+    """The number and the start time of each."""
+    stats = transport.run('for pid; do cat "/proc/$pid/stat"; done', *pids).stdout.decode().splitlines()
+    return [(int(stat.split()[0]), stat.rpartition(") ")[2].split()[19]) for stat in stats]
+
+
 # --- Logging in.
 
 
@@ -185,7 +191,8 @@ def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing(reach, host, full)
 
 
 @pytest.mark.slow
-def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach, host, impatient, inbox):
+def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach, host, impatient, caplog):
+    caplog.set_level("INFO")
     transport = reach("h1", config=impatient)
     host.run("mkfifo /root/begun")
     with ThreadPoolExecutor(1) as pool:
@@ -201,6 +208,10 @@ def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach
     host.mend()
     assert once_more(lambda: transport.run("echo back")).stdout == b"back\n"
     assert transport.lost_since is None
+    assert [text for text in ("host lost", "host answers again") if text in caplog.text] == [
+        "host lost",
+        "host answers again",
+    ]
     host.run("rm /root/begun")
 
 
@@ -325,6 +336,43 @@ def test_a_lost_connection_leaves_nothing_behind_on_the_host(reach, host, impati
     host.run("echo after >>/root/log")
     assert inbox.bytes(6) == b"after\n"
     assert host.run("ps ax -o comm | grep -c tail || :").strip() == "1"
+
+
+def test_a_call_that_has_no_time_left_does_not_wait_for_a_host_that_is_cut_off(reach, host):
+    transport = reach("h1")
+    transport.run("true")
+    host.cut()
+    began = time.monotonic()
+    with pytest.raises(TransportLost, match=r"a script was not done after 0\.2 s"):
+        transport.run("true", timeout=0.2)
+    assert time.monotonic() - began < 0.9  # before the host is given up
+
+
+def test_a_script_that_takes_too_long_is_ended_with_all_that_it_started(reach, host, inbox):
+    transport = reach("h1")
+    host.run("mkfifo /root/begun")
+    script = "sleep 1000 & echo $$ $! >/root/begun; sleep 1000"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(transport.run, script, timeout=1)
+        for process in processes(transport, host.run("cat /root/begun").split()):
+            transport.on_exit(*process, lambda: inbox.put("gone"))
+        with pytest.raises(TransportLost, match="not done after 1 s"):
+            running.result(PATIENCE)
+    assert [inbox.take(), inbox.take()] == ["gone", "gone"]
+    host.run("rm /root/begun")
+
+
+@pytest.mark.slow
+def test_of_many_processes_each_end_is_told_once(reach, host, inbox):
+    """More than are looked at each second."""
+    transport = reach("h1")
+    start = "for n in $(seq 120); do setsid sleep 1000 >/dev/null 2>&1 & echo $!; done"
+    pids = transport.run(start).stdout.decode().split()
+    for process in processes(transport, pids):
+        transport.on_exit(*process, lambda pid=process[0]: inbox.put(pid))
+    transport.run('kill "$@"', *pids)
+    assert sorted(inbox.take() for _ in pids) == sorted(int(pid) for pid in pids)
+    assert inbox.empty()
 
 
 def test_backing_off_is_told_with_the_reason(reach, host, impatient):

@@ -1,0 +1,282 @@
+"""How fast hosts are reached over SSH, side by side with others that do it, as ratios from one run.
+
+Hosts are namespaces of this machine, each with its own sshd; it takes root and, on Debian, openssh-server. Whoever else
+is measured is installed by pip into an environment of the benchmark's own. All measure the same work on the same
+hosts in turns, at least five times; what is told is the median of the ratios, and the smallest and the largest. Whole
+processes are measured unless it says otherwise: what a user waits for. A goal that is missed makes the exit status 1.
+
+    python benchmarks/bench_ssh.py [--repeat 5] [--only a,b,c,d,e] [--peers DIRECTORY] [--json]
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.platform.hosts import Pool, why_not
+
+PEERS = ["asyncssh", "apssh", "fabric", "enoslib"]
+COMMAND = "hostname; sleep 0.4"
+
+# Each is a program. Its arguments: the configuration of SSH, the key, the command, and then NAME=ADDRESS of each host.
+HEAD = """
+import sys, time
+config, key, command = sys.argv[1:4]
+hosts = dict(word.split("=") for word in sys.argv[4:])
+"""
+BODIES = {
+    "netreel": """
+from engine import ExperimentController
+with ExperimentController("bench") as ec:
+    apps = []
+    for name in hosts:
+        node = ec.register_resource("linux::Node", hostname=name, sshConfig=config)
+        apps += [ec.register_resource("linux::Application", command=command, connectedTo=node) for _ in range(PER_HOST)]
+    ec.deploy()
+    ec.wait_finished(apps)
+    outputs = [ec.trace(app, "stdout") for app in apps]
+""",
+    "asyncssh": """
+import asyncio, asyncssh
+async def one(name):
+    async with asyncssh.connect(name, config=[config]) as connection:
+        done = await asyncio.gather(*[connection.run(command) for _ in range(PER_HOST)])
+        return [each.stdout for each in done]
+async def main():
+    return sum(await asyncio.gather(*[one(name) for name in hosts]), [])
+outputs = asyncio.run(main())
+""",
+    "apssh": """
+from asynciojobs import Scheduler
+from apssh import CaptureFormatter, Run, SshJob, SshNode
+formatters, jobs = [], []
+for address in hosts.values():
+    for _ in range(PER_HOST):
+        formatters.append(CaptureFormatter(verbose=False))
+        node = SshNode(address, username="root", keys=[key], formatter=formatters[-1], verbose=False)
+        jobs.append(SshJob(node, command=Run(command), verbose=False))
+assert Scheduler(*jobs).run()
+outputs = [each.get_capture() for each in formatters]
+""",
+    "fabric": """
+from concurrent.futures import ThreadPoolExecutor
+from fabric import Config, Connection
+from paramiko import SSHConfig
+def one(name):
+    with Connection(name, config=Config(ssh_config=SSHConfig.from_path(config))) as connection:
+        return [connection.run(command, hide=True).stdout for _ in range(PER_HOST)]
+with ThreadPoolExecutor(len(hosts)) as pool:
+    outputs = sum(pool.map(one, hosts), [])
+""",
+    "enoslib": """
+import enoslib
+enoslib.set_config(ansible_forks=100)
+nodes = [enoslib.Host(address, alias=name, user="root", keyfile=key) for name, address in hosts.items()]
+roles = enoslib.Roles(all=nodes)
+outputs = [each.stdout for each in enoslib.run_command(command, roles=roles)]
+""",
+}
+TAIL = """
+assert len(outputs) == len(hosts) * PER_HOST, outputs
+assert sorted({text.strip() for text in outputs}) == sorted(hosts), outputs
+"""
+
+# In one process: the others would measure how fast Python starts. Its arguments as above, and it prints seconds.
+COMMANDS = {
+    "netreel": """
+from concurrent.futures import ThreadPoolExecutor
+from rms.ssh import Address, connect
+transports = [connect(Address(name, config=config)) for name in hosts]
+with ThreadPoolExecutor(40) as pool:
+    list(pool.map(lambda each: each.run("true"), transports))
+    began = time.perf_counter()
+    done = list(pool.map(lambda n: transports[n % len(hosts)].run("echo", str(n)).stdout, range(1000)))
+    print(time.perf_counter() - began)
+assert len(done) == 1000
+for each in transports: each.close()
+""",
+    "a channel for each": """
+from concurrent.futures import ThreadPoolExecutor
+from rms.ssh import Address, connect
+transports = [connect(Address(name, config=config)) for name in hosts]
+def run(n):
+    channel = connections[n % len(hosts)].open_session()
+    channel.exec_command(f"echo {n}")
+    data = b"".join(iter(lambda: channel.recv(65536), b""))
+    channel.recv_exit_status()
+    channel.close()
+    return data
+with ThreadPoolExecutor(40) as pool:
+    connections = [each._link.connection()._transport for each in transports]
+    list(pool.map(run, range(len(hosts))))
+    began = time.perf_counter()
+    done = list(pool.map(run, range(1000)))
+    print(time.perf_counter() - began)
+assert all(done)
+for each in transports: each.close()
+""",
+}
+LOGINS = {
+    "netreel": """
+from concurrent.futures import ThreadPoolExecutor
+from rms.ssh import Address, connect
+began = time.perf_counter()
+transports = [connect(Address(name, config=config)) for name in hosts]
+with ThreadPoolExecutor(16) as pool:
+    done = list(pool.map(lambda each: each.run("hostname").stdout, transports))
+print(time.perf_counter() - began)
+assert len(set(done)) == len(hosts)
+for each in transports: each.close()
+""",
+    "asyncssh": """
+import asyncio, asyncssh
+async def one(name):
+    connection = await asyncssh.connect(name, config=[config], login_timeout=100)
+    return connection, (await connection.run("hostname")).stdout
+async def main():
+    began = time.perf_counter()
+    done = await asyncio.gather(*[one(name) for name in hosts])
+    print(time.perf_counter() - began)
+    assert len({name for _, name in done}) == len(hosts)
+asyncio.run(main())
+""",
+}
+
+
+class Goal(NamedTuple):
+    """Ours must take at most `ratio` times as long as `peer`, or at most so many seconds."""
+
+    peer: str
+    ratio: float
+
+
+class Bench(NamedTuple):
+    title: str
+    programs: dict[str, str]
+    hosts: int
+    goals: list[Goal]
+    seconds: float | None = None  # ours takes no longer, whatever others do
+
+
+def whole(names, per_host=1):
+    return {name: f"PER_HOST = {per_host}\n{HEAD}{BODIES[name]}{TAIL}" for name in names}
+
+
+def within(programs):
+    return {name: HEAD + body for name, body in programs.items()}
+
+
+BENCHES = {
+    "a": Bench("one command on one host", whole(BODIES), 1, [Goal("apssh", 1.0)]),
+    "b": Bench(
+        "one command on 20 hosts", whole(BODIES), 20, [Goal("apssh", 1.0), Goal("fabric", 1.0), Goal("enoslib", 1 / 4)]
+    ),
+    "c": Bench("50 applications on one host", whole(["netreel", "fabric"], per_host=50), 1, [], seconds=2.0),
+    "d": Bench(
+        "1,000 short commands on 20 hosts, without logins", within(COMMANDS), 20, [Goal("a channel for each", 1 / 2)]
+    ),
+    "e": Bench("logging in to 200 hosts, and one command", within(LOGINS), 200, [Goal("asyncssh", 1.5)]),
+}
+
+
+def take(python, program, arguments):
+    """Seconds that a program takes: what it prints, or its whole life."""
+    with tempfile.TemporaryDirectory() as home:
+        environment = os.environ | {"NETREEL_HOME": home, "PYTHONPATH": str(ROOT) if python == sys.executable else ""}
+        began = time.perf_counter()
+        done = subprocess.run(
+            [python, "-c", program, *arguments], capture_output=True, text=True, check=False, cwd=home, env=environment
+        )
+        took = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{done.stdout}{done.stderr}\nthis program failed:\n{program}")
+    return float(done.stdout) if "print(time" in program else took
+
+
+def measure(bench, pool, peers, repeat):
+    """Seconds of each program, in turns."""
+    hosts = pool.get(bench.hosts)[: bench.hosts]
+    arguments = [str(pool.ssh_config), str(pool.login_key), COMMAND, *(f"{host.name}={host.address}" for host in hosts)]
+    found = {name: [] for name in bench.programs}
+    for _ in range(repeat):
+        for name, program in bench.programs.items():
+            python = str(peers / "bin" / "python") if name in PEERS else sys.executable
+            found[name].append(take(python, program, arguments))
+    return found
+
+
+def judge(bench, found):
+    """What was measured, what it means, and the goals that were missed."""
+    ours = found["netreel"]
+    report = {"title": bench.title, "programs": {}, "missed": []}
+    for name, times in found.items():
+        ratios = [mine / theirs for mine, theirs in zip(ours, times, strict=True)]
+        report["programs"][name] = {
+            "seconds": statistics.median(times),
+            "ratio": statistics.median(ratios),
+            "spread": [min(ratios), max(ratios)],
+        }
+    for peer, most in bench.goals:
+        if report["programs"][peer]["ratio"] > most:
+            report["missed"].append(f"at most {most:.2f} of {peer}")
+    if bench.seconds is not None and statistics.median(ours) > bench.seconds:
+        report["missed"].append(f"at most {bench.seconds:g} s")
+    return report
+
+
+def show(report):
+    print(f"\n{report['title']}")
+    for name, figures in report["programs"].items():
+        low, high = figures["spread"]
+        ratio = "" if name == "netreel" else f"   netreel takes {figures['ratio']:.2f} of it ({low:.2f} to {high:.2f})"
+        print(f"    {name:<20}{figures['seconds']:7.2f} s{ratio}")
+    for goal in report["missed"]:
+        print(f"    MISSED: {goal}")
+
+
+def install(peers):
+    """The others, in an environment of their own."""
+    if not (peers / ".ready").exists():
+        print(f"installing {', '.join(PEERS)} in {peers}", file=sys.stderr)
+        venv.create(peers, clear=True, with_pip=True)
+        subprocess.run([peers / "bin" / "pip", "install", "--quiet", *PEERS], check=True)
+        (peers / ".ready").touch()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--only", default=",".join(BENCHES), help="of a, b, c, d, e")
+    parser.add_argument("--peers", type=Path, default=ROOT / ".bench")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if why_not():
+        raise SystemExit(why_not())
+    install(options.peers)
+    pool = Pool()
+    reports = []
+    try:
+        for letter in options.only.split(","):
+            bench = BENCHES[letter]
+            reports.append(judge(bench, measure(bench, pool, options.peers, options.repeat)))
+            if not options.json:
+                show(reports[-1])
+    finally:
+        pool.close()
+    if options.json:
+        print(json.dumps(reports, indent=1))
+    return 1 if any(report["missed"] for report in reports) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,8 +23,9 @@ test: setup lint  ## all ordinary tests, as CI runs them
 quick: setup     ## the inner loop
 	@$(PYTEST) -m "not slow and not torture"
 
-lint: setup      ## ruff, mypy, and the layers
+lint: setup      ## ruff, mypy, the layers, and that what is made from the code is up to date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+	@$(BIN)/python tools/schema.py --check && $(BIN)/python tools/reference.py --check
 
 torture: setup   ## the long proofs: about an hour
 	@$(PYTEST) -m torture --timeout 3600

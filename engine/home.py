@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     OpenLog = Callable[[Path], AbstractContextManager["Readable"]]
 
-_EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
+"""What the name of an experiment, which is one of a directory, may be."""
 
 
 def default_local_dir() -> Path:
@@ -42,7 +43,7 @@ def make_run_dir(exp_id: str | None, local_dir: str | os.PathLike[str] | None) -
         UsageError: the experiment's name cannot be one of a directory, or the directory cannot be made.
     """
     exp_id = f"exp-{secrets.token_hex(8)}" if exp_id is None else exp_id
-    if not isinstance(exp_id, str) or not _EXP_ID.fullmatch(exp_id):
+    if not isinstance(exp_id, str) or not EXP_ID.fullmatch(exp_id):
         raise UsageError(f"exp_id {exp_id!r} names a directory: use letters, digits, '.', '_' and '-'")
     home = default_local_dir() if local_dir is None else Path(local_dir).absolute()
     run_dir = home / exp_id / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"

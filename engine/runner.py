@@ -117,6 +117,7 @@ def _fresh(ec: ExperimentController, description: Description) -> ExperimentCont
         clock=ec._session.clock,
         machine=ec._session.machine,
         workers=ec.nthreads,
+        patience=ec._session.patience / NS,
     )
 
 

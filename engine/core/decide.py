@@ -111,7 +111,7 @@ def register(
         new.connections.append(other.guid)
     if auto_deploy:
         check_not_aborted(world)
-        _check_complete(world, types, new)
+        check_complete(world, types, new)
     links = [condition for other in others for condition in topology.through_links(types, new, other)]
     topology.check_still_holds(world, links, new, deployed=auto_deploy)
     made: list[events.Event] = [] if declared.rtype in world.types else [declared]
@@ -267,7 +267,7 @@ def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait
         known = ", ".join(map(str, world.groups)) or "none"
         raise BadState(f"there is no group {group}; groups so far: {known}")
     for resource in wanted:
-        _check_complete(world, world.types, resource)
+        check_complete(world, world.types, resource)
     chosen = [resource.guid for resource in wanted]
     topology.check_can_hold(world, chosen, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
     number = len(world.groups) + 1 if group is None else group
@@ -325,8 +325,12 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
     return wanted
 
 
-def _check_complete(world: World, types: Mapping[str, TypeInfo], resource: Resource) -> None:
-    """Refuse a resource that lacks a value or a connection, or whose host, say, is gone."""
+def check_complete(world: World, types: Mapping[str, TypeInfo], resource: Resource) -> None:
+    """Refuse a resource that lacks a value or a connection, or whose host, say, is gone.
+
+    Raises:
+        BadAttribute, BadConnection, BadState: which is what it lacks.
+    """
     given = values_of(types[resource.rtype], world.globals, resource)
     for name in types[resource.rtype].required:
         if name not in given:

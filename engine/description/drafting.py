@@ -80,7 +80,7 @@ class Draft:
         found = len(self.problems)
         for resource in self._description.resources:
             described = self.world.resources[resource.guid]
-            self._attempt(resource.place, partial(decide._check_complete, self.world, self.world.types, described))
+            self._attempt(resource.place, partial(decide.check_complete, self.world, self.world.types, described))
         if len(self.problems) == found:
             self._attempt("", partial(decide.deploy, self.world, None, None, wait_all_ready=True))
 

@@ -14,7 +14,7 @@ from engine.core.errors import nearest
 from engine.description import values
 from engine.description.model import Description, Value
 from engine.description.plain import FORMAT, VERSION, Path, shown_fields
-from engine.home import _EXP_ID
+from engine.home import EXP_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ _SCALARS: Final = {str: "string", int: "integer", bool: "boolean", NoneType: "nu
 
 _LIMITS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     # What the type of a field does not say. By class and field; "" is any class.
-    ("Description", "exp_id"): {"pattern": f"^{_EXP_ID.pattern}$"},
+    ("Description", "exp_id"): {"pattern": f"^{EXP_ID.pattern}$"},
     ("ResourceDescription", "guid"): {"minimum": 1},
     ("", "guids"): {"minItems": 1},
     ("", "on"): {"minItems": 1},

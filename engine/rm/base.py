@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
 
 from engine.core.errors import BadAttribute, UsageError
 from engine.core.states import Step
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from engine.rm.outcomes import Outcome
     from engine.rm.traces import Trace
     from engine.rm.transport import Transport
+
+ANY: Final = "ResourceManager"
+"""What every type extends: a link to it takes them all."""
 
 Receipt: TypeAlias = Mapping[str, Any] | None
 """What a hook returns: a small plain mapping, whatever a stranger needs to find again what it made."""
@@ -48,6 +51,13 @@ class Intent:
     def cancelled(self) -> bool:
         """Whether the result is no longer wanted. A hook that takes long looks at it now and then."""
         return self._cancelled.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Do nothing for a while, but not beyond the moment at which the result is no longer wanted; whether it is not.
+
+        In the simulation a hook lets time go by with `current().sleep` instead.
+        """
+        return self._cancelled.wait(seconds)
 
     def cancel(self) -> None:
         """Say that the result is no longer wanted. The engine calls this."""
@@ -164,16 +174,20 @@ class ResourceManager(Described):
 
     @property
     def transport(self) -> Transport:
-        """The way to its host: to the first one that it is linked to, else that of the first other one.
+        """The way to its host: the nearest that it is linked to, directly or through others.
 
         Raises:
-            LookupError: nothing that it is linked to is a host or on one.
+            LookupError: there is none.
         """
-        others = self.linked()
-        others = [other for other in others if other.overrides("transport")] or others
-        if not others:
-            raise LookupError(f"#{self.guid} {self.rtype} is not connected to a host")
-        return others[0].transport
+        ahead, seen = self.linked(), {self.guid}
+        while ahead:
+            other = ahead.pop(0)
+            if other.overrides("transport"):
+                return other.transport
+            if other.guid not in seen:
+                seen.add(other.guid)
+                ahead.extend(other.linked())
+        raise LookupError(f"#{self.guid} {self.rtype} is not connected to a host")
 
     def linked(self, name: str | None = None) -> list[ResourceManager]:
         """The managers of those that it is connected to: by the link of that name, or by any link of its type."""
@@ -304,9 +318,9 @@ class ResourceManager(Described):
 
     @classmethod
     def lineage(cls) -> list[str]:
-        """The names of its type and of those that it extends, nearest first."""
+        """The names of its type and of those that it extends, nearest first. The last one is that of them all."""
         names = (vars(base).get("rtype", "") for base in cls.__mro__)
-        return [name for name in names if name]
+        return [*(name for name in names if name), ANY]
 
     def set_value(self, name: str, old: Any, new: Any) -> None:
         """Take another value of an attribute, and tell the type."""

@@ -82,6 +82,7 @@ class Session:
         self.epoch = writer.epoch
         self.machine = machine or System()
         self.clock = clock or self.machine.clock(world.time)
+        self.patience = patience
         self.closing = False
         self.closed = False
         self._why_closed = ""

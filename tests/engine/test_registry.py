@@ -8,7 +8,7 @@ from engine import ResourceFactory, ResourceManager, UnknownResourceType, link
 from engine.core.states import Step
 from engine.rm import registry
 from engine.testing.bench import Bench
-from tests.engine.kinds import App, BigApp, Plain, Thing
+from tests.engine.kinds import App, BigApp, Host, Plain, Thing
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_hooks_are_the_steps_that_a_class_defines():
 
 def test_links_and_lineage_are_inherited():
     assert list(BigApp.links) == ["host"]
-    assert BigApp.lineage() == ["test::BigApp", "test::App"]
+    assert BigApp.lineage() == ["test::BigApp", "test::App", "ResourceManager"]
     assert BigApp.links["host"].to_data() == {
         "name": "host",
         "rtype": "test::Host",
@@ -116,6 +116,22 @@ def test_linked_ones_are_found_by_the_name_of_the_link(ec, stage):
     assert [manager.guid for manager in seen["host"]] == [host]
     assert seen["all"] == seen["host"]
     assert (seen["run_dir"], seen["epoch"]) == (one.run_dir, 1)
+
+
+def test_a_link_may_take_every_type(ec):
+    class Friend(ResourceManager, rtype="test::Friend"):
+        others = link("ResourceManager")
+
+    one = ec()
+    friend = one.add(Friend(), on=[one.add(Plain()), one.add(Host())])
+    other = one.add(Friend(), on=friend)
+    assert [it.rtype for it in one._session.manager(friend.guid).linked("others")] == [
+        "test::Plain",
+        "test::Host",
+        "test::Friend",
+    ]
+    with pytest.raises(LookupError, match="#4 test::Friend is not connected to a host"):
+        one._session.manager(other.guid).transport  # noqa: B018 - they are linked to each other
 
 
 def test_what_is_connected_to_no_host_has_no_transport(ec, stage):

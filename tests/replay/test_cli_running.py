@@ -163,7 +163,7 @@ def test_json_has_the_runs_alone_on_standard_output(home, script):
     ("name", "text", "message"),
     [
         ("x.py", None, "there is no script {path}"),
-        ("lab.xml", "<experiment/>", "{path} is no script; run takes a file of Python, NAME.py"),
+        ("lab.txt", "", "{path} is no script; run takes a file of Python, NAME.py, or a description, .xml or .json"),
         ("x.py", "def (", "{path}, line 1: invalid syntax: def ("),
         ("x.py", "x = '\0'", "{path}: source code string cannot contain null bytes"),
     ],

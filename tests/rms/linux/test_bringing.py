@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ import replay
 from engine import BadAttribute, ExperimentController, ResourceState, TraceAttr
 from rms.linux import node as node_module
 from rms.linux._bringing import file_name, local_file, packages, paths
+from tests.rms.launching import SHELLS, use_shell
 
 pytestmark = pytest.mark.slow
 
@@ -145,7 +147,25 @@ def test_input_from_a_file(one, tmp_path):
     app = run(one, "cat", stdin=str(tmp_path / "input"))
     assert one.trace(app, "stdout", TraceAttr.BYTES) == b"\0\1\2"
 
-    # --- from the web
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_any_shell_will_do(ec, tmp_path, monkeypatch, name):
+    use_shell(name, tmp_path / "shell", monkeypatch)
+    if name == "busybox":
+        for tool in ("tar", "find", "sha256sum", "mv", "mkdir", "rm", "cat"):
+            (tmp_path / "shell" / tool).symlink_to(shutil.which("busybox"))
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname="localhost", clean_home=True)
+    (tmp_path / "it's").mkdir()
+    (tmp_path / "it's" / "größe").write_text("content")
+    app = run(
+        made, 'cat "$SHARE/it\'s/größe" "$APP_HOME/made" -', files=[str(tmp_path / "it's")], build="echo x >made",
+        stdin="in", env="A=b",
+    )  # fmt: skip
+    assert made.trace(app, "stdout") == "contentx\nin"
+
+
+# --- from the web
 
 
 @pytest.fixture

@@ -68,14 +68,15 @@ class Link:
     def run(self, script: str, args: Sequence[str], stdin: bytes | IO[bytes], timeout: float | None) -> Completed:
         """See `Transport.run`."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        text = os.fsencode(script)
+        frame = Frame(os.fsencode(script), args)
         try:
-            if isinstance(stdin, bytes) and _fits(text, stdin):
+            if isinstance(stdin, bytes) and _fits(frame.script, stdin):
+                frame.stdin = stdin
                 with self._shell(deadline) as session:
-                    return self._run(session, Frame(text, args, stdin), None, deadline)
+                    return self._run(session, frame, None, deadline)
             stream = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
             session = self.open_session(stays=False, deadline=deadline)
-            done = self._run(session, Frame(text, args), stream, deadline)
+            done = self._run(session, frame, stream, deadline)
         except TimeoutError:
             raise TransportLost(self.target.name, f"a script was not done after {timeout} s") from None
         session.close()

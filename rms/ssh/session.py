@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 import paramiko
 
-from engine.rm.transport import Completed, TransportLost
+from engine.rm.transport import CommandFailed, Completed, TransportLost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +37,7 @@ _READ_FRAME: Final = (
 )
 _PIECE: Final = 1 << 16  # bytes of input read at once
 _EVERYTHING: Final = 1 << 30
+_STATUS_TIMEOUT: Final = 5.0  # seconds; as a rule it comes right after the end of the output
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Frame:
             raise ValueError("a script and its arguments cannot have a NUL character in them")
 
     def encode(self) -> bytes:
-        """The shell text. Runs in `/`; what the script leaves open is closed to nobody else."""
+        """The shell text, which runs the script in `/`, with no file open but the usual three."""
         args = b"".join(b" " + os.fsencode(shlex.quote(arg)) for arg in self.args)
         word = self._word.encode()
         source, body = b"", b""
@@ -91,7 +92,7 @@ class Frame:
             _, mark, rest = self._out.partition(b"B%b " % self._word.encode())
             group, end, output = rest.partition(b"\n")
             if mark and end:
-                self.group, self._out = int(group), output
+                self.group, self._out, self._searched = int(group), output, 0
 
     def output(self) -> bytes:
         """Takes out what an endless script has written so far."""
@@ -117,6 +118,10 @@ class Frame:
     def complaint(self) -> str:
         """What has come by standard error, of one that went wrong."""
         return bytes(self._err).partition(b"B%b\n" % self._word.encode())[2].decode(errors="replace")
+
+    def noise(self) -> str:
+        """What has come of one that did not begin."""
+        return (self._out + b"\n" + self._err).decode(errors="replace").strip()
 
     def _complaints(self) -> bytes | None:
         word = self._word.encode()
@@ -219,6 +224,7 @@ class Session:
 
         Raises:
             TimeoutError: It was not there by the deadline.
+            CommandFailed: The host has no shell for us.
             TransportLost: Nobody answered.
         """
         while True:
@@ -228,13 +234,21 @@ class Session:
             if done is not None:
                 return done
             if gone:
-                raise self.lost()
+                raise self.ended(frame)
             if not self.wait(deadline):
                 raise TimeoutError
 
     def close(self) -> None:
         """Ends the shell. What it has started, and left alone, goes on."""
         self._channel.close()
+
+    def ended(self, frame: Frame) -> CommandFailed | TransportLost:
+        """Why a frame will not come to its end."""
+        if frame.group is not None or self.connection.why:
+            return self.lost()
+        self._channel.status_event.wait(_STATUS_TIMEOUT)
+        said = frame.noise() or "the login shell ended at once"
+        return CommandFailed(self.connection.host, "start /bin/sh", self._channel.exit_status, said)
 
     def lost(self) -> TransportLost:
         """Why it does not answer any more."""

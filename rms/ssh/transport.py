@@ -7,6 +7,7 @@ import secrets
 import threading
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final, ParamSpec
+from weakref import WeakSet
 
 from engine.rm.transport import CommandFailed
 from rms.ssh.config import Address, resolve
@@ -56,7 +57,7 @@ class SshTransport:
         self.host = link.target.name
         self._link = link
         self._lock = threading.Lock()
-        self._followers: list[Follower] = []
+        self._followers: WeakSet[Follower] = WeakSet()  # those that are closed are let go
         self._closed = False
 
     @property
@@ -106,7 +107,7 @@ class SshTransport:
             if self._closed:
                 follower.close()
                 self._check_open()
-            self._followers.append(follower)
+            self._followers.add(follower)
         self._link.add(follower)
         self._link.restore()  # it may be lost again already
         return follower
@@ -122,7 +123,7 @@ class SshTransport:
             if self._closed:
                 return
             self._closed = True
-            followers, self._followers = self._followers, []
+            followers = list(self._followers)
         for follower in followers:
             follower.close()
         _hosts.release(self._link)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Final
@@ -94,7 +95,7 @@ class Watch(ABC):
     def _refused(self, session: Session, frame: Frame) -> CommandFailed | TransportLost:
         complaint = frame.complaint()
         if session.connection.why or not complaint:
-            return session.lost()
+            return session.ended(frame)
         return CommandFailed(self._link.target.name, str(self), *as_errno(complaint))
 
     def _hear(self) -> None:
@@ -163,6 +164,7 @@ class Exits(Watch):
     def __init__(self, link: Link) -> None:
         super().__init__(link)
         self._lock = threading.Lock()
+        self._sending = threading.Lock()  # another one, since whoever sends may be kept waiting
         self._boot = ""
         self._awaited: dict[str, tuple[str, list[Callable[[], None]]]] = {}  # boot and callbacks, by "pid start_time"
 
@@ -185,10 +187,8 @@ class Exits(Watch):
         if session is None:
             self._link.restore()
             return
-        try:
-            session.send(f"{process}\n".encode())
-        except TransportLost:  # it is sent again when the host is back
-            return
+        with suppress(TransportLost):  # it is sent again when the host is back
+            self._send(session, [process])
 
     def _args(self) -> tuple[str, ...]:
         return ()
@@ -202,7 +202,11 @@ class Exits(Watch):
         for process in gone:
             messenger.post(partial(self._tell, process))
         if left and session is not None:
-            session.send("".join(f"{process}\n" for process in left).encode())
+            self._send(session, left)
+
+    def _send(self, session: Session, processes: list[str]) -> None:
+        with self._sending:  # lines of several threads must not mix
+            session.send("".join(f"{process}\n" for process in processes).encode())
 
     def _take(self, data: bytes) -> None:
         *lines, self._line = data.split(b"\n")

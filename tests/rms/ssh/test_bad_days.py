@@ -167,7 +167,7 @@ def test_one_session_at_a_time_is_enough(reach, host, inbox):
 def test_banners_and_noisy_start_files_are_no_output(reach, host, inbox):
     (host.directory / "banner").write_text("Welcome!\n" * 100)
     host.configure(f"Banner {host.directory}/banner")
-    (host.home / ".bashrc").write_text("echo noise; echo more noise >&2; printf 'no end of line'\n")
+    (host.home / ".bashrc").write_text("echo noise; echo more noise >&2; yes | head -c 300000; printf 'no end'\n")
     transport = reach("h1")
     done = transport.run("echo out; echo err >&2")
     assert (done.stdout, done.stderr) == (b"out\n", b"err\n")
@@ -177,6 +177,18 @@ def test_banners_and_noisy_start_files_are_no_output(reach, host, inbox):
     transport.follow("/root/log", 0, inbox.put)
     assert inbox.take() == b"one\n"
     (host.home / ".bashrc").unlink()
+
+
+def test_a_user_without_a_shell_is_told(reach, host):
+    host.configure("ForceCommand echo not available; exit 7")
+    transport = reach("h1")
+    for call in (
+        lambda: transport.run("true"),
+        lambda: transport.run("true", stdin=io.BytesIO()),
+        lambda: transport.follow("/etc/passwd", 0, print),
+    ):
+        with pytest.raises(CommandFailed, match=r"h1: start /bin/sh: failed with 7: not available"):
+            call()
 
 
 @pytest.mark.parametrize("full", ["size=16k", "ro"])

@@ -243,7 +243,7 @@ class Host:
         self.run(f"mount -t tmpfs -o {options} tmpfs {path}")
 
     def heal(self):
-        """Undoes all faults, as cheaply as it can be done."""
+        """Undoes all faults, as cheaply as it can be done, and empties its home and its /tmp."""
         if self._hung:
             self.resume()
         if self._mounted and self._popen:
@@ -258,6 +258,8 @@ class Host:
             self.configure()
         elif self._sshd_stopped:
             self.start_sshd()
+        for left in (*self.home.iterdir(), *self.tmp.iterdir()):
+            shutil.rmtree(left, ignore_errors=True) if left.is_dir() and not left.is_symlink() else left.unlink()
 
     # --- looking inside
 

@@ -176,7 +176,6 @@ def test_banners_and_noisy_start_files_are_no_output(reach, host, inbox):
     transport.write("/root/log", b"one\n")
     transport.follow("/root/log", 0, inbox.put)
     assert inbox.take() == b"one\n"
-    (host.home / ".bashrc").unlink()
 
 
 def test_a_user_without_a_shell_is_told(reach, host):
@@ -224,7 +223,6 @@ def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach
         "host lost",
         "host answers again",
     ]
-    host.run("rm /root/begun")
 
 
 @pytest.mark.slow
@@ -371,7 +369,6 @@ def test_a_script_that_takes_too_long_is_ended_with_all_that_it_started(reach, h
         with pytest.raises(TransportLost, match="not done after 1 s"):
             running.result(PATIENCE)
     assert [inbox.take(), inbox.take()] == ["gone", "gone"]
-    host.run("rm /root/begun")
 
 
 @pytest.mark.slow

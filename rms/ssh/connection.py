@@ -45,7 +45,6 @@ class Connection:
         self.logins = threading.BoundedSemaphore(_LOGINS)
         self._target = target
         self._transport, self._wire = login
-        self._closing = False
         self._wire.on_broken = lambda: messenger.post(lambda: on_lost(self))
         if self._wire.why:  # before anybody listened
             self._wire.on_broken()
@@ -55,7 +54,7 @@ class Connection:
     @property
     def why(self) -> str:
         """See the class."""
-        return self._wire.why or ("the connection was closed" if self._closing else "")
+        return self._wire.why
 
     @property
     def alive(self) -> bool:
@@ -90,7 +89,7 @@ class Connection:
 
     def close(self) -> None:
         """Lets go of the host."""
-        self._closing = True
+        self._wire.fail("the connection was closed")
         self._transport.close()
         self._wire.close()
 

@@ -106,7 +106,7 @@ class _Denied(Exception):
 
 def _authenticate(target: Target, transport: paramiko.Transport) -> None:
     tried: list[str] = []
-    accepted = "publickey"
+    accepted, refused = "publickey", False
     with _agent() as in_agent:
         for what, key in _keys(target, in_agent, tried):
             try:
@@ -116,11 +116,15 @@ def _authenticate(target: Target, transport: paramiko.Transport) -> None:
             except paramiko.BadAuthenticationType as error:
                 accepted = ", ".join(error.allowed_types)
                 break
-            except paramiko.AuthenticationException:
-                tried.append(f"{what} (not accepted)")
-                if not transport.is_active():
+            except paramiko.AuthenticationException as error:
+                # It is the same exception if the host did not answer, or hung up.
+                if str(error) != "Authentication failed.":
+                    if not refused:
+                        raise
                     tried.append("then the host hung up: too many keys?")
                     break
+                refused = True
+                tried.append(f"{what} (not accepted)")
     raise _Denied(f"the host does not let {target.username} in; it takes {accepted}; tried: {'; '.join(tried)}")
 
 

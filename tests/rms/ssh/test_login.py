@@ -107,6 +107,28 @@ def test_a_certificate_lets_in(reach, host, tmp_path):
     assert reach("h1", identity=identity).run("echo in").stdout == b"in\n"
 
 
+def test_too_many_keys_are_told(reach, host, host_pool, tmp_path):
+    host.configure("MaxAuthTries 2")
+    for name in "abc":
+        write_key(tmp_path / name)
+    config = tmp_path / "config"
+    config.write_text("".join(f"IdentityFile {tmp_path}/{name}\n" for name in "abc") + host_pool.ssh_config.read_text())
+    with pytest.raises(CommandFailed, match=r"/a \(not accepted\); then the host hung up: too many keys\?"):
+        reach("h1", config=str(config)).run("true")
+
+
+def test_a_host_that_goes_silent_while_we_log_in_is_lost_and_has_not_refused_us(reach, host, host_pool, tmp_path):
+    (host.directory / "hang").write_text("#!/bin/sh\nexec sleep 5\n")
+    (host.directory / "hang").chmod(0o755)
+    config = tmp_path / "config"
+    config.write_text(f"ConnectTimeout 1\n{host_pool.ssh_config.read_text()}")
+    host.configure(
+        f"AuthorizedKeysCommand {host.directory}/hang", "AuthorizedKeysCommandUser root", "AuthorizedKeysFile none"
+    )
+    with pytest.raises(TransportLost, match=r"the login at .* was not finished"):
+        reach("h1", config=str(config)).run("true")
+
+
 def test_a_file_that_is_no_key_is_named(reach, host, tmp_path):
     (tmp_path / "key").write_text("no key")
     with pytest.raises(CommandFailed, match=r"/key \(cannot be used: "):
@@ -129,6 +151,20 @@ def test_many_hosts_are_reached_through_one_gateway_at_once(reach, hosts):
         assert list(pool.map(lambda each: each.run("hostname").stdout, transports)) == [
             b"h%d\n" % n for n in (2, 3, 4, 5, 6)
         ]
+
+
+def test_ten_log_in_through_a_gateway_at_a_time(reach, hosts):
+    hosts(2)
+    transport = reach("h2", gateway="h1")
+    places = transport._link.gateway.connection().logins
+    for _ in range(10):
+        assert places.acquire(blocking=False)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(transport.run, "echo in")
+        with pytest.raises(TimeoutError):
+            waiting.result(0.2)
+        places.release()
+        assert waiting.result(20).stdout == b"in\n"
 
 
 def test_a_gateway_that_does_not_answer_is_named(reach, hosts):

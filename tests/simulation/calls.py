@@ -1,0 +1,204 @@
+"""What the user asked for, and what came of it: every event that has no cause is of a call, every call does what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.model import DEPLOYMENT
+
+if TYPE_CHECKING:
+    from tests.simulation.model import Model, Thing
+
+NS = 1_000_000_000
+DELAYS = {None: 0, "1ns": 1, "2m": 120 * NS, "2.5m": 150 * NS}
+ACTIONS = {"DEPLOY": "discover", "START": "start", "STOP": "stop"}
+ENDS = ("STOPPED", "FAILED", "RELEASED")
+USAGE = "UsageError"
+
+
+def to_ns(delay: Any) -> int:
+    """The delays that experiments are drawn with, in ns."""
+    return DELAYS[delay] if delay in DELAYS else round(delay * NS)
+
+
+def once(guids: list[int]) -> list[int]:
+    """Each once, in order."""
+    return list(dict.fromkeys(guids))
+
+
+@dataclass(eq=False)
+class Call:
+    """A call that was made.
+
+    Attributes:
+        place: where in the record it stands.
+        events: those that it led to.
+        outcomes: for a wait: what could be seen of what it waits for since it was made, and when that was.
+    """
+
+    number: int
+    name: str
+    args: dict[str, Any]
+    program: str
+    time: int
+    place: int
+    events: list[dict[str, Any]] = field(default_factory=list)
+    outcomes: list[tuple[int, bool | None]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return f"call {self.number}, {self.name}({', '.join(f'{key}={value!r}' for key, value in self.args.items())})"
+
+    def explains(self, event: dict[str, Any]) -> bool:
+        """Whether this call may have led to an event."""
+        explain = getattr(self, f"_{self.name}", None)
+        return explain is not None and bool(explain(event["kind"], event["guid"], event["data"], self.args))
+
+    def _register(self, kind, guid, data, args):
+        match kind:
+            case "type.declared":
+                return data["rtype"] == args["rtype"]
+            case "resource.registered":
+                given = {"hard_release" if name == "hardRelease" else name: v for name, v in args["attributes"].items()}
+                auto = given.pop("autoDeploy", False)
+                return data["rtype"] == args["rtype"] and data["attributes"] == given and auto in (True, False)
+            case "resource.connected":
+                return self._made("resource.registered") == guid and data["other"] in args["to"]
+            case "group.deployed":
+                auto = args["attributes"].get("autoDeploy")
+                return auto and data["guids"] == [self._made("resource.registered")] and data["wait_all_ready"]
+        return False
+
+    def _made(self, kind):
+        return next((event["guid"] for event in self.events if event["kind"] == kind), None)
+
+    def _connect(self, kind, guid, data, args):
+        return kind == "resource.connected" and (guid, data["other"]) == (args["one"], args["other"])
+
+    def _disconnect(self, kind, guid, data, args):
+        return kind == "resource.disconnected" and (guid, data["other"]) == (args["one"], args["other"])
+
+    def _condition(self, kind, guid, data, args):
+        return kind == "condition.registered" and data == {
+            "guids": once(args["guids"]),
+            "step": ACTIONS[args["action"]],
+            "on": once(args["on"]),
+            "state": args["state"],
+            "delay": to_ns(args["delay"]),
+        }
+
+    def _unregister_condition(self, kind, guid, data, args):
+        gone = set(data.get("on", ())) & set(args["on"])
+        return kind == "condition.reduced" and set(data["guids"]) <= set(args["guids"]) and not gone
+
+    def _plan_value(self, kind, guid, data, args):
+        when = (data.get("state"), data.get("delay")), (args["state"], to_ns(args["delay"]))
+        what = (data.get("name"), data.get("value"), data.get("on")), (args["name"], args["value"], once(args["on"]))
+        return kind == "attribute.planned" and when[0] == when[1] and what[0] == what[1]
+
+    def _set_global(self, kind, guid, data, args):
+        return kind == "global.set" and data == args
+
+    def _set(self, kind, guid, data, args):
+        given = {"name": args["name"], "value": args["value"], "plan": 0}
+        return kind == "attribute.set" and guid == args["guid"] and data == given
+
+    def _deploy(self, kind, guid, data, args):
+        if kind == "experiment.warned":
+            return bool(self.events)
+        return kind == "group.deployed" and (args["guids"] is None or data["guids"] == once(args["guids"]))
+
+    def _step(self, kind, guid, data, args):
+        return kind == "step.requested" and (guid, data["step"]) == (args["guid"], args["step"])
+
+    def _release(self, kind, guid, data, args):
+        if kind == "release.requested":
+            return args["guids"] is None or set(data["guids"]) <= set(args["guids"])
+        return kind == "resource.removed"
+
+    def _shutdown(self, kind, guid, data, args):
+        lost = kind == "task.done" and data["lost"]
+        return lost or kind in ("release.requested", "resource.removed", "run.closed")
+
+    def _remove(self, kind, guid, data, args):
+        return kind == "resource.removed" and data["guids"] == [args["guid"]]
+
+    def _schedule(self, kind, guid, data, args):
+        return kind == "task.scheduled" and data["due"] >= self.time + to_ns(args["delay"])
+
+
+def lacks(call: Call, result: Any, model: Model) -> str:
+    """What a call that returned has not done; "" if nothing."""
+    made = [event for event in call.events if event["kind"] not in ("type.declared", "experiment.warned")]
+    args = call.args
+    match call.name:
+        case "register":
+            good = [event["guid"] for event in made][:1] == [result]
+        case "connect":
+            good = bool(made) or args["other"] in model.things[args["one"]].connected
+        case "disconnect":
+            good = bool(made) or args["other"] not in model.things[args["one"]].connected
+        case "deploy":
+            good = [event["data"]["group"] for event in made] == [result]
+        case "schedule":
+            good = [event["data"]["task"] for event in made] == [result]
+        case "condition" | "unregister_condition" | "plan_value" | "set_global" | "set" | "remove":
+            good = bool(made)
+        case "step":
+            good = bool(made) and model.things[args["guid"]].requested != args["step"]
+        case "release" | "shutdown":
+            guids = model.things if args.get("guids") is None else args["guids"]
+            good = all(model.things[guid].state == "RELEASED" for guid in guids if guid in model.things)
+        case _:
+            good = True
+    return "" if good else f"{call} returned {result!r}, and led to {made}"
+
+
+# --- waits ------------------------------------------------------------------------------------------------------
+
+
+def outcome(call: Call, model: Model) -> bool | None:
+    """What a wait comes to as things stand; None while it waits."""
+    there = [_outlook(call.args["what"], model, model.things[guid]) for guid in call.args["guids"] if guid in model.things]
+    if None not in there:
+        return all(there)
+    return False if model.aborted_by and call.args["what"] != "released" else None
+
+
+def _outlook(what: str, model: Model, thing: Thing) -> bool | None:
+    if what == "finished":
+        at_an_end = thing.state in ENDS and thing.attempt is None
+        return thing.guid not in model.aborted_by if at_an_end else None
+    state = {"deployed": "READY", "started": "STARTED", "released": "RELEASED"}[what]
+    if state in thing.entered:
+        return True
+    lost = thing.state == "RELEASED" or (thing.state == "FAILED" and state != "RELEASED")
+    return False if lost else None
+
+
+def check_wait(call: Call, time: int, answer: bool | str, *, slow: bool) -> str:
+    """What is wrong with the answer of a wait that ended at `time`; "" if nothing.
+
+    Args:
+        call: the wait.
+        time: when it ended.
+        answer: what it returned, or "timeout".
+        slow: whether the disk kept the controller from answering at once.
+    """
+    before = [value for moment, value in call.outcomes if moment < time]
+    timeout = call.args["timeout"]
+    if answer == "timeout":
+        if timeout is None or time - call.time < to_ns(timeout):
+            return f"{call} was given up too early"
+        if not slow and time - call.time > to_ns(timeout):
+            return f"{call} was given up {time - call.time} ns after it was made"
+    elif answer not in [value for _, value in call.outcomes]:
+        return f"{call} came to {answer}, and all that could be seen was {call.outcomes}"
+    if not slow and before and before[-1] is not None and time > call.time:
+        return f"{call} came to {before[-1]} at an earlier moment than that at which it ended"
+    return ""
+
+
+def goes_up(step: str) -> bool:
+    """Whether a step is one that is not taken any more after an abort."""
+    return step in DEPLOYMENT or step == "start"

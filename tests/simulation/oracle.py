@@ -1,0 +1,521 @@
+"""Judges what was played: by its log as plain values, by the calls that were made, and by what really happened.
+
+Plain and slow, written from what is promised and not from what is built. It imports nothing of the engine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NoReturn
+
+from tests.simulation import calls
+from tests.simulation.calls import Call, goes_up
+from tests.simulation.model import DEPLOYMENT, FOREVER, NEXT, UNDOING, Gate, Model, Thing
+from tests.simulation.workers import PATIENCE, UNDOING_TAKES, Job, Workers
+
+NS = 1_000_000_000
+
+IN_TIME = 100 * NS
+"""How long after its end, and after its host could be asked, a run may at most be taken for one that goes on."""
+
+_OF_NOBODY = ("controller.opened",)
+
+
+class Wrong(AssertionError):
+    """Something that was promised is not kept."""
+
+
+class Oracle:
+    """Reads the record from its beginning to its end, and the log as it was written.
+
+    Args:
+        log: the events, as plain values.
+        record: what happened, in order: each has a time (ns since 1970), a kind, a place, a token, and facts.
+        workers: how many hooks may run at once.
+        policy: "default", "lenient" or "strict".
+        secret: what must show nowhere.
+    """
+
+    def __init__(self, log: list[dict[str, Any]], record: list[Any], workers: int, policy: str, secret: str) -> None:
+        self.model = Model()
+        self._log = log
+        self._record = record
+        self._size = workers
+        self._policy = policy
+        self._secret = secret
+        self._folded = 0
+        self._now = record[0].time if record else 0
+        self._program = ""
+        self._epoch = 0
+        self._batch: Any = None  # what is being written
+        self._writes: dict[str, list[tuple[int, int]]] = {}
+        self._until: dict[str, int] = {}
+        self._expected: list[tuple[int, str]] = []
+        self._answers: dict[str, int] = {}  # by token, when its hook came to its end
+        self._begun: dict[str, dict[str, Any]] = {}  # by token, its step.begun
+        self._void: set[str] = set()
+        self._called: set[str] = set()
+        self._workers: dict[str, Workers] = {}
+        self._calls: dict[int, Call] = {}
+        self._tasks: dict[int, int] = {}
+        self._began: dict[str, Any] = {}
+        self._over: dict[str, Any] = {}
+        self._away: set[str] = set()
+        self._host_changed = 0
+        self._done = False
+
+    def judge(self) -> None:
+        """Raise `Wrong` if anything is."""
+        self._look_ahead()
+        for place, it in enumerate(self._record):
+            if it.time > self._now:
+                self._let_time_go_by()
+                self._now = it.time
+            handle = getattr(self, "_on_" + it.kind.replace(".", "_").replace(" ", "_"), None)
+            if handle is not None:
+                handle(it, place)
+        self._fold_what_is_left()
+        self._leave_charge()
+        self._every_process_ends_up_in_the_log()
+        self._nothing_secret_shows()
+
+    def _wrong(self, what: str) -> NoReturn:
+        raise Wrong(f"{what}; at {self._now} ns, after event {self._folded}")
+
+    def _must(self, good: object, what: str) -> None:
+        if not good:
+            self._wrong(what)
+
+    # --- time ---------------------------------------------------------------------------------------------------
+
+    def _look_ahead(self) -> None:
+        """Find out when each controller stood still for a write, and when it was gone."""
+        writing: dict[str, int] = {}
+        for it in self._record:
+            if it.kind == "log.writing":
+                writing[it.where] = it.time
+            elif it.kind == "log.written" and it.time > writing[it.where]:
+                self._writes.setdefault(it.where, []).append((writing[it.where], it.time))
+            elif it.kind in ("program.died", "program.ended", "program.paused"):
+                self._until.setdefault(it.where, it.time)
+
+    def _at_the_latest(self, due: int) -> int:
+        """When that is done that is due: at once, unless the controller is at a write."""
+        return next((end for begin, end in self._writes.get(self._program, ()) if begin <= due < end), due)
+
+    def _is_in_charge(self, program: str) -> bool:
+        return program == self._program and self._until.get(program, self._now + 1) > self._now
+
+    def _let_time_go_by(self) -> None:
+        """At this moment nothing more happens, so all that can has."""
+        workers = self._workers.get(self._program)
+        if workers is not None and self._is_in_charge(self._program) and self._batch is None:
+            idle = workers.idle(self.model, self._called, self._now)
+            self._must(not idle, idle)
+
+    def _leave_charge(self) -> None:
+        """What was due before a controller was gone has been done."""
+        self._nothing_was_missed(self._until.get(self._program, self._now))
+        self._expected.clear()
+
+    def _nothing_was_missed(self, before: int) -> None:
+        for due, what in self._expected:
+            self._must(self._at_the_latest(due) >= before, f"{what} was due at {due}, and did not come")
+
+    # --- what was written ---------------------------------------------------------------------------------------
+
+    def _on_log_opened(self, it: Any, place: int) -> None:
+        self._fold_what_is_left()
+        self._leave_charge()
+        self._must(it.facts["epoch"] > self._epoch, "a controller takes over under no higher epoch")
+        self._program, self._epoch, self._batch = it.where, it.facts["epoch"], None
+        self._workers[it.where] = Workers(self._size)
+        self._answers.clear()
+
+    def _on_log_writing(self, it: Any, place: int) -> None:
+        if it.where != self._program:
+            return  # it believes that it is in charge, and will be told
+        for token, time in self._answers.items():
+            late = self._at_the_latest(time) < it.time and self._is_under_way(token)
+            self._must(not late, f"the answer of {token} was not heard at {time}")
+        self._batch = it, dict(self._answers)
+
+    def _on_log_written(self, it: Any, place: int) -> None:
+        self._only_one_writes(it)
+        begun, answers = self._batch
+        self._batch = None
+        events = self._log[it.facts["first"] - 1 : it.facts["last"]]
+        self._nothing_that_was_synced_is_lost(it, events)
+        for event in events:
+            self._must(event["time"] == begun.time, f"{_told(event)} was not written when it was decided on")
+        self._fold(events)
+        for token in answers:
+            self._must(not self._is_under_way(token), f"the answer of {token} was there, and was not heard")
+            self._answers.pop(token, None)
+
+    def _is_under_way(self, token: str) -> bool:
+        thing = self.model.things.get(self._begun[token]["guid"]) if token in self._begun else None
+        return thing is not None and thing.attempt is not None and thing.attempt.token == token
+
+    def _fold_what_is_left(self) -> None:
+        """What was written when the controller died: all of its last turn, or nothing."""
+        left = [event for event in self._log[self._folded :] if event["epoch"] <= self._epoch]
+        if left:
+            self._must(self._batch is not None, f"nobody wrote {_told(left[0])}")
+            facts = self._batch[0].facts
+            whole = (left[0]["seq"], left[-1]["seq"]) == (facts["first"], facts["last"])
+            self._must(whole, "half a turn was written")
+            self._fold(left)
+        self._batch = None
+
+    def _fold(self, events: list[dict[str, Any]]) -> None:
+        now = events[0]["time"]
+        if events[0]["kind"] != "controller.opened":
+            self._nothing_was_missed(now)
+        for event in events:
+            self._order_is_cause(event)
+            self._released_is_final(event)
+            self._calls_are_the_cause_of_what_has_none(event)
+            self._nothing_comes_before_its_conditions(event)
+            self._ends_are_those_that_happened(event)
+            was = self.model.things[event["guid"]].state if event["guid"] in self.model.things else ""
+            self._note(event)
+            self.model.see(event)
+            self._failures_mean_what_the_policy_says(event, was, events)
+        self._everything_comes_that_can(now)
+        self._ends_are_heard_of(now)
+        self._see_waits()
+
+    def _note(self, event: dict[str, Any]) -> None:
+        data = event["data"]
+        match event["kind"]:
+            case "step.begun":
+                self._must(data["token"] not in self._begun, f"{data['token']} names two attempts")
+                self._begun[data["token"]] = event
+            case "step.voided" if data["why"] == "it never began":
+                self._void.add(self.model.things[event["guid"]].attempt.token)
+            case "release.requested":
+                for guid in data["guids"]:
+                    attempt = self.model.things[guid].attempt
+                    if attempt is not None and attempt.step not in UNDOING and self._program in self._workers:
+                        self._workers[self._program].cancel(guid)
+            case "step.failed" if data["error"]["type"] == "NeverReturned":
+                self._workers[self._program].cancel(event["guid"])
+
+    # --- the invariants -----------------------------------------------------------------------------------------
+
+    def _order_is_cause(self, event: dict[str, Any]) -> None:
+        """1. The log's order is the order of cause: an event's cause has a lower seq."""
+        self._folded += 1
+        self._must(event["seq"] == self._folded, f"{_told(event)} is out of order")
+        self._must(0 <= event["cause"] < event["seq"], f"{_told(event)} comes before its cause {event['cause']}")
+        last = self._log[event["seq"] - 2] if event["seq"] > 1 else event
+        self._must(last["time"] <= event["time"], f"{_told(event)} is earlier than the event before it")
+        self._must(last["epoch"] <= event["epoch"], f"{_told(event)} is of an older controller")
+
+    def _no_effect_without_intent(self, it: Any) -> None:
+        """2. No effect without its intent on disk before it."""
+        begun = self._begun.get(it.token)
+        self._must(begun is not None, f"{it.kind} of {it.token}, and its intent is not on disk")
+        self._must(it.token not in self._void, f"{it.kind} of {it.token}, of which the log says that it never began")
+
+    def _on_process_began(self, it: Any, place: int) -> None:
+        """3. A command is started at most once per attempt, across a crash of the controller at any point."""
+        self._no_effect_without_intent(it)
+        self._must(it.token not in self._began, f"the command of {it.token} was started twice")
+        self._must(self._begun[it.token]["data"]["step"] == "start", f"{it.token} is no start")
+        self._must(not self._done, f"the command of {it.token} was started after all was released")
+        self._began[it.token] = it
+
+    def _every_process_ends_up_in_the_log(self) -> None:
+        """4. Every process that was started ends up with an exit status in the log, or a stated reason why not."""
+        if not self.model.closed:
+            return
+        for token in self._began:
+            begun = self._begun[token]
+            after = [e for e in self._log[begun["seq"] :] if e["guid"] == begun["guid"]]
+            told = any(e["kind"] in ("resource.ended", "resource.failed", "step.failed") for e in after)
+            gone = any(e["kind"] == "step.done" and e["data"]["step"] == "stop" for e in after)
+            self._must(told or gone, f"the log does not say what became of {token}")
+
+    def _ends_are_those_that_happened(self, event: dict[str, Any]) -> None:
+        """4, too: an exit status in the log is that of the process."""
+        if event["kind"] not in ("resource.ended", "resource.failed") or event["data"]["code"] is None:
+            return
+        token = self.model.things[event["guid"]].started
+        self._must(token in self._over, f"{_told(event)}, and {token} has not ended")
+        code = self._over[token].facts.get("code", 137)  # killed with its supervisor watching
+        self._must(code == event["data"]["code"], f"{_told(event)}, and {token} ended with {code}")
+
+    def _nothing_comes_before_its_conditions(self, event: dict[str, Any]) -> None:
+        """5. No action comes before all of its conditions hold, with their delays."""
+        data, time = event["data"], event["time"]
+        match event["kind"]:
+            case "step.begun":
+                self._may_take(event, [data["step"]])
+            case "step.passed":
+                self._may_take(event, data["steps"])
+            case "attribute.set" if data["plan"]:
+                thing = self.model.things[event["guid"]]
+                gates = [gate for gate in thing.plans if gate.seq == data["plan"]]
+                good = len(gates) == 1 and (gates[0].name, gates[0].value) == (data["name"], data["value"])
+                good = good and thing.state == "STARTED" and not thing.releasing and _holds(gates[0], time)
+                self._must(good, f"{_told(event)} was not to come, or not yet")
+            case "resource.failed" if data["by"]:
+                thing = self.model.things[event["guid"]]
+                step = self.model.wish(thing)
+                waits = [*(self.model.before(thing, step) if step else ()), *thing.plans]
+                lost = any(gate.reached[data["by"]] == FOREVER for gate in waits if data["by"] in gate.on)
+                self._must(lost, f"{_told(event)}, and it does not wait for that in vain")
+            case "step.failed" if data["error"]["type"] == "NeverReturned":
+                due = self._patience_ends(self.model.things[event["guid"]])
+                self._must(due is not None and due <= time, f"{_told(event)}: it was given up too early")
+            case "task.begun":
+                self._must(self.model.tasks[data["task"]]["due"] <= time, f"{_told(event)} is too early")
+
+    def _may_take(self, event: dict[str, Any], steps: list[str]) -> None:
+        thing = self.model.things[event["guid"]]
+        self._must(thing.attempt is None, f"{_told(event)} comes during another step")
+        wish = self.model.wish(thing)
+        self._must(steps[0] == wish, f"{_told(event)}, and what comes next is {wish}")
+        if thing.releasing:
+            needing = [it.guid for it in self.model.needing(thing)]
+            self._must(not needing, f"{_told(event)}, and {needing} that depend on it are not released")
+            return
+        state = thing.state
+        for step in steps:
+            self._must(step in NEXT[state], f"{_told(event)}, and it is {state}")
+            state = NEXT[state][step]
+            self._must(not (self.model.aborted_by and goes_up(step)), f"{_told(event)} comes after the abort")
+            if thing.requested is None:
+                for gate in self.model.before(thing, step):
+                    self._must(_holds(gate, event["time"]), f"{_told(event)} comes before {gate} holds")
+
+    def _everything_comes_that_can(self, now: int) -> None:
+        """6. Every condition that can be met is; one that cannot is reported as soon as that is so."""
+        self._expected = [it for thing in self.model.things.values() for it in self._expect(thing)]
+        tasks = self.model.tasks.items()
+        self._expected += [(it["due"], f"task {task}") for task, it in tasks if it["state"] == "pending"]
+        for due, what in self._expected:
+            self._must(due > now, f"{what} may come, and does not")
+
+    def _expect(self, thing: Thing) -> list[tuple[int, str]]:
+        """What is to come next of a resource, and when."""
+        name = f"#{thing.guid} {thing.state}"
+        found = []
+        if thing.state == "STARTED" and not thing.releasing:
+            dues = [(gate.due(), f"the planned {gate.name} of {name}") for gate in thing.plans]
+            found = [(0 if due == FOREVER else due, what) for due, what in dues if due is not None]
+        if thing.attempt:
+            ends = self._patience_ends(thing)
+            return found if ends is None else [*found, (ends, f"the end of {thing.attempt.step} of {name}")]
+        step = self.model.wish(thing)
+        if step is None:
+            return found
+        if thing.releasing:
+            return found if self.model.needing(thing) else [*found, (0, f"{step} of {name}")]
+        if thing.requested:
+            return found if self.model.aborted_by and goes_up(step) else [*found, (0, f"{step} of {name}, as asked for")]
+        due = self.model.due(thing, step)
+        if due == FOREVER:
+            return [*found, (0, f"the news that {step} of {name} can never come")]
+        return found if due is None else [*found, (due, f"{step} of {name}")]
+
+    def _patience_ends(self, thing: Thing) -> int | None:
+        """When the step under way of one that is released is waited for no longer."""
+        if not thing.releasing or thing.attempt is None:
+            return None
+        undoing = thing.attempt.step in UNDOING
+        if thing.unknown and not undoing:
+            return 0
+        since = max(thing.attempt.time, thing.releasing, self.model.opened)
+        return since + PATIENCE + (UNDOING_TAKES if undoing else 0)
+
+    def _failures_mean_what_the_policy_says(self, event: dict[str, Any], was: str, batch: list[dict[str, Any]]) -> None:
+        """6, too: what has failed ends the experiment if the policy says so, and only then."""
+        if event["kind"] == "experiment.aborted":
+            self._must(self._policy != "lenient", f"{_told(event)}, and no failure was to abort anything")
+            return
+        thing = self.model.things.get(event["guid"])
+        if thing is None or was == "FAILED" or thing.state != "FAILED":
+            return
+        first = not self.model.aborted_by
+        aborts = {"default": thing.critical, "strict": first or thing.critical, "lenient": False}[self._policy]
+        follows = [it for it in batch if it["kind"] == "experiment.aborted" and it["cause"] == event["seq"]]
+        self._must(bool(follows) is aborts, f"{_told(event)} of a resource that is critical: {thing.critical}")
+
+    def _released_is_final(self, event: dict[str, Any]) -> None:
+        """7. RELEASED is final."""
+        thing = self.model.things.get(event["guid"])
+        if thing is None or thing.state != "RELEASED":
+            return
+        allowed = ("experiment.warned", "attribute.set", "resource.disconnected", "trace.switched")
+        self._must(event["kind"] in allowed, f"{_told(event)} comes after its release")
+
+    def _nothing_is_left(self, guids: list[int] | None) -> None:
+        """7, too: after a release that said it succeeded nothing of ours is left on any host."""
+        wanted = [token for token in self._began if guids is None or self._begun[token]["guid"] in guids]
+        left = [token for token in wanted if token not in self._over]
+        self._must(not left, f"{left} still run, and it was said that they are released")
+
+    def _only_one_writes(self, it: Any) -> None:
+        """8. One writer: one that was declared dead can neither write nor start anything."""
+        good = it.where == self._program and it.facts["epoch"] == self._epoch
+        self._must(good, f"{it.where} wrote under epoch {it.facts['epoch']}, and {self._program} is in charge")
+
+    def _nothing_that_was_synced_is_lost(self, it: Any, events: list[dict[str, Any]]) -> None:
+        """9. A torn last record is dropped. What was synced is never."""
+        there = len(events) == it.facts["last"] - it.facts["first"] + 1
+        good = there and all(event["epoch"] == it.facts["epoch"] for event in events)
+        self._must(good, f"events {it.facts['first']} to {it.facts['last']} were synced, and are not in the log")
+
+    def _nothing_secret_shows(self) -> None:
+        """11. No secret is ever in the log or a message."""
+        said = [it.facts for it in self._record if it.kind == "call.raised"]
+        self._must(self._secret not in repr(self._log) + repr(said), "a secret shows")
+
+    # --- hooks --------------------------------------------------------------------------------------------------
+
+    def _on_hook_called(self, it: Any, place: int) -> None:
+        facts = it.facts
+        self._no_effect_without_intent(it)
+        begun = self._begun[it.token]
+        good = (begun["guid"], begun["data"]["step"], begun["epoch"]) == (facts["guid"], facts["step"], facts["epoch"])
+        self._must(good, f"{facts['step']} of #{facts['guid']} is called for {_told(begun)}")
+        self._must(it.token not in self._called, f"the hook of {it.token} is called twice")
+        self._called.add(it.token)
+        if it.where == self._program:
+            self._must(self._is_under_way(it.token), f"the hook of {it.token} is called, and nobody waits for it")
+            self._begin_job(it, it.token, facts["step"])
+
+    def _begin_job(self, it: Any, key: Any, what: str) -> None:
+        if it.where in self._workers:
+            crowded = self._workers[it.where].begin(key, Job(it.facts["guid"], what, it.time))
+            self._must(not crowded or it.where != self._program, crowded)
+
+    def _end_job(self, it: Any, key: Any) -> None:
+        if it.where in self._workers:
+            self._workers[it.where].end(key)
+
+    def _on_hook_returned(self, it: Any, place: int) -> None:
+        self._end_job(it, it.token)
+        if self._is_in_charge(it.where):
+            self._answers[it.token] = it.time
+
+    _on_hook_raised = _on_hook_returned
+
+    def _on_probe_called(self, it: Any, place: int) -> None:
+        self._begin_job(it, ("probe", it.facts["guid"]), "probe")
+
+    def _on_probe_returned(self, it: Any, place: int) -> None:
+        self._end_job(it, ("probe", it.facts["guid"]))
+
+    # --- hosts --------------------------------------------------------------------------------------------------
+
+    def _on_process_ended(self, it: Any, place: int) -> None:
+        self._must(it.token not in self._over, f"{it.token} ended twice")
+        self._over[it.token] = it
+
+    _on_process_killed = _on_process_ended
+
+    def _on_host_vanished(self, it: Any, place: int) -> None:
+        self._away.add(it.where)
+
+    _on_host_rebooted = _on_host_vanished
+
+    def _on_host_came_back(self, it: Any, place: int) -> None:
+        self._away.discard(it.where)
+        self._host_changed = it.time
+
+    def _ends_are_heard_of(self, now: int) -> None:
+        """4, too: what has ended is not taken for running for long, nor is it left open what became of an attempt."""
+        workers = self._workers[self._program] if self._program in self._workers else Workers(self._size)
+        since = max(self.model.opened, self._host_changed, workers.full_at)
+        if self._away or now - since < IN_TIME:
+            return
+        for thing in self.model.things.values():
+            ended = self._over.get(thing.started)
+            runs = thing.state == "STARTED" and thing.attempt is None and not thing.unknown
+            if runs and ended is not None and now - ended.time > IN_TIME:
+                self._wrong(f"{thing.started} of #{thing.guid} ended at {ended.time}, and is taken for running")
+            old = thing.attempt is not None and thing.attempt.epoch < self._epoch
+            self._must(not old or thing.unknown, f"nobody asks what became of the step of #{thing.guid}")
+
+    # --- calls --------------------------------------------------------------------------------------------------
+
+    def _on_call_made(self, it: Any, place: int) -> None:
+        number = it.facts["number"]
+        call = self._calls[number] = Call(number, it.facts["name"], it.facts["args"], it.where, it.time, place)
+        if call.name == "wait" and it.where == self._program:
+            call.outcomes.append((it.time, calls.outcome(call, self.model)))
+
+    def _see_waits(self) -> None:
+        for call in self._calls.values():
+            if call.name == "wait" and call.program == self._program:
+                call.outcomes.append((self._now, calls.outcome(call, self.model)))
+
+    def _calls_are_the_cause_of_what_has_none(self, event: dict[str, Any]) -> None:
+        """What has no cause was asked for: by a call that was under way then."""
+        lost = event["kind"] == "task.done" and event["data"]["lost"]
+        if event["cause"] or event["kind"] in _OF_NOBODY or lost or event["kind"].startswith("step."):
+            if event["kind"] != "step.requested":
+                return
+        asking = [call for call in self._calls.values() if call.program == self._program and call.explains(event)]
+        self._must(asking, f"nobody asked for {_told(event)}")
+        min(asking, key=lambda call: (bool(call.events) and call.name != "register", call.number)).events.append(event)
+
+    def _on_call_returned(self, it: Any, place: int) -> None:
+        call = self._calls.pop(it.facts["number"])
+        if it.where != self._program:
+            return
+        self._must(call.name != "reconnect", "a second controller took over from one that lives")
+        missing = calls.lacks(call, it.facts["result"], self.model)
+        self._must(not missing, missing)
+        if call.name == "wait":
+            self._check_wait(call, it.facts["result"])
+        elif call.name in ("release", "shutdown"):
+            self._nothing_is_left(call.args.get("guids"))
+            self._done = self._done or call.name == "shutdown"
+        elif call.name == "schedule":
+            self._tasks[call.number] = it.facts["result"]
+
+    def _on_call_raised(self, it: Any, place: int) -> None:
+        """12. A wrong input gets one clear error and leaves nothing behind."""
+        call, kinds = self._calls.pop(it.facts["number"]), it.facts["kinds"]
+        ours = "ExperimentError" in kinds or "LogError" in kinds
+        self._must(ours and kinds[0] != "EngineBug", f"{call} raised {kinds[0]}: {it.facts['message']}")
+        self._must(it.facts["message"], f"{call} raised {kinds[0]}, and does not say why")
+        if it.where != self._program:
+            return
+        wrong = calls.USAGE in kinds and call.name != "step"
+        self._must(not (wrong and call.events), f"{call} was refused, and left {call.events}")
+        if call.name == "wait" and "WaitTimeout" in kinds:
+            self._check_wait(call, "timeout")
+
+    def _check_wait(self, call: Call, answer: bool | str) -> None:
+        slow = any(begin < self._now and end > call.time for begin, end in self._writes.get(self._program, ()))
+        wrong = calls.check_wait(call, self._now, answer, slow=slow)
+        self._must(not wrong, wrong)
+
+    def _on_task_called(self, it: Any, place: int) -> None:
+        task = self._tasks.get(it.facts["number"])
+        if task is not None and it.where == self._program:
+            state = self.model.tasks[task]["state"]
+            self._must(state == "running", f"the function of task {task} is called, and it is {state}")
+
+
+def _holds(gate: Gate, now: int) -> bool:
+    due = gate.due()
+    return isinstance(due, int) and due <= now
+
+
+def _told(event: dict[str, Any]) -> str:
+    return f"event {event['seq']}, {event['kind']} of #{event['guid']} {event['data']}"
+
+
+def judge(log: list[dict[str, Any]], record: list[Any], *, workers: int, policy: str, secret: str) -> None:
+    """Raise `Wrong` if anything that was promised is not kept; see `Oracle`."""
+    Oracle(log, record, workers, policy, secret).judge()
+
+
+__all__ = ["DEPLOYMENT", "Counter", "Wrong", "judge"]

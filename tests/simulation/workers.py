@@ -1,0 +1,75 @@
+"""How many hooks may run at once, which of them come first, and that none waits while there is room for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.model import UNDOING
+
+if TYPE_CHECKING:
+    from tests.simulation.model import Model
+
+NS = 1_000_000_000
+PATIENCE = 10 * NS
+UNDOING_TAKES = 600 * NS
+"""How long an undoing may take before it is cancelled as well."""
+
+
+@dataclass
+class Job:
+    """Something that a worker is at. Once it is cancelled it does not count."""
+
+    guid: int
+    what: str
+    began: int
+    cancelled: bool = False
+
+    def counts(self, now: int) -> bool:
+        """Whether its result is wanted."""
+        return not self.cancelled and not (self.what in UNDOING and now - self.began >= UNDOING_TAKES)
+
+
+class Workers:
+    """Those of one controller."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.jobs: dict[Any, Job] = {}
+        self.full_at = 0
+
+    def begin(self, key: Any, job: Job) -> str:
+        """A worker takes a job; what is wrong with that, or ""."""
+        self.jobs[key] = job
+        wanted = [it for it in self.jobs.values() if it.counts(job.began)]
+        undoing = any(it.what in (*UNDOING, "probe", "told") for it in wanted)
+        if len(wanted) > self.size + undoing:
+            return f"{len(wanted)} hooks run at once, and there are {self.size} workers: {wanted}"
+        return ""
+
+    def end(self, key: Any) -> None:
+        """A worker is done."""
+        self.jobs.pop(key, None)
+
+    def cancel(self, guid: int) -> None:
+        """The result of what is under way for a resource is not wanted any more."""
+        for job in self.jobs.values():
+            if job.guid == guid:
+                job.cancelled = True
+
+    def idle(self, model: Model, called: set[str], now: int) -> str:
+        """Who waits at this moment although there is room; "" if nobody does."""
+        wanted = [it for it in self.jobs.values() if it.counts(now)]
+        if len(wanted) >= self.size:
+            self.full_at = now
+        busy = {it.guid for it in self.jobs.values() if not it.cancelled}
+        undone = sum(it.what in (*UNDOING, "probe", "told") for it in wanted)
+        for thing in model.things.values():
+            attempt = thing.attempt
+            if attempt is None or attempt.epoch != model.epoch or attempt.token in called or thing.guid in busy:
+                continue
+            undoing = attempt.step in UNDOING
+            room = self.size + (undoing and len(wanted) > undone)
+            if len(wanted) < room and (undoing or not thing.releasing):
+                return f"{attempt.step} of #{thing.guid} waits for a worker, and {len(wanted)} of {self.size} are busy"
+        return ""

@@ -177,7 +177,7 @@ class Tool(Application):
 
     def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """Bytes of a trace."""
-        if name != "result" or name in self.fetched:
+        if not self._is_made_here(name):
             return super().read_trace(name, offset, size)
         output = super().read_trace(self.result_trace() if self.split_stderr else "stdout")
         if output is None:
@@ -187,14 +187,18 @@ class Tool(Application):
 
     def trace_size(self, name: str) -> int | None:
         """How many bytes a trace has."""
-        if name != "result" or name in self.fetched:
+        if not self._is_made_here(name):
             return super().trace_size(name)
         result = self.read_trace(name)
         return None if result is None else len(result)
 
     def trace_path(self, name: str) -> str | None:
         """Where a trace is; a result is nowhere until it is collected."""
-        return None if name == "result" and name not in self.fetched else super().trace_path(name)
+        return None if self._is_made_here(name) else super().trace_path(name)
+
+    def _is_made_here(self, name: str) -> bool:
+        """Whether a trace is made from another one: a result is, unless it was fetched and nothing else is left."""
+        return name == "result" and not (name in self.fetched and self.host.is_let_go)
 
 
 class Rounds(Tool):

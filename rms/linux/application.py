@@ -18,12 +18,14 @@ from rms.launch import Fenced
 from rms.linux import _bringing
 from rms.linux._jobs import Job, last_lines, run_job
 from rms.linux._patience import until_answered
+from rms.linux.node import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from engine.rm.outcomes import Outcome
+    from engine.rm.transport import Transport
     from rms.linux.node import Node
 
 GRACE: Final = 10.0
@@ -313,44 +315,44 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def trace_path(self, name: str) -> str | None:
         """Where a trace is: on its host, or what was fetched of it."""
-        if self._is_let_go(name):
-            return str(self.fetched[name])
-        job = self._done().get(name)
-        if job is not None:
-            return self.host.launcher.path(job, "stdout")
-        token = self.tokens.get(Step.START)
-        return None if token is None else self.host.launcher.path(token, name)
+        source = self._source(name)
+        return None if source is None else source[1]
 
     def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """Bytes of a trace."""
-        if self._is_let_go(name):
-            with self.fetched[name].open("rb") as file:
-                file.seek(offset)
-                return file.read(-1 if size is None else size)
-        path = self.trace_path(name)
-        return None if path is None else self.host.transport.read(path, offset, size)
+        source = self._source(name)
+        return None if source is None else source[0].read(source[1], offset, size)
 
     def trace_size(self, name: str) -> int | None:
         """How many bytes a trace has."""
-        if self._is_let_go(name):
-            return self.fetched[name].stat().st_size
-        path = self.trace_path(name)
-        return None if path is None else self.host.transport.size(path)
+        source = self._source(name)
+        return None if source is None else source[0].size(source[1])
 
-    def _is_let_go(self, name: str) -> bool:
-        """Whether its host is not to be asked any more, so that only what was collected is there.
+    def _source(self, name: str) -> tuple[Transport, str] | None:
+        """By which way a trace is read, and where it is there; None if nothing has been written.
 
         Raises:
-            BadState: that was not collected.
+            BadState: it is on a host that is not to be asked any more, and was not fetched.
         """
+        written = self._written_by(name)
+        if written is None:
+            return None
         if not self.host.is_let_go:
-            return False
+            return self.host.transport, self.host.launcher.path(*written)
         if name not in self.fetched:
             raise BadState(
                 f"trace {name!r} of #{self.guid} is on {self.host.hostname}, which was released: connect a Collector "
                 f"to have a trace fetched before"
             )
-        return True
+        return this_machine(), str(self.fetched[name])
+
+    def _written_by(self, name: str) -> tuple[str, str] | None:
+        """The attempt that has written a trace, and the file of it; None if nothing has."""
+        job = self._done().get(name)
+        if job is not None:
+            return job, "stdout"
+        token = self.tokens.get(Step.START)
+        return None if token is None else (token, name)
 
     def _done(self) -> dict[str, str]:
         """The tokens of the jobs that have been done, by name."""

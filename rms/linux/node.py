@@ -58,7 +58,7 @@ def _check_home(path: str) -> None:
 
 
 @cache
-def _this_machine() -> LocalTransport:
+def this_machine() -> LocalTransport:
     """One for all nodes: each would hold a thread and an inotify instance, of which a user has few."""
     return LocalTransport()
 
@@ -121,7 +121,7 @@ class Node(ResourceManager, rtype="linux::Node"):
         """
         with self._making:
             if self._transport is None:
-                self._transport = _this_machine() if self.is_local else self._connect()
+                self._transport = this_machine() if self.is_local else self._connect()
             return self._transport
 
     def _connect(self) -> Transport:

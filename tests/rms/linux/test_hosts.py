@@ -133,9 +133,12 @@ def test_hosts_measure_each_other(ec, hosts):
     ping = made.register_resource("linux::Ping", target=two.address, count=5, interval=0.01, connectedTo=nodes[0])
     made.register_condition(ping, ResourceAction.START, capture, STARTED)
     made.register_condition(capture, ResourceAction.STOP, ping, STOPPED)
+    made.register_resource("Collector", trace_name="result", connectedTo=ping)
     finish(made, ping, capture)
     assert json.loads(made.trace(ping, "result"))["received"] == 5
     assert json.loads(made.trace(capture, "result"))["captured"] == 10
+    made.shutdown()
+    assert json.loads(made.trace(ping, "result"))["received"] == 5
 
 
 def test_fifty_commands_on_one_host(far):

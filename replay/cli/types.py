@@ -11,6 +11,7 @@ from rich.text import Text
 
 from engine.core.errors import UnknownResourceType
 from engine.rm.attributes import describe_type
+from engine.rm.base import ANY
 from engine.rm.registry import ResourceFactory
 from replay.cli import screen, words
 from replay.cli.program import common
@@ -84,7 +85,7 @@ def _help(cls: type[ResourceManager]) -> str:
 
 
 def _page(cls: type[ResourceManager]) -> Iterator[Text | Table | str]:
-    above = [name for name in cls.lineage() if name != cls.rtype]
+    above = [name for name in cls.lineage() if name not in {cls.rtype, ANY}]
     yield Text(cls.rtype, style="bold") + Text(f"  extends {', '.join(above)}" if above else "", style="dim")
     yield from _paragraphs(_help(cls))
     yield from _section("ATTRIBUTE", ((name, _told(attribute)) for name, attribute in cls.declared().items()))
@@ -135,7 +136,7 @@ def _page_json(cls: type[ResourceManager]) -> dict[str, Any]:
     return {
         "rtype": cls.rtype,
         "help": _help(cls),
-        "lineage": cls.lineage(),
+        "lineage": [name for name in cls.lineage() if name != ANY],
         "attributes": {name: _attribute_json(attribute) for name, attribute in cls.declared().items()},
         "links": [link.to_data() for link in cls.links.values()],
         "traces": [asdict(trace) for trace in cls.traces],

@@ -183,7 +183,7 @@ class TestDeclarations:
             size: int = attr(default=100, ge=50)
 
         assert (Large.declared()["size"].default, Thing.declared()["size"].default) == (100, 1)
-        assert Large.lineage() == ["test::Large", "test::Thing"]
+        assert Large.lineage() == ["test::Large", "test::Thing", "ResourceManager"]
 
     def test_a_check_of_its_own(self, ec):
         def even(value):

@@ -140,6 +140,7 @@ def test_whoever_waits_is_woken_when_the_controller_lets_go(ec, stage):
 # --- a log that cannot be written
 
 
+@pytest.mark.filterwarnings("ignore:waiting for #1")  # nobody deploys it
 def test_a_controller_that_cannot_record_acts_no_more(ec, stage, monkeypatch):
     one = ec()
     thing = one.register_resource("test::Thing")

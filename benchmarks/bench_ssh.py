@@ -98,9 +98,10 @@ from concurrent.futures import ThreadPoolExecutor
 from rms.ssh import Address, connect
 transports = [connect(Address(name, config=config)) for name in hosts]
 with ThreadPoolExecutor(40) as pool:
-    list(pool.map(lambda each: each.run("true"), transports))
+    run = lambda n: transports[n % len(hosts)].run("echo", str(n)).stdout
+    list(pool.map(run, range(100)))
     began = time.perf_counter()
-    done = list(pool.map(lambda n: transports[n % len(hosts)].run("echo", str(n)).stdout, range(1000)))
+    done = list(pool.map(run, range(1000)))
     print(time.perf_counter() - began)
 assert len(done) == 1000
 for each in transports: each.close()
@@ -118,7 +119,7 @@ def run(n):
     return data
 with ThreadPoolExecutor(40) as pool:
     connections = [each._link.connection()._transport for each in transports]
-    list(pool.map(run, range(len(hosts))))
+    list(pool.map(run, range(100)))
     began = time.perf_counter()
     done = list(pool.map(run, range(1000)))
     print(time.perf_counter() - began)

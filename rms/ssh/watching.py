@@ -28,6 +28,7 @@ __all__ = ["Exits", "Follower", "Watch"]
 
 _SCRIPTS: Final = resources.files("rms.ssh")
 _READY_TIMEOUT: Final = 60.0  # seconds
+_CALM: Final = 0.5  # seconds
 
 
 class Watch(ABC):
@@ -185,7 +186,8 @@ class Exits(Watch):
             self._awaited.setdefault(process, (boot, []))[1].append(callback)
             session = self._session
         if session is None:
-            self._link.restore()
+            # Not at once: a host on which much is being started has better things to do, and short commands have ended.
+            messenger.post_in(_CALM, self._link.restore)
             return
         with suppress(TransportLost):  # it is sent again when the host is back
             self._send(session, [process])

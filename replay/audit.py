@@ -290,6 +290,9 @@ class _Auditor:
             for gate in seen.gates:
                 self._forget(guid, seen, gate, gone)
             seen.gates = [gate for gate in seen.gates if gate.on or gate.group]
+        for barrier in filter(None, self._barriers.values()):  # also where no member is left, and one may join
+            barrier.on = [guid for guid in barrier.on if guid not in gone]
+            barrier.known = barrier.latest = 0
 
     def _forget(self, guid: int, seen: _Seen, gate: _Gate, gone: set[int]) -> None:
         if gone.isdisjoint(gate.on):

@@ -425,6 +425,12 @@ def test_what_is_forgotten_is_not_heard_of_again(story):
     assert broken(story) == last(story, "registered")
 
 
+def test_a_group_goes_on_when_all_its_members_are_forgotten(story):
+    story.register().deploy(1, barrier=True).tell(events.ReleaseRequested(EXPERIMENT, [1])).step(1, Step.RELEASE)
+    story.tell(events.ResourceRemoved(EXPERIMENT, [1])).deploy(2, barrier=True).walk(2).step(2, Step.START)
+    assert broken(story) == []
+
+
 def test_a_label_of_two(story):
     story.register(0)
     story.tell(*(events.ResourceRegistered(guid, "plain", {}, "server") for guid in (1, 2)))

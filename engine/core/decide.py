@@ -442,7 +442,9 @@ def check_taken(world: World, guid: int, step: Step, *, taken: bool) -> None:
         ResourceFailed: it failed.
         ExperimentAborted, BadState: it was accepted, but something else came first.
     """
-    resource = world.resources[guid]
+    resource = world.resources.get(guid)
+    if resource is None:
+        raise BadState(f"#{guid} was released and forgotten before anybody could say whether its {step} was taken")
     if resource.error is not None and resource.error.get("step") == step:
         raise failure(resource)
     if not taken:

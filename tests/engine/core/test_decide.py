@@ -301,6 +301,11 @@ def test_what_was_probably_meant(name, known, hint):
     assert errors.nearest(name, known) == hint
 
 
+def test_one_who_waits_for_a_step_of_what_is_forgotten_is_told(lab):
+    with pytest.raises(BadState, match="#9 was released and forgotten before anybody could say whether its stop was"):
+        decide.check_taken(lab.world, 9, Step.STOP, taken=True)
+
+
 def test_a_bug_carries_the_last_events():
     bug = errors.EngineBug("it cannot be", ["one", "two"])
     assert bug.last_events == ("one", "two")

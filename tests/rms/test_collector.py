@@ -12,9 +12,9 @@ PATIENCE = 20
 
 
 @pytest.fixture
-def one(ec):
+def one(ec, monkeypatch):
     """A controller with this machine as #1."""
-    ResourceFactory.register_type(Collector)
+    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"Collector": Collector})
     made = ec("exp")
     made.register_resource("linux::Node", hostname="localhost")
     return made

@@ -3,6 +3,7 @@
 import pytest
 
 from engine import ResourceFactory
+from rms.collector import Collector
 from rms.linux.iperf3 import Iperf3, UdpTest
 from rms.linux.nping import NPing
 from rms.linux.ping import Ping
@@ -15,9 +16,9 @@ TOOLS = [Ping, Traceroute, Mtr, NPing, Tcpdump, Iperf3, UdpTest, Http]
 
 
 @pytest.fixture(autouse=True)
-def types():
-    for tool in TOOLS:
-        ResourceFactory.register_type(tool)
+def types(monkeypatch):
+    known = {each.rtype: each for each in [*TOOLS, Collector]}
+    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | known)
 
 
 @pytest.fixture

@@ -16,12 +16,10 @@ from engine import (
     ExperimentController,
     ExperimentError,
     ResourceAction,
-    ResourceFactory,
     ResourceState,
     TraceAttr,
     UsageError,
 )
-from rms.collector import Collector
 from rms.linux import _patience
 from tests.platform.hosts import PATIENCE
 
@@ -34,7 +32,6 @@ STARTED, STOPPED, FAILED = ResourceState.STARTED, ResourceState.STOPPED, Resourc
 def way(host_pool, monkeypatch):
     """By which the hosts are reached."""
     monkeypatch.setenv("NETREEL_SSH_CONFIG", str(host_pool.ssh_config))
-    ResourceFactory.register_type(Collector)
 
 
 @pytest.fixture
@@ -358,14 +355,17 @@ def test_its_time_is_limited_across_a_takeover(home, host, gate):
         assert "it had not after 1.5 s" in error_of(two, 2)
 
 
-def test_a_controller_that_is_killed_is_followed_by_another_one(home, hosts, gate):
+def test_a_controller_that_is_killed_is_followed_by_another_one(home, host_pool, hosts, tmp_path):
     names = [each.name for each in hosts(3)]
+    gates = [host_pool.shared / f"{tmp_path.name}.{name}" for name in names]  # one each: a line is for one reader
+    for gate in gates:
+        os.mkfifo(gate)
     command = [
         sys.executable,
         "-c",
         CONTROLLER,
         str(home),
-        f"echo ran >>/tmp/ran; read line <{gate}; echo $line",
+        f"echo ran >>/tmp/ran; read line <{host_pool.shared}/{tmp_path.name}.$(hostname); echo $line",
         *names,
     ]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -374,7 +374,7 @@ def test_a_controller_that_is_killed_is_followed_by_another_one(home, hosts, gat
     apps = [2, 4, 6]
     with ExperimentController.reconnect(run_dir) as two:
         assert [two.state(app) for app in apps] == [STARTED] * 3
-        for _ in apps:
+        for gate in gates:
             gate.write_text("hello\n")
         assert two.wait_finished(apps, timeout=PATIENCE)
         assert [two.trace(app, "stdout") for app in apps] == ["hello\n"] * 3

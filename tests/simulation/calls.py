@@ -32,8 +32,9 @@ class Call:
     """A call that was made.
 
     Attributes:
-        place: where in the record it stands.
+        known: the resources that there were when it was made.
         events: those that it led to.
+        settled: for a wait: those that have got where it waits for them to be, and those that no longer can.
         outcomes: for a wait: what could be seen of what it waits for since it was made, and when that was.
     """
 
@@ -42,8 +43,9 @@ class Call:
     args: dict[str, Any]
     program: str
     time: int
-    place: int
+    known: list[int]
     events: list[dict[str, Any]] = field(default_factory=list)
+    settled: dict[int, bool] = field(default_factory=dict)
     outcomes: list[tuple[int, bool | None]] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -147,7 +149,7 @@ def lacks(call: Call, result: Any, model: Model) -> str:
         case "step":
             good = bool(made) and model.things[args["guid"]].requested != args["step"]
         case "release" | "shutdown":
-            guids = model.things if args.get("guids") is None else args["guids"]
+            guids = call.known if args.get("guids") is None else args["guids"]
             good = all(model.things[guid].state == "RELEASED" for guid in guids if guid in model.things)
         case _:
             good = True
@@ -157,12 +159,17 @@ def lacks(call: Call, result: Any, model: Model) -> str:
 # --- waits ------------------------------------------------------------------------------------------------------
 
 
-def outcome(call: Call, model: Model) -> bool | None:
-    """What a wait comes to as things stand; None while it waits."""
-    there = [_outlook(call.args["what"], model, model.things[guid]) for guid in call.args["guids"] if guid in model.things]
-    if None not in there:
-        return all(there)
-    return False if model.aborted_by and call.args["what"] != "released" else None
+def look(call: Call, model: Model, time: int) -> None:
+    """Note what a wait comes to as things stand. Who has once got there, or no longer can, is not looked at again."""
+    for guid in call.args["guids"]:
+        thing = model.things.get(guid)
+        there = True if thing is None else _outlook(call.args["what"], model, thing)
+        if guid not in call.settled and there is not None:
+            call.settled[guid] = there
+    ended = model.aborted_by and call.args["what"] != "released"
+    waits = any(guid not in call.settled for guid in call.args["guids"])
+    value = (False if ended else None) if waits else all(call.settled.values())
+    call.outcomes.append((time, value))
 
 
 def _outlook(what: str, model: Model, thing: Thing) -> bool | None:

@@ -148,13 +148,14 @@ class Model:
             return None
         return None if any(not isinstance(due, int) for _, due in dues) else max((due for _, due in dues), default=0)
 
-    def needing(self, thing: Thing) -> list[Thing]:
-        """Those that are to be released before a resource is. In a ring, one has to be the first."""
+    def needing(self, thing: Thing, *, rings: bool = True) -> list[Thing]:
+        """Those that are to be released before a resource is. In a ring one has to be the first; which is not said."""
         others = [self.things[guid] for guid in thing.connected]
         return [
             it
             for it in others
-            if it.releasing and it.state != "RELEASED" and self._links(it, thing) and not self._depends(thing, it)
+            if it.releasing and it.state != "RELEASED" and self._links(it, thing)
+            if rings or not self._depends(thing, it)
         ]
 
     def _depends(self, thing: Thing, needed: Thing) -> bool:

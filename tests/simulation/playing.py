@@ -11,7 +11,7 @@ from engine import ExperimentController, FailureManager, ResourceAction, Resourc
 from engine.core.errors import BadState
 from engine.testing.simulation import Crashed, Faults, Simulation
 from engine.testing.simulation.hub import Died, here
-from eventlog import NoLog
+from eventlog import Locked, NoLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,9 +89,9 @@ class Player:
             self._sim.at(seconds, lambda: self._sim.start(self._rival))
 
     def _rival(self, sim: Simulation) -> None:
-        """Tries to take over what is in good hands."""
+        """Tries to take over what is in good hands, and lets go of it at once if it is not."""
         if sim.disk.logs and sim.events():
-            self._call("reconnect", {}, sim.reconnect)
+            self._call("reconnect", {}, lambda: sim.reconnect().detach())
 
     # --- controllers --------------------------------------------------------------------------------------------
 
@@ -118,8 +118,17 @@ class Player:
         self._go_on(sim, sim.controller(workers=self._experiment.workers, fm=fm))
 
     def _take_over(self, sim: Simulation) -> None:
+        while True:
+            try:
+                ec = self._reconnect(sim)
+            except Locked:  # by a rival
+                sim.sleep(0.1)
+            else:
+                return self._go_on(sim, ec)
+
+    def _reconnect(self, sim: Simulation) -> ExperimentController:
         fm = POLICIES[self._experiment.policy]()
-        self._go_on(sim, sim.reconnect(workers=self._experiment.workers, fm=fm))
+        return sim.reconnect(workers=self._experiment.workers, fm=fm)
 
     def _usurp(self, sim: Simulation) -> None:
         """Take over from one that only stands still, and goes on as if nothing had been."""
@@ -132,9 +141,8 @@ class Player:
             first.resume()
             return
         sim.declare_dead(first)
-        fm = POLICIES[self._experiment.policy]()
         try:
-            ec = sim.reconnect(workers=self._experiment.workers, fm=fm)
+            ec = self._reconnect(sim)
         finally:
             first.resume()
         self._go_on(sim, ec)
@@ -170,7 +178,9 @@ class Player:
             result = act()
         except Died:
             raise
-        except Exception as error:  # noqa: BLE001 - what it may be is for the oracle to say
+        except Exception as error:
+            if not here().owner.alive:  # it was cut short, whatever it made of that
+                raise Died from None
             kinds = [kind.__name__ for kind in type(error).__mro__]
             sim.note("call.raised", where, number=number, kinds=kinds, message=str(error))
         else:

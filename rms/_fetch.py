@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import ExperimentError
 from engine.rm.transport import CommandFailed
-from rms.linux._patience import until_answered
+from rms._patience import until_answered
 
 if TYPE_CHECKING:
     from pathlib import Path

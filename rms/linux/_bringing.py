@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from rms import shell
+from rms._patience import until_answered
 from rms.linux._archive import packed
 from rms.linux._jobs import Job, run_job
-from rms.linux._patience import until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

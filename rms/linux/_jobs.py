@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.rm.outcomes import Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
-from rms.linux._patience import until_answered
+from rms._patience import until_answered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

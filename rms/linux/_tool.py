@@ -10,7 +10,7 @@ from engine.core.errors import BadState
 from engine.rm.attributes import Attribute, attr
 from engine.rm.traces import Trace
 from rms import shell
-from rms.linux._patience import until_answered
+from rms._patience import until_answered
 from rms.linux.application import Application
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.traces import Trace
 from engine.rm.transport import CommandFailed, TransportLost
 from rms import shell
+from rms._patience import until_answered
 from rms.launch import Fenced
 from rms.linux import _bringing
 from rms.linux._jobs import Job, last_lines, run_job
-from rms.linux._patience import until_answered
 from rms.linux.node import this_machine
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ from engine.rm.outcomes import NeverBegan
 from engine.rm.traces import Trace
 from engine.rm.transport import CommandFailed
 from rms import shell
+from rms._patience import until_answered
 from rms.launch import Launcher
 from rms.linux import _layout
 from rms.linux._jobs import Job, run_job
-from rms.linux._patience import until_answered
 from rms.local import LocalTransport
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from engine import (
     TraceAttr,
     UsageError,
 )
-from rms.linux import _patience
+from rms import _patience
 from tests.platform.hosts import PATIENCE
 
 pytestmark = pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 from engine import Intent, TransportLost
 from engine.core.states import Step
 from engine.diagnostics import get_logger
-from rms.linux import _patience
+from rms import _patience
 
 
 @pytest.fixture

@@ -96,7 +96,9 @@ def no_option(text: str) -> None:
 class Tool(Application):
     """What the tools of this package share. It is no type by itself."""
 
-    command: str | None = attr(default=None, when="never", help="Made from the other attributes.")
+    command: str | None = attr(
+        default=None, when="never", help="Made from the other attributes; what is given is not used."
+    )
 
     traces = (*Application.traces, Trace("result", "What its output says, as JSON."))
 

@@ -195,7 +195,7 @@ class Host:
         command("bridge", "link", "set", "dev", self.link, "state", 3)
 
     def hang(self):
-        """Stops all its processes; its kernel goes on answering."""
+        """Stops all its processes; its kernel goes on answering, and what the test itself runs there goes on."""
         self._hung = True
         stopped: set[int] = set()
         while new := self._processes() - stopped:  # one may have been born meanwhile
@@ -283,8 +283,11 @@ class Host:
         return ["nsenter", *namespaces, f"--pid=/proc/{pid}/ns/pid_for_children", "--wd=/", "--"]
 
     def _processes(self) -> set[int]:
+        """Those of the host, but for what a test has started by `run` and `process`: nsenter would stop with them."""
         ours = Path(f"/proc/{self._popen.pid}/ns/pid_for_children").readlink()
-        return {int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal() and _is_in(path, ours)}
+        inside = {int(path.name) for path in Path("/proc").glob("[0-9]*") if _is_in(path, ours)}
+        parents = inside | {self._popen.pid}
+        return {pid for pid in inside if _parent(pid) in parents}
 
     def _signal(self, pids: Iterable[int], number: int):
         for pid in pids:
@@ -312,6 +315,13 @@ class Host:
                 time.sleep(0.01)
             else:
                 return
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def _is_in(process: Path, namespace: Path) -> bool:

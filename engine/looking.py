@@ -270,6 +270,27 @@ class Looking:
         time = self._look(guid, lambda resource: resource.times.get(state))
         return None if time is None else to_datetime(time)
 
+    @overload
+    def trace(
+        self,
+        guid: Guid,
+        name: str,
+        attr: Literal[TraceAttr.ALL, TraceAttr.STREAM, TraceAttr.PATH] = TraceAttr.ALL,
+        block: int = 512,
+        offset: int = 0,
+    ) -> str | None: ...
+    @overload
+    def trace(
+        self, guid: Guid, name: str, attr: Literal[TraceAttr.BYTES], block: int = 512, offset: int = 0
+    ) -> bytes | None: ...
+    @overload
+    def trace(
+        self, guid: Guid, name: str, attr: Literal[TraceAttr.SIZE], block: int = 512, offset: int = 0
+    ) -> int | None: ...
+    @overload
+    def trace(
+        self, guid: Guid, name: str, attr: TraceAttr, block: int = 512, offset: int = 0
+    ) -> str | bytes | int | None: ...
     def trace(
         self, guid: Guid, name: str, attr: TraceAttr = TraceAttr.ALL, block: int = 512, offset: int = 0
     ) -> str | bytes | int | None:

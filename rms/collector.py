@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core.errors import ExperimentError
 from engine.core.states import ResourceState
 from engine.rm.attributes import attr
-from engine.rm.base import Intent, ResourceManager
+from engine.rm.base import ANY, Intent, ResourceManager
 from engine.rm.links import link
 from engine.rm.outcomes import NeverBegan
 from engine.rm.transport import CommandFailed, TransportLost
@@ -51,7 +51,7 @@ class Collector(ResourceManager, rtype="Collector"):
     )
     rename: str | None = attr(default=None, check=_check_name, help="What the files are called in place of the trace.")
 
-    sources = link("linux::Application", after=ResourceState.NEW)
+    sources = link(ANY, after=ResourceState.NEW)
 
     def release(self, intent: Intent) -> None:
         """Fetch the traces, several at a time. What has been fetched before is not fetched again.

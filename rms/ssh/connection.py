@@ -45,6 +45,8 @@ class Connection:
         self.logins = threading.BoundedSemaphore(_LOGINS)
         self._target = target
         self._transport, self._wire = login
+        self._heard = self._wire.heard
+        self._unanswered = 0  # questions whether it is there
         self._wire.on_broken = lambda: messenger.post(lambda: on_lost(self))
         if self._wire.why:  # before anybody listened
             self._wire.on_broken()
@@ -97,26 +99,28 @@ class Connection:
 
     @property
     def _patience(self) -> float:
-        """Seconds without a word after which it is lost."""
-        return self._target.alive_interval * self._target.alive_count or 60.0
+        """Seconds without a word after which it is lost, at most."""
+        return self._target.alive_interval * (self._target.alive_count + 1) or 60.0
 
     def _look(self) -> None:
         """Runs on the messenger's thread."""
         if not self.alive:
             return
-        silence = time.monotonic() - (self._wire.heard or 0)
-        if silence >= self._patience:
-            self._wire.fail(f"nothing was heard from the host for {silence:.0f} s")
-            # Not here: saying goodbye may take as long as the host likes.
-            threading.Thread(target=self.close, name="ssh-close", daemon=True).start()
-            return
-        if silence >= self._target.alive_interval / 2:
+        if self._wire.heard != self._heard:
+            self._heard, self._unanswered = self._wire.heard, 0
+        if self._unanswered < self._target.alive_count:
+            self._unanswered += 1  # counted, as opposed to timed: we may have been the ones who were asleep
             self._ask()
-        messenger.post_in(self._target.alive_interval, self._look)
+            messenger.post_in(self._target.alive_interval, self._look)
+            return
+        silence = time.monotonic() - (self._heard or 0)
+        self._wire.fail(f"nothing was heard from the host for {silence:.0f} s")
+        # Not here: saying goodbye may take as long as the host likes.
+        threading.Thread(target=self.close, name="ssh-close", daemon=True).start()
 
     def _ask(self) -> None:
-        # A thread that is stuck in sending would have this one stuck, too; what it sends is question enough.
-        if self._wire.sending or not self._transport.clear_to_send.is_set():
+        # This thread must not get stuck; and what is on its way already is question enough.
+        if not self._wire.free or not self._transport.clear_to_send.is_set():
             return
         question = paramiko.Message()
         question.add_byte(cMSG_GLOBAL_REQUEST)

@@ -13,6 +13,7 @@ import secrets
 import shlex
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
@@ -239,8 +240,9 @@ class Session:
                 raise TimeoutError
 
     def close(self) -> None:
-        """Ends the shell. What it has started, and left alone, goes on."""
-        self._channel.close()
+        """Ends the shell. What it has started, and left alone, goes on. Idempotent."""
+        with suppress(paramiko.SSHException, OSError, EOFError):  # then it has ended
+            self._channel.close()
 
     def ended(self, frame: Frame) -> CommandFailed | TransportLost:
         """Why a frame will not come to its end."""

@@ -76,7 +76,7 @@ class SshTransport:
         where = (path, str(offset + 1))  # tail counts from one
         done = self.run(_READ, *where) if size is None else self.run(_READ_SOME, *where, str(size))
         # Of the second, tail's own status is not known. Shells may have complaints of their own, about the locale.
-        complaints = [line for line in done.stderr.decode(errors="replace").splitlines() if line.startswith("tail: ")]
+        complaints = [line for line in done.stderr.decode(errors="replace").splitlines() if "tail: " in line]
         if not complaints:
             return done.stdout
         self._check_missing("read", path, complaints[-1])

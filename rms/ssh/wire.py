@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import subprocess
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
+
+import paramiko
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,23 +42,25 @@ class Carrier(Protocol):
     def close(self) -> None:
         """Lets go of it."""
 
+    def fileno(self) -> int:
+        """What can be polled."""
+
 
 class Wire:
     """A carrier, as paramiko uses it, that notes when something was last heard and tells when it has broken.
 
     Attributes:
         heard: When something was last heard, by the monotonic clock; None before.
-        sending: Whether a thread is in the middle of sending, and may be stuck there.
         why: Why it broke; empty until then.
     """
 
     def __init__(self, carrier: Carrier, let_go: Callable[[], None] = lambda: None) -> None:
         self.heard: float | None = None
-        self.sending = False
         self.why = ""
         self.on_broken: Callable[[], None] = lambda: None
         self._carrier = carrier
         self._let_go = let_go
+        self._sending = False
         self._settled = False
         self._closed = False  # paramiko looks at it
         self._ahead = b""
@@ -85,11 +90,27 @@ class Wire:
 
     def send(self, data: bytes) -> int:
         """See `Carrier.send`."""
-        self.sending = True
+        self._sending = True
         try:
             return self._carrier.send(data)
+        except TimeoutError:
+            raise
+        except OSError as error:
+            self.fail(error.strerror or str(error))
+            raise
         finally:
-            self.sending = False
+            self._sending = False
+
+    @property
+    def free(self) -> bool:
+        """Whether a few bytes can be sent without waiting."""
+        if self._sending:  # and may be stuck in it
+            return False
+        if isinstance(self._carrier, paramiko.Channel):
+            return self._carrier.send_ready()
+        poll = select.poll()
+        poll.register(self._carrier, select.POLLOUT)
+        return bool(poll.poll(0))
 
     def settimeout(self, seconds: float | None) -> None:
         """See `Carrier.settimeout`. Without effect on one that is settled."""

@@ -414,7 +414,7 @@ class Kernel:
             for it in waiting:
                 known = any((it.guid, message) == warning[1:] for warning in self.world.warnings)
                 if not known and it.group is not None and it.state not in ENDS and not it.releasing:
-                    self.emit(events.ExperimentWarned(it.guid, message), cause)
+                    self.emit(events.ExperimentWarned(it.guid, message), cause or resource.moved_by)
 
     def _fail_waiting(self, resource: Resource, guid: int, cause: int) -> None:
         lost = self.world.resources[guid]

@@ -66,6 +66,19 @@ def test_waiting_for_the_failure_of_what_has_ended_well(lab):
     assert warnings(lab) == [message]
 
 
+def test_a_doubt_that_a_takeover_finds_is_due_to_the_end(lab):
+    one, two = lab.add("start"), lab.add("start")
+    lab.deploy(one)
+    lab.done(one)
+    lab.ended(one)
+    ended = lab.world.seq
+    lab.deploy(two, barrier=False)
+    lab.when(two, STOP, one, FAILED)
+    lab = lab.crash()
+    lab.take_over()
+    assert [entry.cause for entry in lab.entries if isinstance(entry.event, events.ExperimentWarned)] == [ended]
+
+
 def test_nobody_who_is_over_waits_in_vain(lab):
     one, two = lab.add("start"), lab.add("start")
     lab.when(two, STOP, one, FAILED)

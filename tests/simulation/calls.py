@@ -144,8 +144,10 @@ def lacks(call: Call, result: Any, model: Model) -> str:
             good = [event["data"]["group"] for event in made] == [result]
         case "schedule":
             good = [event["data"]["task"] for event in made] == [result]
-        case "condition" | "unregister_condition" | "plan_value" | "set_global" | "set" | "remove":
+        case "condition" | "unregister_condition" | "plan_value" | "set_global" | "set":
             good = bool(made)
+        case "remove":  # or a release was faster
+            good = args["guid"] not in model.things
         case "step":
             good = bool(made) and model.things[args["guid"]].requested != args["step"]
         case "release" | "shutdown":
@@ -159,17 +161,24 @@ def lacks(call: Call, result: Any, model: Model) -> str:
 # --- waits ------------------------------------------------------------------------------------------------------
 
 
-def look(call: Call, model: Model, time: int) -> None:
-    """Note what a wait comes to as things stand. Who has once got there, or no longer can, is not looked at again."""
+def look(call: Call, model: Model, time: int, *, for_good: bool) -> None:
+    """Note what a wait comes to as things stand.
+
+    Args:
+        call: the wait.
+        model: how things stand.
+        time: now.
+        for_good: whether who has got there, or no longer can, is not looked at again.
+    """
+    settled = call.settled if for_good else dict(call.settled)
     for guid in call.args["guids"]:
         thing = model.things.get(guid)
         there = True if thing is None else _outlook(call.args["what"], model, thing)
-        if guid not in call.settled and there is not None:
-            call.settled[guid] = there
+        if guid not in settled and there is not None:
+            settled[guid] = there
     ended = model.aborted_by and call.args["what"] != "released"
-    waits = any(guid not in call.settled for guid in call.args["guids"])
-    value = (False if ended else None) if waits else all(call.settled.values())
-    call.outcomes.append((time, value))
+    waits = any(guid not in settled for guid in call.args["guids"])
+    call.outcomes.append((time, (False if ended else None) if waits else all(settled.values())))
 
 
 def _outlook(what: str, model: Model, thing: Thing) -> bool | None:

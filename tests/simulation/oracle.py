@@ -55,6 +55,7 @@ class Oracle:
         self._answers: dict[str, int] = {}  # by token, when its hook came to its end
         self._begun: dict[str, dict[str, Any]] = {}  # by token, its step.begun
         self._void: set[str] = set()
+        self._not_undone: set[int] = set()
         self._called: set[str] = set()
         self._workers: dict[str, Workers] = {}
         self._calls: dict[int, Call] = {}
@@ -110,6 +111,9 @@ class Oracle:
 
     def _let_time_go_by(self) -> None:
         """At this moment nothing more happens, so all that can has."""
+        for call in self._calls.values():
+            if call.time == self._now:
+                self._see_wait(call, for_good=True)
         workers = self._workers.get(self._program)
         if workers is not None and self._is_in_charge(self._program) and self._batch is None:
             idle = workers.idle(self.model, self._called, self._now)
@@ -130,6 +134,8 @@ class Oracle:
     def _on_log_opened(self, it: Any, place: int) -> None:
         self._fold_what_is_left(it.facts["epoch"])
         self._leave_charge()
+        lives = self._program and self._until.get(self._program, inf) > it.time
+        self._must(not lives, f"{it.where} took over from {self._program}, which lives")
         self._must(it.facts["epoch"] > self.model.epoch, "a controller takes over under no higher epoch")
         self._program, self._epoch, self._batch = it.where, it.facts["epoch"], None
         self._workers[it.where] = Workers(self._size)
@@ -199,11 +205,14 @@ class Oracle:
                 self._void.add(self.model.things[event["guid"]].attempt.token)
             case "release.requested":
                 for guid in data["guids"]:
-                    attempt = self.model.things[guid].attempt
-                    if attempt is not None and attempt.step not in UNDOING and self._program in self._workers:
+                    thing = self.model.things[guid]
+                    if thing.attempt is not None and thing.attempt.step not in UNDOING and not thing.unknown:
                         self._workers[self._program].cancel(guid)
-            case "step.failed" if data["error"]["type"] == "NeverReturned":
-                self._workers[self._program].cancel(event["guid"])
+            case "step.failed":
+                if data["error"]["type"] == "NeverReturned":
+                    self._workers[self._program].give_up(event["guid"])
+                if data["step"] == "release":
+                    self._not_undone.add(event["guid"])
 
     # --- the invariants -----------------------------------------------------------------------------------------
 
@@ -239,7 +248,8 @@ class Oracle:
         for token in self._began:
             begun = self._begun[token]
             after = [e for e in self._log[begun["seq"] :] if e["guid"] == begun["guid"]]
-            told = any(e["kind"] in ("resource.ended", "resource.failed", "step.failed") for e in after)
+            reasons = ("resource.ended", "resource.failed", "step.failed", "step.voided")
+            told = any(e["kind"] in reasons for e in after)
             gone = any(e["kind"] == "step.done" and e["data"]["step"] == "stop" for e in after)
             self._must(told or gone, f"the log does not say what became of {token}")
 
@@ -359,8 +369,11 @@ class Oracle:
 
     def _nothing_is_left(self, guids: list[int] | None) -> None:
         """7, too: after a release that said it succeeded nothing of ours is left on any host."""
-        wanted = [token for token in self._began if guids is None or self._begun[token]["guid"] in guids]
-        left = [token for token in wanted if token not in self._over]
+        guids = [it["guid"] for it in self._begun.values()] if guids is None else guids
+        silent = [guid for guid in guids if guid in self._not_undone and guid in self.model.things]
+        self._must(not silent, f"it is not said that {silent} may not be undone")
+        wanted = [it for it in self._began if self._begun[it]["guid"] in guids]
+        left = [it for it in wanted if it not in self._over and self._begun[it]["guid"] not in self._not_undone]
         self._must(not left, f"{left} still run, and it was said that they are released")
 
     def _only_one_writes(self, it: Any) -> None:
@@ -395,7 +408,11 @@ class Oracle:
 
     def _begin_job(self, it: Any, key: Any, what: str) -> None:
         if it.where in self._workers:
-            crowded = self._workers[it.where].begin(key, Job(it.facts["guid"], what, it.time))
+            thing = self.model.things.get(it.facts["guid"])
+            attempt = thing.attempt if thing is not None and thing.releasing and not thing.unknown else None
+            unwanted = attempt is not None and attempt.step not in UNDOING
+            job = Job(it.facts["guid"], what, cancelled=unwanted)
+            crowded = self._workers[it.where].begin(key, job, self.model, it.time)
             self._must(not crowded or it.where != self._program, crowded)
 
     def _end_job(self, it: Any, key: Any) -> None:
@@ -452,13 +469,16 @@ class Oracle:
         number = it.facts["number"]
         known = list(self.model.things)
         call = self._calls[number] = Call(number, it.facts["name"], it.facts["args"], it.where, it.time, known)
-        if call.name == "wait" and it.where == self._program:
-            calls.look(call, self.model, it.time)
+        self._see_wait(call)
 
     def _see_waits(self) -> None:
         for call in self._calls.values():
-            if call.name == "wait" and call.program == self._program:
-                calls.look(call, self.model, self._now)
+            self._see_wait(call)
+
+    def _see_wait(self, call: Call, *, for_good: bool = False) -> None:
+        """Note what a wait comes to. When in the moment that it was made it came to be, nobody knows."""
+        if call.name == "wait" and call.program == self._program:
+            calls.look(call, self.model, self._now, for_good=for_good or call.time < self._now)
 
     def _calls_are_the_cause_of_what_has_none(self, event: dict[str, Any]) -> None:
         """What has no cause was asked for: by a call that was under way then."""
@@ -472,8 +492,6 @@ class Oracle:
 
     def _on_call_returned(self, it: Any, place: int) -> None:
         call = self._calls.pop(it.facts["number"])
-        usurped = call.name == "reconnect" and self._until.get(self._program, inf) > call.time
-        self._must(not usurped, "a second controller took over from one that lives")
         if it.where != self._program:
             return
         missing = calls.lacks(call, it.facts["result"], self.model)
@@ -494,13 +512,14 @@ class Oracle:
         self._must(it.facts["message"], f"{call} raised {kinds[0]}, and does not say why")
         if it.where != self._program:
             return
-        wrong = calls.USAGE in kinds and call.name != "step"
+        wrong = calls.USAGE in kinds and call.name not in ("step", "remove")  # others may do the same just then
         self._must(not (wrong and call.events), f"{call} was refused, and left {call.events}")
         if call.name == "wait" and "WaitTimeout" in kinds:
             self._check_wait(call, "timeout")
 
     def _check_wait(self, call: Call, answer: bool | str) -> None:
-        slow = any(begin < self._now and end > call.time for begin, end in self._writes.get(self._program, ()))
+        moments = (call.time, call.time + calls.to_ns(call.args["timeout"]))
+        slow = any(begin <= it < end for begin, end in self._writes.get(self._program, ()) for it in moments)
         wrong = calls.check_wait(call, self._now, answer, slow=slow)
         self._must(not wrong, wrong)
 

@@ -22,12 +22,14 @@ class Job:
 
     guid: int
     what: str
-    began: int
     cancelled: bool = False
 
-    def counts(self, now: int) -> bool:
+    def counts(self, model: Model, now: int) -> bool:
         """Whether its result is wanted."""
-        return not self.cancelled and not (self.what in UNDOING and now - self.began >= UNDOING_TAKES)
+        thing = model.things.get(self.guid)
+        if self.cancelled or thing is None or thing.attempt is None or not thing.releasing or self.what not in UNDOING:
+            return not self.cancelled
+        return now - max(thing.attempt.time, thing.releasing, model.opened) < UNDOING_TAKES
 
 
 class Workers:
@@ -38,10 +40,10 @@ class Workers:
         self.jobs: dict[Any, Job] = {}
         self.full_at = 0
 
-    def begin(self, key: Any, job: Job) -> str:
+    def begin(self, key: Any, job: Job, model: Model, now: int) -> str:
         """A worker takes a job; what is wrong with that, or ""."""
         self.jobs[key] = job
-        wanted = [it for it in self.jobs.values() if it.counts(job.began)]
+        wanted = [it for it in self.jobs.values() if it.counts(model, now)]
         undoing = any(it.what in (*UNDOING, "probe", "told") for it in wanted)
         if len(wanted) > self.size + undoing:
             return f"{len(wanted)} hooks run at once, and there are {self.size} workers: {wanted}"
@@ -57,12 +59,16 @@ class Workers:
             if job.guid == guid:
                 job.cancelled = True
 
+    def give_up(self, guid: int) -> None:
+        """What is under way for a resource is left to itself, and nobody waits for it."""
+        self.jobs = {key: job for key, job in self.jobs.items() if job.guid != guid}
+
     def idle(self, model: Model, called: set[str], now: int) -> str:
         """Who waits at this moment although there is room; "" if nobody does."""
-        wanted = [it for it in self.jobs.values() if it.counts(now)]
+        wanted = [it for it in self.jobs.values() if it.counts(model, now)]
         if len(wanted) >= self.size:
             self.full_at = now
-        busy = {it.guid for it in self.jobs.values() if not it.cancelled}
+        busy = {it.guid for it in self.jobs.values()}
         undone = sum(it.what in (*UNDOING, "probe", "told") for it in wanted)
         for thing in model.things.values():
             attempt = thing.attempt

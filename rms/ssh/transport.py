@@ -67,7 +67,10 @@ class SshTransport:
         return None if since is None else datetime.fromtimestamp(since, UTC)
 
     def run(self, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float | None = None) -> Completed:
-        """See `Transport.run`. The script runs in `/`, with the environment of the host's user."""
+        """See `Transport.run`. The script runs in `/`, with the environment of the host's user.
+
+        If a login has to come first, that may take longer than `timeout`: as long as `ConnectTimeout` lets it.
+        """
         self._check_open()
         return self._link.run(script, args, stdin, timeout)
 

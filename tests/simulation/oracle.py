@@ -330,7 +330,9 @@ class Oracle:
         if thing.releasing:
             return found if self.model.needing(thing) else [*found, (0, f"{step} of {name}")]
         if thing.requested:
-            return found if self.model.aborted_by and goes_up(step) else [*found, (0, f"{step} of {name}, as asked for")]
+            return (
+                found if self.model.aborted_by and goes_up(step) else [*found, (0, f"{step} of {name}, as asked for")]
+            )
         due = self.model.due(thing, step)
         if due == FOREVER:
             return [*found, (0, f"the news that {step} of {name} can never come")]

@@ -1,0 +1,88 @@
+"""A controller that dies after any of its writes, and is taken over, comes to the end that it would have come to."""
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from engine import journal
+from tests.simulation.experiments import Experiment, Move, draw
+from tests.simulation.playing import play
+from tests.simulation.proof import check
+
+
+def calm(seed):
+    """An experiment whose end does not hang on who is faster.
+
+    It is described, deployed and left to itself. Nobody aborts it, and nothing befalls it but what its hooks are to do.
+    Who is stopped by a condition runs until then; who fails does so every time.
+    """
+    random = Random(seed)
+    drawn = draw(random, seed)
+    described = [move for move in drawn.moves if move.name in ("register", "connect", "condition")]
+    moves = [_calmed(move) for move in described if _is_calm(move)]
+    moves.append(Move(0, "deploy", {"guids": None, "barrier": random.random() < 0.5}))
+    return Experiment(seed, tuple(moves), rest=4000.0, workers=20, policy="lenient")
+
+
+def _is_calm(move):
+    return move.args.get("action") != "STOP" and move.args.get("state") not in ("FAILED", "RELEASED")
+
+
+def _calmed(move):
+    if move.name != "register":
+        return move._replace(pause=0)
+    attributes = {name: value for name, value in move.args["attributes"].items() if name != "autoDeploy"}
+    plan = {step: what for step, what in attributes.get("plan", {}).items() if step != "probe"}
+    for what in plan.values():
+        if what.get("how") in ("hangs", "lost", "heeds"):
+            what["how"] = "ok"
+    if plan:
+        attributes["plan"] = plan
+    return move._replace(pause=0, args={**move.args, "attributes": attributes})
+
+
+def final(played):
+    """What an experiment came to, without what is new at every try: times, tokens, process numbers."""
+    world = journal.rebuild(played.sim.events())
+    return {
+        guid: (it.state, set(it.times), it.exit_code, _told(it.error), it.attributes, set(it.receipts), it.walked)
+        for guid, it in world.resources.items()
+    }
+
+
+def _told(error):
+    return None if error is None else (error["type"], error["message"], error.get("step"))
+
+
+def writes(played):
+    """How many times its controllers wrote."""
+    return len(played.sim.record.of("log.written"))
+
+
+def compare(seed):
+    """How many crashes came to the end of the undisturbed run."""
+    experiment = calm(seed)
+    undisturbed = play(experiment)
+    for number in range(writes(undisturbed)):
+        crashing = replace(experiment, crashes=(("after append", number),))
+        played = play(crashing)
+        try:
+            check(crashing, played)
+            assert final(played) == final(undisturbed)
+        except Exception as error:
+            error.add_note(f"calm({seed}), which dies after write {number}")
+            raise
+    return writes(undisturbed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_crash_after_any_write_changes_nothing(seed):
+    assert compare(seed) > 5
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(7200)
+def test_a_crash_after_any_write_changes_nothing_in_two_thousand_experiments():
+    for seed in range(100, 2100):
+        compare(seed)

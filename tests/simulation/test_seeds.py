@@ -1,0 +1,61 @@
+"""Random whole experiments: whatever is drawn and whatever befalls it, what was promised is kept."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.proof import prove
+
+AT_ONCE = 25
+"""Seeds in one test: enough to make little of what a test costs, few enough for several processes to share."""
+
+
+@pytest.mark.parametrize("first", range(0, 600, AT_ONCE))
+def test_what_was_promised_is_kept(first):
+    simulated = real = 0.0
+    for seed in range(first, first + AT_ONCE):
+        sim = prove(seed).sim
+        simulated += sim.seconds
+        real += sim.seconds / sim.ratio if sim.ratio else 0.0
+    assert simulated / real > 1000
+
+
+_MANY = """
+import json, sys
+from tests.simulation.proof import prove
+from tests.simulation.oracle import Wrong
+wrong = {}
+for seed in range(int(sys.argv[1]), int(sys.argv[2])):
+    try:
+        prove(seed)
+    except Exception as error:
+        wrong[seed] = f"{type(error).__name__}: {error}"
+print(json.dumps(wrong))
+"""
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(7200)
+def test_what_was_promised_is_kept_a_hundred_thousand_times():
+    """Prove 100,000 more, in as many processes as there are processors."""
+    count, share = os.cpu_count() or 1, 100_000 // (os.cpu_count() or 1)
+    firsts = [10**6 + share * number for number in range(count)]
+    root = Path(__file__).parents[2]
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", _MANY, str(first), str(first + share)], cwd=root, stdout=subprocess.PIPE, text=True
+        )
+        for first in firsts
+    ]
+    wrong = [f"python tools/simulate.py {seed}: {what}" for it in running for seed, what in _answer(it).items()]
+    assert wrong == []
+
+
+def _answer(process):
+    said, _ = process.communicate()
+    assert process.returncode == 0
+    return json.loads(said)

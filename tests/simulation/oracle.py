@@ -18,8 +18,6 @@ NS = 1_000_000_000
 IN_TIME = 100 * NS
 """How long after its end, and after its host could be asked, a run may at most be taken for one that goes on."""
 
-_OF_NOBODY = ("controller.opened",)
-
 
 class Wrong(AssertionError):
     """Something that was promised is not kept."""
@@ -485,9 +483,8 @@ class Oracle:
     def _calls_are_the_cause_of_what_has_none(self, event: dict[str, Any]) -> None:
         """What has no cause was asked for: by a call that was under way then."""
         lost = event["kind"] == "task.done" and event["data"]["lost"]
-        if event["cause"] or event["kind"] in _OF_NOBODY or lost or event["kind"].startswith("step."):
-            if event["kind"] != "step.requested":
-                return
+        if event["cause"] or event["kind"] == "controller.opened" or lost:
+            return
         asking = [call for call in self._calls.values() if call.program == self._program and call.explains(event)]
         self._must(asking, f"nobody asked for {_told(event)}")
         min(asking, key=lambda call: (bool(call.events) and call.name != "register", call.number)).events.append(event)

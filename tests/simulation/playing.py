@@ -148,7 +148,7 @@ class Player:
         self._go_on(sim, ec)
 
     def _go_on(self, sim: Simulation, ec: ExperimentController) -> None:
-        """Make the moves that are left, and bring it to its end. A move that its controller died at is not made again."""
+        """Make the moves that are left, and bring it to its end. One at which its controller died is not made again."""
         while self._next_move < len(self._experiment.moves):
             move = self._experiment.moves[self._next_move]
             sim.sleep(move.pause)
@@ -178,7 +178,7 @@ class Player:
             result = act()
         except Died:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - what it may be is for the oracle to say
             if not here().owner.alive:  # it was cut short, whatever it made of that
                 raise Died from None
             kinds = [kind.__name__ for kind in type(error).__mro__]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def prove(seed: int) -> Played:
     """Play the experiment of a seed and have it judged. What is wrong says how to see it again."""
     try:
-        return judged(draw(Random(seed), seed))  # noqa: S311 - it keeps no secret
+        return judged(draw(Random(seed), seed))
     except Exception as error:
         error.add_note(f"python tools/simulate.py {seed}")
         raise

@@ -18,6 +18,7 @@ demo: setup      ## a real experiment: its controller is killed, taken over, fin
 	@$(BIN)/python examples/demo
 
 test: setup lint  ## all ordinary tests, as CI runs them
+	@sh tools/test_packages.sh
 	@$(PYTEST) -m "not torture"
 
 quick: setup     ## the inner loop

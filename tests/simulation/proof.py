@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgpack
 
@@ -15,6 +15,9 @@ from tests.simulation.oracle import judge
 from tests.simulation.playing import play
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from eventlog import Event
     from tests.simulation.experiments import Experiment
     from tests.simulation.playing import Played
 
@@ -39,8 +42,7 @@ def judged(experiment: Experiment) -> Played:
 def check(experiment: Experiment, played: Played) -> None:
     """Judge by the oracle, by the audit, and by folding the log again."""
     events = played.sim.events()
-    plain = msgpack.unpackb(msgpack.packb([_plain(event) for event in events]))
-    judge(plain, list(played.sim.record), workers=experiment.workers, policy=experiment.policy, secret=SECRET)
+    judge(plain(events), list(played.sim.record), workers=experiment.workers, policy=experiment.policy, secret=SECRET)
     assert replay.audit.audit(map(journal.to_entry, events)) == []
     world = journal.rebuild(events).to_dict()
     assert world == journal.rebuild(events).to_dict(), "10. folding the same log twice gives the same world"
@@ -48,6 +50,10 @@ def check(experiment: Experiment, played: Played) -> None:
         assert world == played.live.to_dict(), "10. and it equals the live one"
 
 
-def _plain(event):
+def plain(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """Events as the oracle reads them, through bytes."""
     names = ("seq", "time", "kind", "guid", "data", "cause", "epoch")
-    return {name: getattr(event, name) for name in names}
+    plain: list[dict[str, Any]] = msgpack.unpackb(
+        msgpack.packb([{name: getattr(event, name) for name in names} for event in events])
+    )
+    return plain

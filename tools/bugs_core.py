@@ -255,4 +255,192 @@ BUGS = (
         "        resource.tokens.pop(Step.STOP, None)\n",
         "",
     ),
+    # --- who is given up, and what an end means
+    Bug(
+        "an undoing that hangs is waited for without end",
+        "core/kernel.py",
+        "            self._set_limit(guid, attempt.seq, self._patience, cancel=True)\n",
+        "            return\n",
+    ),
+    Bug(
+        "what is released is never cancelled",
+        "core/kernel.py",
+        "        if resource.releasing and resource.attempt is not None:\n            self._hurry(resource, cause)\n",
+        "",
+    ),
+    Bug(
+        "a silent host keeps its resource from being released",
+        "core/kernel.py",
+        "        if not undoing and resource.unknown_since is not None:",
+        "        if False:",
+    ),
+    Bug(
+        "no failure aborts anything", "core/kernel.py", "is ResourceState.FAILED and self._wants_abort(guid)", "is None"
+    ),
+    Bug(
+        "the exit status of what is told to end is not kept",
+        "core/kernel.py",
+        "            if resource.exit_code is None:\n                self.emit",
+        "            if False:\n                self.emit",
+    ),
+    Bug(
+        "tasks of a controller that is gone are waited for",
+        "core/kernel.py",
+        "        self.drop_tasks(why)\n        for resource",
+        "        for resource",
+    ),
+    Bug(
+        "a task is called before its time",
+        "core/kernel.py",
+        "        heappush(self._timers, (due, -task, entry.seq))",
+        "        heappush(self._timers, (due - 1, -task, entry.seq))",
+    ),
+    # --- descriptions that change
+    Bug(
+        "a condition that was taken back still holds",
+        "core/apply.py",
+        "    for guid in event.guids:\n        _leave(world, world.resources[guid], old)\n",
+        "",
+    ),
+    Bug(
+        "nobody looks whether what is left of a condition holds",
+        "core/apply.py",
+        "        _leave(world, world.resources[guid], old)\n    touch_all(world, event.guids, entry.seq)\n",
+        "        _leave(world, world.resources[guid], old)\n",
+    ),
+    Bug(
+        "a global value for the critical ones is forgotten",
+        "core/apply.py",
+        '    if event.name == "critical":\n        for resource',
+        "    if False:\n        for resource",
+    ),
+    Bug(
+        "who is released does not count as being on its way",
+        "core/apply.py",
+        "            world.resources[needed].blockers += 1\n",
+        "            world.resources[needed].blockers += 0\n",
+    ),
+    Bug(
+        "a link is forgotten when a second one waits by it",
+        "core/apply.py",
+        "    condition.guids.append(mine.guid)\n    mine.gates",
+        "    condition.guids[:] = [mine.guid]\n    mine.gates",
+    ),
+    Bug(
+        "who is removed is still counted on",
+        "core/apply.py",
+        "    condition.guids[:], condition.on[:] = waiting, on\n",
+        "    condition.guids[:] = waiting\n",
+    ),
+    # --- workers and managers
+    Bug(
+        "one hook more than there are workers",
+        "runtime/limiter.py",
+        "        if self._ordinary and self._running < self._size:",
+        "        if self._ordinary and self._running <= self._size:",
+    ),
+    Bug(
+        "who undoes waits like all others",
+        "runtime/limiter.py",
+        "self._running < self._size + one_more",
+        "self._running < self._size",
+    ),
+    Bug(
+        "who undoes comes last",
+        "runtime/limiter.py",
+        "        return self._urgent if lane.urgent else self._ordinary",
+        "        return self._ordinary",
+    ),
+    Bug(
+        "a hook that nobody waits for keeps its worker",
+        "runtime/limiter.py",
+        "        with self._lock:\n            self._uncount(lane)\n            self._let_in()",
+        "        pass",
+    ),
+    Bug(
+        "a worker is given back twice",
+        "runtime/limiter.py",
+        "            lane.counts = False\n",
+        "",
+    ),
+    Bug(
+        "nobody is let in when a worker is free",
+        "runtime/limiter.py",
+        "                    self._line(lane)[lane] = None\n                self._let_in()",
+        "                    self._line(lane)[lane] = None",
+    ),
+    Bug(
+        "a hook that was cancelled while it waited is called",
+        "runtime/crew.py",
+        "        if intent.cancelled:\n            return messages.NotBegun(guid, intent.token)\n",
+        "",
+    ),
+    Bug(
+        "what comes after a hook that was given up waits behind it",
+        "runtime/crew.py",
+        "        actor = self._actors.pop(guid, None)\n"
+        "        if actor is not None:\n            actor.stop(block=False)\n",
+        "",
+    ),
+    Bug(
+        "a host that does not answer has lost what ran on it",
+        "runtime/crew.py",
+        "return messages.Unanswered(guid, token,",
+        "return messages.Lost(guid, token,",
+    ),
+    Bug(
+        "an end that is found after a takeover is not told",
+        "runtime/crew.py",
+        "                manager.exited(outcome.code, token=token)",
+        "                pass",
+    ),
+    Bug(
+        "what never began is taken for done",
+        "runtime/crew.py",
+        "            case NeverBegan():\n                return messages.NotBegun(guid, token)",
+        "            case NeverBegan():\n                return messages.Found(guid, token)",
+    ),
+    Bug(
+        "a secret shows in an error",
+        "runtime/crew.py",
+        '            "message": hide_secrets(text_of(error)),',
+        '            "message": text_of(error),',
+    ),
+    Bug(
+        "the manager is not told of a value",
+        "runtime/crew.py",
+        "        if guid in self._places:\n            self._actor(guid).tell(Changed",
+        "        if False:\n            self._actor(guid).tell(Changed",
+    ),
+    Bug(
+        "a manager does not know what it began",
+        "runtime/crew.py",
+        "        manager.brief(copied(dict(briefing.receipts)), briefing.tokens)\n",
+        "",
+    ),
+    Bug(
+        "a wait ends with the first who gets there",
+        "runtime/waiters.py",
+        "        if not self.missing:\n",
+        "        if len(self.missing) < 2:\n",
+    ),
+    Bug(
+        "an abort wakes nobody",
+        "runtime/waiters.py",
+        "        concerned = list(self._all.values()) if aborted else self._concerned(guids)",
+        "        concerned = self._concerned(guids)",
+    ),
+    # --- what the proof itself stands on: hosts that do not keep their promises
+    Bug(
+        "a host starts what was started before",
+        "testing/simulation/launching.py",
+        "            if self.claimed is None:\n                self.claimed, self._supervisor",
+        "            if self.end or not self.lives:\n                self.claimed, self._supervisor",
+    ),
+    Bug(
+        "a host lets an older controller act",
+        "testing/simulation/hosts.py",
+        "        return highest if highest > epoch else 0",
+        "        return 0",
+    ),
 )

@@ -33,7 +33,8 @@ _WRITE: Final = """\
 export LC_ALL=C
 umask 077
 [ ! -d "$1" ] || { echo "$1: Is a directory" >&2; exit 1; }
-tee "$2" >/dev/null && [ "$(wc -c <"$2")" -eq "$4" ] && chmod "$3" "$2" && mv -f "$2" "$1" && exit
+tee "$2" >/dev/null && [ "$(wc -c <"$2")" -eq "$4" ] &&
+    { [ "$3" = 600 ] || chmod "$3" "$2"; } && mv -f "$2" "$1" && exit
 rm -f "$2"
 exit 1
 """

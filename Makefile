@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Four at once on two cores: many tests wait for processes.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
-.PHONY: help setup demo test quick lint torture bench-log clean
+.PHONY: help setup demo test quick lint torture bench-log bench-ssh clean
 
 help:            ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,5 +40,8 @@ torture: setup   ## the long proofs: about an hour
 bench-log: setup ## the log against bare system calls, as ratios
 	@$(BIN)/python benchmarks/bench_log.py
 
+bench-ssh: setup ## hosts over SSH against asyncssh, apssh, Fabric and EnOSlib, as ratios (root)
+	@$(BIN)/python benchmarks/bench_ssh.py
+
 clean:           ## remove what the targets made
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .bench

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from engine.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from engine.rm.base import ResourceManager
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +39,24 @@ class TraceAttr(StrEnum):
     """The whole content, as it is."""
 
 
-def read_trace(
-    manager: ResourceManager, name: str, attr: TraceAttr, block: int, offset: int
-) -> str | bytes | int | None:
+class Readable(Protocol):
+    """Whoever has a trace: the manager of a resource, or what was collected of it."""
+
+    def trace_path(self, name: str) -> str | None:
+        """Where a trace is, on its host; None if it is no file, or there is none of that name yet."""
+
+    def trace_size(self, name: str) -> int | None:
+        """How many bytes a trace has; None if there is none of that name yet."""
+
+    def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """Bytes of a trace; None if there is none of that name yet."""
+
+
+def read_trace(source: Readable, name: str, attr: TraceAttr, block: int, offset: int) -> str | bytes | int | None:
     """What is asked of a trace; None where there is none of that name yet.
 
     Args:
-        manager: of the resource that records it.
+        source: whoever has it.
         name: the trace.
         attr: what is asked.
         block: bytes in a block, for STREAM.
@@ -62,11 +70,11 @@ def read_trace(
         if isinstance(number, bool) or not isinstance(number, int) or number < least:
             raise UsageError(f"block is in bytes, from 1 on, and offset in blocks, from 0 on; not {number!r}")
     if attr is TraceAttr.PATH:
-        return None if manager.trace_size(name) is None else manager.trace_path(name)
+        return None if source.trace_size(name) is None else source.trace_path(name)
     if attr is TraceAttr.SIZE:
-        return manager.trace_size(name)
+        return source.trace_size(name)
     start, size = (offset * block, block) if attr is TraceAttr.STREAM else (0, None)
-    content = manager.read_trace(name, start, size)
+    content = source.read_trace(name, start, size)
     if content is None or attr is TraceAttr.BYTES:
         return content
     return content.decode("utf-8", errors="replace")

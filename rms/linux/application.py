@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from engine.core.errors import BadState, ExperimentError
 from engine.core.states import ResourceState, Step
+from engine.rm import collected
 from engine.rm.attributes import attr
 from engine.rm.base import Intent, ResourceManager
 from engine.rm.links import link
@@ -122,7 +123,7 @@ class Application(ResourceManager, rtype="linux::Application"):
         self._overdue = ""  # the token of the attempt that is ended since its time is up
         self._timer: threading.Timer | None = None
         self._jobs: dict[str, str] = {}  # the tokens of jobs that have been done here, by name
-        self.fetched: dict[str, Path] = {}
+        self._fetched: dict[str, Path] = {}
 
     # --- for those that extend it -------------------------------------------------------------------------------
 
@@ -311,7 +312,13 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def collected(self, name: str, path: Path) -> None:
         """A trace was fetched into this file of the controller's, and can be read there from now on."""
-        self.fetched[name] = path
+        self._fetched[name] = path
+
+    @property
+    def fetched(self) -> dict[str, Path]:
+        """The files that its traces were fetched into, also by an earlier controller."""
+        noted = collected.read(self.run_dir)
+        return {**{name: it.path for (guid, name), it in noted.items() if guid == self.guid}, **self._fetched}
 
     def trace_path(self, name: str) -> str | None:
         """Where a trace is: on its host, or what was fetched of it."""
@@ -339,12 +346,13 @@ class Application(ResourceManager, rtype="linux::Application"):
             return None
         if not self.host.is_let_go:
             return self.host.transport, self.host.launcher.path(*written)
-        if name not in self.fetched:
+        path = self.fetched.get(name)
+        if path is None:
             raise BadState(
                 f"trace {name!r} of #{self.guid} is on {self.host.hostname}, which was released: connect a Collector "
                 f"to have a trace fetched before"
             )
-        return this_machine(), str(self.fetched[name])
+        return this_machine(), str(path)
 
     def _written_by(self, name: str) -> tuple[str, str] | None:
         """The attempt that has written a trace, and the file of it; None if nothing has."""
@@ -356,7 +364,8 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def _done(self) -> dict[str, str]:
         """The tokens of the jobs that have been done, by name."""
-        return {**(self.receipts.get(Step.PROVISION) or {}).get("jobs", {}), **self._jobs}
+        told = ((self.receipts.get(step) or {}).get("jobs", {}) for step in (Step.PROVISION, Step.RELEASE))
+        return {name: token for jobs in (*told, self._jobs) for name, token in jobs.items()}
 
     @property
     def _own_directory(self) -> str:

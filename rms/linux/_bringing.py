@@ -10,7 +10,6 @@ from urllib.parse import unquote, urlsplit
 
 from rms import shell
 from rms._patience import until_answered
-from rms.linux._archive import packed
 from rms.linux._jobs import Job, run_job
 
 if TYPE_CHECKING:
@@ -95,8 +94,7 @@ def bring(app: Application, host: Node, intent: Intent, began: Callable[[str, st
         TransportLost: the host does not answer, and the result is not wanted any more.
     """
     for name, directory, entries in _uploads(app, host):
-        with packed(entries, executable=name == "bins") as archive:
-            until_answered(intent, app.log, host.place, archive, directory)
+        _upload(app, host, intent, entries, directory, executable=name == "bins")
     for job in _jobs(app, host):
         if job.name == "depends":
             with host.installing:
@@ -114,6 +112,21 @@ def _uploads(app: Application, host: Node) -> Iterator[tuple[str, str, Mapping[s
     own = _own_files(app)
     if own:
         yield "code", host.layout.application(app.guid), own
+
+
+def _upload(
+    app: Application,
+    host: Node,
+    intent: Intent,
+    entries: Mapping[str, Path | bytes],
+    directory: str,
+    *,
+    executable: bool,
+) -> None:
+    from rms.linux._archive import packed  # noqa: PLC0415 - most applications bring nothing, and need no tarfile
+
+    with packed(entries, executable=executable) as archive:
+        until_answered(intent, app.log, host.place, archive, directory)
 
 
 def _own_files(app: Application) -> dict[str, Path | bytes]:

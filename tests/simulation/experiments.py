@@ -69,15 +69,16 @@ def draw(random: Random, seed: int) -> Experiment:
     script.describe()
     script.carry_on()
     usurper = random.uniform(0.001, 8.0) if random.random() < 0.08 else None
+    mishaps = _mishaps(random) if random.random() < 0.2 else ()
     return Experiment(
         seed,
         tuple(script.moves),
-        random.choice([1, 5, 80, 400]),
+        random.choice([5, 200, 400]) if mishaps else random.choice([1, 5, 80, 400]),
         random.choice([1, 2, 3, 20]),
         random.choice(["default", "default", "lenient", "strict"]),
         _faults(random),
         () if usurper is not None else _crashes(random),
-        _mishaps(random) if random.random() < 0.2 else (),
+        mishaps,
         (random.uniform(0, 5),) if random.random() < 0.1 else (),
         usurper,
         "disk" if random.random() < 0.1 else "memory",
@@ -227,7 +228,8 @@ class _Script:
         moves = [
             self.register, self.connect, self.condition, self.condition, self.plan_value, self.set_global, self.set,
             self.unregister_condition, self.unregister_connection, self.deploy, self.deploy, self.step, self.step,
-            self.step, self.wait, self.wait, self.wait, self.release, self.release, self.remove, self.schedule,
+            self.step, self.restart, self.restart, self.wait, self.wait, self.wait, self.release, self.release,
+            self.remove, self.schedule,
         ]  # fmt: skip
         for _ in range(random.choice([0, 1, 3, 6, 10])):
             random.choice(moves)(random.choice(PAUSES))
@@ -237,11 +239,19 @@ class _Script:
         self._add("set", pause, guid=self._one(), name=name, value=value)
 
     def unregister_condition(self, pause: float) -> None:
-        action = self._random.choice([None, "DEPLOY", "START", "STOP"])
-        self._add("unregister_condition", pause, guids=self._some(), others=self._some(), action=action)
+        """Rather one that was made; of it, maybe only a part."""
+        made = [move.args for move in self.moves if move.name == "condition"]
+        if not made or self._random.random() < 0.2:
+            made = [{"guids": self._some(), "others": self._some(), "action": "START"}]
+        args = self._random.choice(made)
+        others = args["others"][: self._random.choice([1, 1, 3])]
+        action = self._random.choice([None, args["action"]])
+        self._add("unregister_condition", pause, guids=args["guids"], others=others, action=action)
 
     def unregister_connection(self, pause: float) -> None:
-        self._add("unregister_connection", pause, one=self._one(), other=self._one())
+        made = [move.args for move in self.moves if move.name == "connect"]
+        args = self._random.choice([*made, {"one": self._one(), "other": self._one()}])
+        self._add("unregister_connection", pause, **args)
 
     def deploy(self, pause: float) -> None:
         random = self._random
@@ -252,6 +262,9 @@ class _Script:
     def step(self, pause: float) -> None:
         step = self._random.choice(["discover", "reserve", "provision", "start", "start", "stop", "stop"])
         self._add("step", pause, True, guid=self._one(), step=step)
+
+    def restart(self, pause: float) -> None:
+        self._add("restart", pause, True, guid=self._one(), after=self._random.choice([0, 0.01, 0.5]))
 
     def wait(self, pause: float) -> None:
         random = self._random

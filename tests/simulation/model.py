@@ -82,6 +82,7 @@ class Thing:
     running: bool = False
     unknown: bool = False
     started: str = ""  # the token of its latest start
+    told_to_end: bool = False
     connected: list[int] = field(default_factory=list)
     gates: list[Gate] = field(default_factory=list)
     plans: list[Gate] = field(default_factory=list)
@@ -294,6 +295,7 @@ class Model:
 
     def _step_begun(self, event, thing, step, token):
         thing.attempt = Attempt(step, token, event["seq"], event["time"], event["epoch"])
+        thing.told_to_end = step in UNDOING or (thing.told_to_end and step != "start")
         if step == "start":
             thing.started = token
 

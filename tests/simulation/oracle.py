@@ -54,6 +54,8 @@ class Oracle:
         self._begun: dict[str, dict[str, Any]] = {}  # by token, its step.begun
         self._void: set[str] = set()
         self._not_undone: set[int] = set()
+        self._known: set[int] = set()  # those whose manager is there
+        self._news: dict[int, list[tuple[Any, ...]]] = {}  # the values that managers are to be told of
         self._called: set[str] = set()
         self._workers: dict[str, Workers] = {}
         self._calls: dict[int, Call] = {}
@@ -138,6 +140,8 @@ class Oracle:
         self._program, self._epoch, self._batch = it.where, it.facts["epoch"], None
         self._workers[it.where] = Workers(self._size)
         self._answers.clear()
+        self._known.clear()
+        self._news.clear()
 
     def _on_log_writing(self, it: Any, place: int) -> None:
         if it.where != self._program:
@@ -179,6 +183,7 @@ class Oracle:
         now = events[0]["time"]
         if events[0]["kind"] != "controller.opened":
             self._nothing_was_missed(now)
+            self._ends_are_heard_of(now)
         for event in events:
             self._order_is_cause(event)
             self._released_is_final(event)
@@ -190,7 +195,6 @@ class Oracle:
             self.model.see(event)
             self._failures_mean_what_the_policy_says(event, was, events)
         self._everything_comes_that_can(now)
-        self._ends_are_heard_of(now)
         self._see_waits()
 
     def _note(self, event: dict[str, Any]) -> None:
@@ -199,6 +203,7 @@ class Oracle:
             case "step.begun":
                 self._must(data["token"] not in self._begun, f"{data['token']} names two attempts")
                 self._begun[data["token"]] = event
+                self._known.add(event["guid"])
             case "step.voided" if data["why"] == "it never began":
                 self._void.add(self.model.things[event["guid"]].attempt.token)
             case "release.requested":
@@ -209,8 +214,17 @@ class Oracle:
             case "step.failed":
                 if data["error"]["type"] == "NeverReturned":
                     self._workers[self._program].give_up(event["guid"])
+                    self._known.discard(event["guid"])
+                    self._news.pop(event["guid"], None)
                 if data["step"] == "release":
                     self._not_undone.add(event["guid"])
+            case "attribute.set" if event["guid"] in self._known:
+                self._news.setdefault(event["guid"], []).append((event["seq"], data["name"], data["value"]))
+            case "global.set":
+                for guid in self._known & self.model.things.keys():
+                    thing = self.model.things[guid]
+                    if data["rtype"] in self.model.types[thing.rtype]["lineage"] and data["name"] not in thing.own:
+                        self._news.setdefault(guid, []).append((event["seq"], data["name"], data["value"]))
 
     # --- the invariants -----------------------------------------------------------------------------------------
 
@@ -248,14 +262,15 @@ class Oracle:
             after = [e for e in self._log[begun["seq"] :] if e["guid"] == begun["guid"]]
             reasons = ("resource.ended", "resource.failed", "step.failed", "step.voided")
             told = any(e["kind"] in reasons for e in after)
-            gone = any(e["kind"] == "step.done" and e["data"]["step"] == "stop" for e in after)
-            self._must(told or gone, f"the log does not say what became of {token}")
+            self._must(told, f"the log does not say what became of {token}")
 
     def _ends_are_those_that_happened(self, event: dict[str, Any]) -> None:
         """4, too: an exit status in the log is that of the process."""
         if event["kind"] not in ("resource.ended", "resource.failed") or event["data"]["code"] is None:
             return
-        token = self.model.things[event["guid"]].started
+        thing = self.model.things[event["guid"]]
+        token, fine = thing.started, event["data"]["code"] in thing.own.get("ok_codes", [0]) or thing.told_to_end
+        self._must(fine is (event["kind"] == "resource.ended"), f"{_told(event)}: that is no end, or no failure")
         self._must(token in self._over, f"{_told(event)}, and {token} has not ended")
         code = self._over[token].facts.get("code", 137)  # killed with its supervisor watching
         self._must(code == event["data"]["code"], f"{_told(event)}, and {token} ended with {code}")
@@ -404,6 +419,8 @@ class Oracle:
         self._called.add(it.token)
         if it.where == self._program:
             self._must(self._is_under_way(it.token), f"the hook of {it.token} is called, and nobody waits for it")
+            untold = [news for news in self._news.get(facts["guid"], []) if news[0] < begun["seq"]]
+            self._must(not untold, f"the hook of {it.token} is called, and nobody told it of {untold}")
             self._begin_job(it, it.token, facts["step"])
 
     def _begin_job(self, it: Any, key: Any, what: str) -> None:
@@ -428,6 +445,12 @@ class Oracle:
 
     def _on_probe_called(self, it: Any, place: int) -> None:
         self._begin_job(it, ("probe", it.facts["guid"]), "probe")
+
+    def _on_told_called(self, it: Any, place: int) -> None:
+        news = self._news.get(it.facts["guid"])
+        if it.where == self._program and news:
+            new = it.facts["name"], it.facts["new"]
+            self._must(new == news.pop(0)[1:], f"#{it.facts['guid']} is told of {new}, and something else is news")
 
     def _on_probe_returned(self, it: Any, place: int) -> None:
         self._end_job(it, ("probe", it.facts["guid"]))
@@ -457,11 +480,13 @@ class Oracle:
             return
         for thing in self.model.things.values():
             ended = self._over.get(thing.started)
-            runs = thing.state == "STARTED" and thing.attempt is None and not thing.unknown
+            mute = thing.own.get("plan", {}).get("probe", {}).get("how") == "lost"
+            self._must(mute or not thing.unknown, f"nobody asks after #{thing.guid}, whose host is there again")
+            runs = thing.state == "STARTED" and thing.attempt is None and not mute
             if runs and ended is not None and now - ended.time > IN_TIME:
                 self._wrong(f"{thing.started} of #{thing.guid} ended at {ended.time}, and is taken for running")
             old = thing.attempt is not None and thing.attempt.epoch < self._epoch
-            self._must(not old or thing.unknown, f"nobody asks what became of the step of #{thing.guid}")
+            self._must(mute or not old, f"nobody asks what became of the step of #{thing.guid}")
 
     # --- calls --------------------------------------------------------------------------------------------------
 

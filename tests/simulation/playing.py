@@ -161,12 +161,22 @@ class Player:
     # --- calls --------------------------------------------------------------------------------------------------
 
     def _make(self, ec: ExperimentController, move: Move) -> None:
-        known = list(ec._session._kernel.world.resources)
-        name, args, act = getattr(self, f"_{move.name}")(ec, _Naming(known), **move.args)
-        if move.aside:
-            self._sim.hub.spawn(here().owner, "user", partial(self._call, name, args, act))
+        """Make a move, in a thread of its own if it may take long."""
+        names = _Naming(list(ec._session._kernel.world.resources))
+        if move.name == "restart":
+            act = partial(self._restart, ec, names(move.args["guid"]), move.args["after"])
         else:
-            self._call(name, args, act)
+            act = partial(self._call, *getattr(self, f"_{move.name}")(ec, names, **move.args))
+        if move.aside:
+            self._sim.hub.spawn(here().owner, "user", act)
+        else:
+            act()
+
+    def _restart(self, ec: ExperimentController, guid: int, after: float) -> None:
+        """Stop one, and soon start it again, while the news of its end may still be on its way."""
+        self._call("step", {"guid": guid, "step": "stop"}, lambda: ec.stop(guid))
+        self._sim.sleep(after)
+        self._call("step", {"guid": guid, "step": "start"}, lambda: ec.start(guid))
 
     def _call(self, name: str, args: dict[str, Any], act: Callable[[], Any]) -> None:
         """Make a call, and note when it was made, and what came of it when."""

@@ -5,9 +5,10 @@
     replay.state(run_dir).resources[2].state
     replay.state(run_dir, at="12.5s").resources[2].waiting_for
     replay.check(run_dir)                      # [] for every log that the engine wrote
+    replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
 
-Only `reconnect` runs anything: the rest reads, and needs none of the resource types installed.
+Only `reconnect` runs anything: the rest reads. Only it and `trace` need the resource types installed.
 """
 
 from importlib import import_module
@@ -18,12 +19,15 @@ from replay.state import ResourceView, Timer, World, state
 
 if TYPE_CHECKING:
     from replay.takeover import reconnect
+    from replay.traces import trace
 
-__all__ = ["ResourceView", "Timer", "Violation", "World", "check", "reconnect", "state"]
+__all__ = ["ResourceView", "Timer", "Violation", "World", "check", "reconnect", "state", "trace"]
+
+_HOME = {"reconnect": "replay.takeover", "trace": "replay.traces"}
 
 
 def __getattr__(name: str) -> Any:
-    # A reader of logs loads no actors and no threads. A module of this name would take the place of the function.
-    if name == "reconnect":
-        return import_module("replay.takeover").reconnect
+    # A reader of logs loads no actors and no threads. Modules of these names would take the place of the functions.
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'replay' has no attribute {name!r}")

@@ -43,6 +43,8 @@ _MODULES: Final = {
     "validate": "replay.cli.validating",
     "types": "replay.cli.types",
     "plot": "replay.cli.plotting",
+    "trace": "replay.cli.tracing",
+    "export": "replay.cli.exporting",
 }
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")

@@ -1,0 +1,118 @@
+"""`netreel export`: a run as a table for other programs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import click
+
+import eventlog
+from replay import exporting
+from replay.cli import runs, words
+from replay.cli.program import FAILED, Refused, common, say
+from replay.traces import Traces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from replay.cli.runs import Run
+    from replay.exporting import Table
+
+# --- formats ------------------------------------------------------------------------------------------------------
+
+
+def _write_jsonl(table: Table, file: IO[str]) -> int:
+    count = 0
+    for count, row in enumerate(table.rows, 1):  # noqa: B007 - how many there were is the answer
+        file.write(words.to_json(row, indent=None) + "\n")
+    return count
+
+
+def _write_csv(table: Table, file: IO[str]) -> int:
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(table.columns)
+    count = 0
+    for count, row in enumerate(table.rows, 1):  # noqa: B007 - as above
+        writer.writerow([_cell(row.get(column)) for column in table.columns])
+    return count
+
+
+def _cell(value: Any) -> str | int | float | None:
+    """Texts and numbers as they are, nothing as nothing, and the rest as JSON."""
+    is_plain = value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
+    return value if is_plain else words.to_json(value, indent=None)
+
+
+FORMATS: Final[Mapping[str, Callable[[Table, IO[str]], int]]] = {"jsonl": _write_jsonl, "csv": _write_csv}
+"""What writes a table, and says how many rows it had, by the name of the format."""
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+@click.command(
+    "export",
+    epilog="""\b
+Example:
+  netreel export hello --to jsonl | jq 'select(.kind == "step.done")'
+  netreel export hello --to csv --trace result --output results.csv""",
+)
+@click.argument("run")
+@click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The format.")
+@click.option("--trace", help="Not the events, but this trace of all resources, which is JSON, such as result.")
+@click.option("--output", type=click.Path(path_type=Path), help="File to write.  [default: standard output]")
+@common
+def export(run: str, to: str, trace: str | None, output: Path | None, home: Path, as_json: bool) -> int:
+    """Write the events of a run, or the results of its tools, as a table: for spreadsheets, pandas, R or jq.
+
+    A file of that name is replaced. With --json, it is told in JSON what was written to it.
+    """
+    found = runs.find(home, run)
+    output = None if output == Path("-") else output
+    with _destination(output) as file:
+        rows, problems = _events(found, to, file) if trace is None else _results(found, trace, to, file)
+    if output is not None:
+        told = {"path": str(output), "format": to, "rows": rows}
+        click.echo(words.to_json(told) if as_json else output)
+    for problem in problems:
+        say(problem)
+    return FAILED if problems else 0
+
+
+def _events(run: Run, to: str, file: IO[str]) -> tuple[int, list[str]]:
+    """Write the events; how many there were, and what is to be said about them."""
+    with eventlog.open(run.path) as log:
+        if next(log.read(), None) is None:
+            raise Refused(f"{run.path} holds no event: its controller ended before it wrote one")
+        rows = FORMATS[to](exporting.events(log.read()), file)
+        if log.torn is not None:
+            say(str(log.torn))
+    return rows, []
+
+
+def _results(run: Run, name: str, to: str, file: IO[str]) -> tuple[int, list[str]]:
+    """Write what a trace says, of all that have it; how many rows there were, and what could not be read."""
+    table, problems = exporting.results(Traces(run.path, runs.read(run).world), name)
+    return FORMATS[to](table, file), problems
+
+
+@contextmanager
+def _destination(output: Path | None) -> Iterator[IO[str]]:
+    """Where to write to. A file is put in place once it is whole."""
+    if output is None:
+        yield sys.stdout
+    elif output.exists() and not output.is_file():  # such as a pipe, which is not to be replaced
+        with output.open("w", encoding="utf-8") as file:
+            yield file
+    else:
+        draft = output.with_name(f".{output.name}.part")
+        try:
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                yield file
+            draft.replace(output)
+        finally:
+            draft.unlink(missing_ok=True)

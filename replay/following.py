@@ -1,0 +1,107 @@
+"""A trace as it is written: what there is of it, and then what comes, until its resource has ended."""
+
+from __future__ import annotations
+
+import threading
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import eventlog
+from engine.core.errors import UsageError
+from engine.core.states import ENDS, ResourceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.core.world import Resource
+    from engine.rm.fetching import Ask
+    from engine.rm.transport import Following
+    from replay.traces import Traces
+
+
+class Follow:
+    """Follows one trace of a run. Nothing is asked again and again: its host pushes it, and its log tells the end.
+
+    Args:
+        traces: of the run. What its log says next is taken note of there.
+        resource: who records it; it need not have begun.
+        name: the trace.
+        ask: how the host is asked for what it does not push.
+    """
+
+    def __init__(self, traces: Traces, resource: Resource, name: str, ask: Ask) -> None:
+        self._traces = traces
+        self._resource = resource
+        self._name = name
+        self._ask = ask
+        self._news: SimpleQueue[bytes | eventlog.Event | Exception] = SimpleQueue()
+        self._following: Following | None = None
+        self._shown = 0
+
+    def pieces(self) -> Iterator[bytes]:
+        """The trace from its beginning, as it comes.
+
+        Raises:
+            NoTrace: it has not been written, though its resource was started; or it has ended without it.
+            NotRead: its host does not answer, or refuses.
+            UsageError: it is nothing that grows.
+            LogError: the log of the run cannot be read any more.
+        """
+        try:
+            yield from self._until_the_end()
+        finally:
+            if self._following is not None:
+                self._following.close()
+        yield from self._rest()
+
+    def _until_the_end(self) -> Iterator[bytes]:
+        threading.Thread(target=self._hear_log, args=(self._traces.world.seq,), name="netreel-log", daemon=True).start()
+        while not self._has_ended():
+            if self._following is None:
+                self._following = self._attach()
+            match self._news.get():
+                case bytes() as piece:
+                    self._shown += len(piece)
+                    yield piece
+                case eventlog.Event() as record:
+                    self._traces.take(record)
+                case error:
+                    raise error
+
+    def _has_ended(self) -> bool:
+        world = self._traces.world
+        return world.closed or self._resource.guid not in world.resources or self._resource.state in ENDS
+
+    def _hear_log(self, after: int) -> None:
+        try:
+            with eventlog.open(self._traces.run_dir) as log:
+                for record in log.follow(after=after):
+                    self._news.put(record)
+                    if record.kind == "run.closed":
+                        return
+        except Exception as error:  # noqa: BLE001 - for whoever follows
+            self._news.put(error)
+
+    def _attach(self) -> Following | None:
+        """Have the host push it; None if it is still to come."""
+        reader = self._traces.reader(self._resource, self._name, self._ask)
+        if reader.size() is None:
+            if self._resource.state is ResourceState.STARTED:
+                raise self._traces.missing(self._resource, self._name)
+            return None
+        return reader.ask(self._push)
+
+    def _push(self) -> Following:
+        manager = self._traces.manager(self._resource)
+        path = manager.trace_path(self._name)
+        if path is None:
+            raise UsageError(f"trace {self._name!r} is made when it is asked for, so it does not grow; leave -f out")
+        return manager.transport.follow(path, 0, self._news.put)
+
+    def _rest(self) -> Iterator[bytes]:
+        """What had not come by the end."""
+        reader = self._traces.reader(self._resource, self._name, self._ask)
+        size = reader.size()
+        if size is None and not self._shown:
+            raise self._traces.missing(self._resource, self._name)
+        yield from reader.pieces(self._shown, size or 0)

@@ -269,7 +269,8 @@ class Oracle:
         if event["kind"] not in ("resource.ended", "resource.failed") or event["data"]["code"] is None:
             return
         thing = self.model.things[event["guid"]]
-        token, fine = thing.started, event["data"]["code"] in thing.own.get("ok_codes", [0]) or thing.told_to_end
+        over = thing.told_to_end or thing.state == "FAILED"  # what it comes to then is no failure any more
+        token, fine = thing.started, over or event["data"]["code"] in thing.own.get("ok_codes", [0])
         self._must(fine is (event["kind"] == "resource.ended"), f"{_told(event)}: that is no end, or no failure")
         self._must(token in self._over, f"{_told(event)}, and {token} has not ended")
         code = self._over[token].facts.get("code", 137)  # killed with its supervisor watching

@@ -160,13 +160,14 @@ class Traces:
         return Reader(source, name, partial(self._ask, resource, name, ask or _once), checksum)
 
     def source(self, resource: Resource, name: str) -> ResourceManager | collected.Collected:
-        """Whoever has it: what was collected, unless the manager still knows another place."""
+        """Whoever has it: what was collected, unless its host still has it."""
         kept = collected.read(self.run_dir).get((resource.guid, name))
         if kept is None:
             return self.manager(resource)
         with suppress(ExperimentError):  # the type is not there, or its host is not to be asked any more
             manager = self.manager(resource)
-            if self._ask(resource, name, _once, manager.trace_path, name) not in (None, str(kept.path)):
+            place = self._ask(resource, name, _once, read_trace, manager, name, TraceAttr.PATH, 1, 0)
+            if place not in (None, str(kept.path)):
                 return manager
         return kept
 

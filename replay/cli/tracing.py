@@ -155,7 +155,7 @@ def _put_pieces(pieces: Iterable[bytes], *, raw: bool, as_json: bool) -> None:
         for entry in _in_json(pieces):
             click.echo(words.to_json(entry, indent=None))
         return
-    stream = click.get_binary_stream("stdout")
+    stream = sys.stdout.buffer
     shown: Iterable[bytes] = pieces if raw or not sys.stdout.isatty() else _text_only(pieces)
     for piece in shown:
         stream.write(piece)

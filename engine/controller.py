@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from engine import from_graph, home, letting_go
+from engine.arguments import check_callable, check_state
 from engine.core import decide, events, revise
 from engine.core.errors import ExperimentError, ExperimentWarning, UsageError, WaitTimeout
 from engine.core.kernel import NEVER_RETURNED, PATIENCE
@@ -16,6 +17,7 @@ from engine.dates import NS, to_due, to_ns
 from engine.describing import Describing
 from engine.failure import ECState, FailureManager, policy_for
 from engine.handles import guid_of, guids_of
+from engine.rm.attributes import to_bool
 from engine.rm.registry import ResourceFactory
 from engine.runtime.machine import System
 from engine.runtime.session import Session, how_many_workers
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     import eventlog
     from engine.core.kernel import Kernel
     from engine.dates import Date, Duration
-    from engine.description import SFormats
     from engine.handles import Guid, Guids
     from engine.runtime.clock import Clock
     from engine.runtime.machine import Machine
@@ -82,6 +83,9 @@ class ExperimentController(Describing):
         **topology: Any,
     ) -> None:
         workers, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
+        persist = to_bool(persist, "persist")
+        check_callable(add_node_callback, "add_node_callback")
+        check_callable(add_edge_callback, "add_edge_callback")
         netgraph = from_graph.make(topology)
         if netgraph is None and (add_node_callback or add_edge_callback):
             raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
@@ -89,7 +93,7 @@ class ExperimentController(Describing):
         run_dir = machine.make_run_dir(exp_id, local_dir)
         self._open(World(), run_dir, machine.open_writer(run_dir), fm, clock, workers, wait, machine)
         self._netgraph = netgraph
-        self._begin(lambda kernel: kernel.emit(self._opened(persist=bool(persist))))
+        self._begin(lambda kernel: kernel.emit(self._opened(persist=persist)))
         if netgraph is not None:
             try:
                 from_graph.describe(self, netgraph, add_node_callback, add_edge_callback)
@@ -189,27 +193,6 @@ class ExperimentController(Describing):
         kernel.emit(self._opened(persist=kernel.world.persist))
         kernel.take_over("its function was in a controller that is gone")
 
-    @classmethod
-    def load(
-        cls,
-        filepath: str | os.PathLike[str],
-        format: SFormats | None = None,  # noqa: A002 - fixed by the public contract
-        **options: Any,
-    ) -> ExperimentController:
-        """A new controller with the description that a file holds, ready to deploy.
-
-        Args:
-            filepath: what `save` wrote, or NEPI.
-            format: by default what its content says.
-            options: as for a new controller; by default the name of the experiment is that of the file.
-
-        Raises:
-            UsageError: the file cannot be read, or the experiment cannot be made; nothing is left behind.
-        """
-        from engine import description  # noqa: PLC0415 - few need it
-
-        return description.build(description.read(filepath, format), cls, **options)
-
     def __enter__(self) -> Self:
         return self
 
@@ -234,10 +217,11 @@ class ExperimentController(Describing):
             BadCondition: the conditions can never hold; the message spells the circle out.
             ExperimentAborted: nothing is deployed any more.
         """
-        chosen = None if guids is None else guids_of(guids)
+        chosen = None if guids is None else guids_of(self, guids)
+        together = to_bool(wait_all_ready, "wait_all_ready")
 
         def act(kernel: Kernel) -> tuple[int, list[events.Event]]:
-            made = decide.deploy(kernel.world, chosen, group, wait_all_ready=bool(wait_all_ready))
+            made = decide.deploy(kernel.world, chosen, group, wait_all_ready=together)
             kernel.emit_all(made)
             return len(kernel.world.groups) if group is None else group, made
 
@@ -274,7 +258,8 @@ class ExperimentController(Describing):
         self._step(guid, Step.STOP)
 
     def _step(self, guid: Guid, step: Step) -> None:
-        number = guid_of(guid)
+        number = guid_of(self, guid)
+        self._session.refuse_in_policy(step)
         self._session.ask(lambda kernel: kernel.emit_all(decide.request_step(kernel.world, number, step)))
         taken = self._session.wait([number], done_with(step), through_abort=True)
         self._session.read(lambda world: decide.check_taken(world, number, step, taken=taken))
@@ -332,29 +317,41 @@ class ExperimentController(Describing):
             UnknownGuid: one is not there.
             WaitTimeout: it names who is missing, and what each of them waits for.
         """
-        left = None if timeout is None else to_ns(timeout) / NS
-        while not quit():
-            slice_ = _QUIT_EVERY if left is None else min(_QUIT_EVERY, left)
+        wanted, outlook = guids_of(self, guids), been_in(check_state(state))
+        check_callable(quit, "quit")
+        self._look_at(wanted, warn=True)
+        seconds = left = None if timeout is None else to_ns(timeout) / NS
+        pause = 0.0  # whoever is there already is not asked about quitting
+        while True:
             try:
-                return self._wait(guids, been_in(state), slice_)
-            except WaitTimeout:
-                left = None if left is None else left - slice_
-                if left is not None and left <= 0:
-                    raise
-        return False
+                return self._session.wait(wanted, outlook, pause)
+            except TimeoutError:
+                left = None if left is None else left - pause
+            if left is not None and left <= 0:
+                raise self._timeout(seconds, wanted, outlook)
+            if quit():
+                return False
+            pause = _QUIT_EVERY if left is None else min(_QUIT_EVERY, left)
 
     def _wait(self, guids: Guids, outlook: Outlook, timeout: Duration | None, *, through_abort: bool = False) -> bool:
-        wanted = guids_of(guids)
-        resources = self._session.read(lambda world: [decide.find(world, guid) for guid in wanted])
-        idle = [decide.describe(it) for it in resources if decide.is_left_alone(it)]
-        if idle and not through_abort:
-            warnings.warn(f"waiting for {', '.join(idle[:5])}: nobody has deployed it", ExperimentWarning, stacklevel=3)
+        wanted = guids_of(self, guids)
         seconds = None if timeout is None else to_ns(timeout) / NS
+        self._look_at(wanted, warn=not through_abort)
         try:
             return self._session.wait(wanted, outlook, seconds, through_abort=through_abort)
         except TimeoutError:
-            missing = self._session.read(lambda world: told_missing(world, wanted, outlook))
-            raise WaitTimeout(seconds or 0.0, missing) from None
+            raise self._timeout(seconds, wanted, outlook) from None
+
+    def _look_at(self, guids: list[int], *, warn: bool) -> None:
+        """See that these are there, and warn of those whom nobody has deployed: what is waited for may never come."""
+        resources = self._session.read(lambda world: [decide.find(world, guid) for guid in guids])
+        idle = [decide.describe(it) for it in resources if decide.is_left_alone(it)]
+        if idle and warn:
+            message = f"waiting for {', '.join(idle[:5])}: nobody has deployed it"
+            warnings.warn(message, ExperimentWarning, stacklevel=4)
+
+    def _timeout(self, seconds: float | None, guids: list[int], outlook: Outlook) -> WaitTimeout:
+        return WaitTimeout(seconds or 0.0, self._session.read(lambda world: told_missing(world, guids, outlook)))
 
     # --- tasks --------------------------------------------------------------------------------------------------
 
@@ -376,7 +373,7 @@ class ExperimentController(Describing):
             raise UsageError(f"a task calls a function without arguments, not {callback!r}")
         task = Task(callback)
         number = self._session.schedule(to_due(date, self._session.clock.now()), task)
-        if track:
+        if to_bool(track, "track"):
             self._tasks[number] = task
         return number
 
@@ -393,19 +390,21 @@ class ExperimentController(Describing):
             UnknownGuid: one of them is not there; nothing is released.
             ExperimentError: everything is RELEASED, and some of it only with an error; the message tells them all.
         """
-        wanted = None if guids is None else guids_of(guids)
+        wanted = None if guids is None else guids_of(self, guids)
+        self._session.refuse_in_policy("release")
 
-        def act(kernel: Kernel) -> list[int]:
-            kernel.emit_all(decide.release(kernel.world, wanted))
-            return list(kernel.world.resources) if wanted is None else wanted
+        def act(kernel: Kernel) -> tuple[list[int], bool]:
+            made = decide.release(kernel.world, wanted)
+            kernel.emit_all(made)
+            return list(kernel.world.resources) if wanted is None else wanted, bool(made)
 
-        released = self._session.ask_to_the_end(act)
+        released, is_new = self._session.ask_to_the_end(act)
         self._session.wait(released, been_in(ResourceState.RELEASED), through_abort=True)
         if wanted is None:
             self._ecstate = ECState.RELEASED
         errors = self._session.read(lambda world: _left_over(world, released))
         try:
-            if wanted is None and self.persist:
+            if wanted is None and is_new and self.persist:
                 self.save()
         finally:
             self._session.ask_to_the_end(lambda kernel: kernel.emit_all(revise.forget(kernel.world)))
@@ -421,6 +420,7 @@ class ExperimentController(Describing):
         Raises:
             ExperimentError, LogError: what failed.
         """
+        self._session.refuse_in_policy("shut down")
         with self._shutting_down:
             if self._session.closed or not self._session.is_mine:
                 return
@@ -437,6 +437,7 @@ class ExperimentController(Describing):
 
     def detach(self) -> None:
         """Let the experiment go on without this controller, for another one to take over. Idempotent."""
+        self._session.refuse_in_policy("detach")
         self._session.abandon()
         if self._ecstate is ECState.RUNNING:
             self._ecstate = ECState.TERMINATED

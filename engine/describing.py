@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from engine import from_graph, home
+from engine.arguments import check_action, check_state
 from engine.core import decide, revise
-from engine.core.errors import BadCondition, UnknownResourceType, UsageError, nearest
-from engine.core.states import ResourceAction, ResourceState
+from engine.core.errors import UnknownResourceType, UsageError, nearest
 from engine.core.values import check_plain
 from engine.dates import to_ns
 from engine.handles import guid_of, guids_of
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from os import PathLike
     from pathlib import Path
 
+    from engine.controller import ExperimentController
     from engine.core import events
     from engine.core.kernel import Kernel
+    from engine.core.states import ResourceAction, ResourceState
     from engine.dates import Duration
     from engine.description import Description, SFormats
     from engine.handles import Guid, Guids, Handle
@@ -53,9 +55,9 @@ class Describing(Looking):
             UnknownResourceType, BadAttribute, BadState, UnknownGuid, BadConnection: nothing has been registered.
         """
         cls = ResourceFactory.get_resource_type(rtype)
-        number = None if guid is None else guid_of(guid)
-        auto_deploy = bool(attributes.pop("autoDeploy", False))
-        connect_to = guids_of(attributes.pop("connectedTo", ()))
+        number = None if guid is None else guid_of(self, guid)
+        auto_deploy = declarations.to_bool(attributes.pop("autoDeploy", False), "autoDeploy")
+        connect_to = guids_of(self, attributes.pop("connectedTo", ()))
         values = declarations.convert(cls.declared(), attributes, rtype)
         return self._register(cls, number, values, connect_to, auto_deploy=auto_deploy)
 
@@ -73,7 +75,7 @@ class Describing(Looking):
         if not isinstance(spec, ResourceManager):
             raise UnknownResourceType(f"add takes a description such as Ping(target=…), not {spec!r}")
         ResourceFactory.make_known(type(spec))
-        connect_to = () if on is None else guids_of(on)
+        connect_to = () if on is None else guids_of(self, on)
         return self._handle(self._register(type(spec), None, spec.given(), connect_to, label=label))
 
     def _register(
@@ -112,7 +114,7 @@ class Describing(Looking):
             UnknownGuid: there is no such resource.
             BadState: it is deployed and not released, or others are connected to it or wait for it.
         """
-        self._change(lambda kernel: revise.remove(kernel.world, guid_of(guid)))
+        self._change(lambda kernel: revise.remove(kernel.world, guid_of(self, guid)))
 
     # --- connections and conditions -----------------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ class Describing(Looking):
         Raises:
             UnknownGuid, BadConnection: it was refused.
         """
-        self._change(lambda kernel: decide.connect(kernel.world, guid_of(guid1), guid_of(guid2)))
+        self._change(lambda kernel: decide.connect(kernel.world, guid_of(self, guid1), guid_of(self, guid2)))
 
     def unregister_connection(self, guid1: Guid, guid2: Guid) -> None:
         """Take a connection back, for both sides. Where there is none, nothing happens.
@@ -131,7 +133,7 @@ class Describing(Looking):
             UnknownGuid: one of them is not there.
             BadConnection: one of them stands on the other, and is not released.
         """
-        self._change(lambda kernel: revise.disconnect(kernel.world, guid_of(guid1), guid_of(guid2)))
+        self._change(lambda kernel: revise.disconnect(kernel.world, guid_of(self, guid1), guid_of(self, guid2)))
 
     def register_condition(
         self,
@@ -149,13 +151,13 @@ class Describing(Looking):
         Raises:
             UnknownGuid, BadCondition, UsageError: it was refused.
         """
-        self.register_conditions(guids1, action, {_state(state): guids_of(guids2)}, time)
+        self.register_conditions(guids1, action, {check_state(state): guids_of(self, guids2)}, time)
 
     def register_conditions(
         self, guids1: Guids, action: ResourceAction, goals: Mapping[ResourceState, Sequence[int]], time: Duration | None
     ) -> None:
         """Several conditions at once, by the state that others are to reach: all of them, or none if one is refused."""
-        waiting, action = guids_of(guids1), _action(action)
+        waiting, action = guids_of(self, guids1), check_action(action)
         delay = 0 if time is None else to_ns(time)
         self._change(
             lambda kernel: [
@@ -171,8 +173,8 @@ class Describing(Looking):
         Raises:
             UnknownGuid, BadCondition: there is no such resource, or no such condition.
         """
-        waiting, on = guids_of(guids1), guids_of(guids2)
-        which = None if action is None else _action(action)
+        waiting, on = guids_of(self, guids1), guids_of(self, guids2)
+        which = None if action is None else check_action(action)
         self._change(lambda kernel: revise.drop_conditions(kernel.world, waiting, on, which))
 
     # --- attributes ---------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class Describing(Looking):
             UnknownGuid, BadAttribute: there is no such resource or attribute, or the value is none that it takes.
             BadState: it is too late to set it.
         """
-        number = guid_of(guid)
+        number = guid_of(self, guid)
         attribute, new = self._value(number, name, value)
         self._change(
             lambda kernel: [
@@ -209,7 +211,7 @@ class Describing(Looking):
         Raises:
             UnknownGuid, BadAttribute, BadCondition, BadState, UsageError: it was refused; nothing is planned.
         """
-        waiting, awaited, state = guids_of(guids1), guids_of(guids2), _state(state)
+        waiting, awaited, state = guids_of(self, guids1), guids_of(self, guids2), check_state(state)
         delay = 0 if time is None else to_ns(time)
         planned: dict[tuple[str, str], tuple[list[int], Any]] = {}  # by name and way of setting: who, and what
         for guid in waiting:
@@ -249,11 +251,11 @@ class Describing(Looking):
             UnknownGuid, UsageError: there is no such resource, or its type has no such trace.
             BadState: it has ended for good.
         """
-        self._switch(guid_of(guid), name, enabled=True)
+        self._switch(guid_of(self, guid), name, enabled=True)
 
     def disable_trace(self, guid: Guid, name: str) -> None:
         """Have a trace not recorded; see `enable_trace`."""
-        self._switch(guid_of(guid), name, enabled=False)
+        self._switch(guid_of(self, guid), name, enabled=False)
 
     def _switch(self, guid: int, name: str, *, enabled: bool) -> None:
         self._declared_trace(guid, name)
@@ -265,7 +267,7 @@ class Describing(Looking):
         Raises:
             UnknownGuid, UsageError: there is no such resource, or its type has no such trace.
         """
-        number = guid_of(guid)
+        number = guid_of(self, guid)
         self._declared_trace(number, name)
         return self._session.read(lambda world: world.trace_enabled(decide.find(world, number), name))
 
@@ -275,7 +277,7 @@ class Describing(Looking):
         Raises:
             UnknownGuid: there is no such resource.
         """
-        number = guid_of(guid)
+        number = guid_of(self, guid)
         declared = ResourceFactory.get_resource_type(self.rtype(number)).traces
         return [dataclasses.replace(it, enabled=self.trace_enabled(number, it.name)) for it in declared]
 
@@ -313,6 +315,28 @@ class Describing(Looking):
 
         return self._session.read(lambda world: from_world(world, self.netgraph))
 
+    @classmethod
+    def load(
+        cls,
+        filepath: str | PathLike[str],
+        format: SFormats | None = None,  # noqa: A002
+        **options: Any,
+    ) -> ExperimentController:
+        """A new controller with the description that a file holds, ready to deploy.
+
+        Args:
+            filepath: what `save` wrote, or NEPI.
+            format: by default what its content says.
+            options: as for a new controller; by default the name of the experiment is that of the file.
+
+        Raises:
+            UsageError: the file cannot be read, or the experiment cannot be made; nothing is left behind.
+        """
+        from engine import description  # noqa: PLC0415 - few need it
+
+        controller = cast("type[ExperimentController]", cls)
+        return description.build(description.read(filepath, format), controller, **options)
+
     def plot(
         self,
         dirpath: str | PathLike[str] | None = None,
@@ -342,15 +366,3 @@ class Describing(Looking):
     def _change(self, decided: Callable[[Kernel], list[events.Event]]) -> None:
         """Have what was asked decided, and on disk."""
         self._session.ask(lambda kernel: kernel.emit_all(decided(kernel)))
-
-
-def _action(action: ResourceAction) -> ResourceAction:
-    if not isinstance(action, ResourceAction):
-        raise BadCondition(f"an action is one of ResourceAction.DEPLOY, START and STOP, not {action!r}")
-    return action
-
-
-def _state(state: ResourceState) -> ResourceState:
-    if not isinstance(state, ResourceState):
-        raise BadCondition(f"a state is one of ResourceState, such as ResourceState.STARTED, not {state!r}")
-    return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Never
@@ -17,14 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The condition that these resources have reached these states. Two of them are joined with ``&``."""
+    """The condition that resources of a controller have reached these states. Two of them are joined with ``&``."""
 
+    ec: object
     goals: tuple[tuple[int, ResourceState], ...]
 
     def __and__(self, other: Reached) -> Reached:
         if not isinstance(other, Reached):
             return NotImplemented
-        return Reached((*self.goals, *other.goals))
+        if other.ec is not self.ec:
+            raise BadCondition(
+                "these conditions are about resources of two controllers, which do not wait for each other"
+            )
+        return Reached(self.ec, (*self.goals, *other.goals))
 
     def __bool__(self) -> Never:
         raise BadCondition(
@@ -54,8 +60,12 @@ class Handle:
         self.guid = guid
 
     def __repr__(self) -> str:
-        label = "" if self.label is None else f" {self.label!r}"
-        return f"<#{self.guid} {self.rtype}{label} {self.state.name}>"
+        try:
+            label = "" if self.label is None else f" {self.label!r}"
+            known = f" {self.rtype}{label} {self.state.name}"
+        except Exception:  # noqa: BLE001 - whatever keeps it from being told: whoever shows it is not to fail
+            known = ", of which nothing is known any more"
+        return f"<#{self.guid}{known}>"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Handle) and (self._ec, self.guid) == (other._ec, other.guid)
@@ -99,17 +109,17 @@ class Handle:
     @property
     def ready(self) -> Reached:
         """The condition that it is READY, or has been."""
-        return Reached(((self.guid, ResourceState.READY),))
+        return Reached(self._ec, ((self.guid, ResourceState.READY),))
 
     @property
     def started(self) -> Reached:
         """The condition that it is STARTED, or has been."""
-        return Reached(((self.guid, ResourceState.STARTED),))
+        return Reached(self._ec, ((self.guid, ResourceState.STARTED),))
 
     @property
     def stopped(self) -> Reached:
         """The condition that it is STOPPED, or has been."""
-        return Reached(((self.guid, ResourceState.STOPPED),))
+        return Reached(self._ec, ((self.guid, ResourceState.STOPPED),))
 
     def deploy_when(self, condition: Reached, delay: Duration | None = None) -> None:
         """Deploy it only when a condition holds, and `delay` later; see `ExperimentController.register_condition`."""
@@ -126,6 +136,8 @@ class Handle:
     def _when(self, action: ResourceAction, condition: Reached, delay: Duration | None) -> None:
         if not isinstance(condition, Reached):
             raise BadCondition(f"a condition is one such as server.started & router.ready, not {condition!r}")
+        if condition.ec is not self._ec:
+            raise BadCondition(f"#{self.guid} cannot wait for a resource of another controller")
         # Each part counts the delay from its own last moment, so together they hold `delay` after the last of all.
         self._ec.register_conditions(self.guid, action, condition.by_state(), delay)
 
@@ -141,24 +153,27 @@ Guids = Guid | Iterable[Guid]
 """What names one resource or several."""
 
 
-def guid_of(given: Guid) -> int:
-    """The number of a resource.
+def guid_of(ec: object, given: Guid) -> int:
+    """The number of a resource of a controller.
 
     Raises:
-        UsageError: it is none.
+        UsageError: it is none, or a handle of another controller.
     """
-    number = given.guid if isinstance(given, Handle) else given
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise UsageError(f"a guid is a whole number, or a handle, not {given!r}")
-    return int(number)  # an enum's member would not come back from the log as it went in
+    if isinstance(given, Handle):
+        if given._ec is not ec:
+            raise UsageError(f"{given!r} is a resource of another controller")
+        return given.guid
+    if isinstance(given, bool) or not hasattr(given, "__index__"):
+        raise UsageError(f"a guid is a whole number, or a handle such as ec['label'], not {given!r}")
+    return operator.index(given)  # an enum's member would not come back from the log as it went in
 
 
-def guids_of(given: Guids) -> list[int]:
+def guids_of(ec: object, given: Guids) -> list[int]:
     """One number, or several, as a list.
 
     Raises:
         UsageError: one of them is none.
     """
     if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-        return [guid_of(guid) for guid in given]
-    return [guid_of(given)]  # type: ignore[arg-type]  # a text is told from a number there
+        return [guid_of(ec, guid) for guid in given]
+    return [guid_of(ec, given)]  # type: ignore[arg-type]  # a text is told from a number there

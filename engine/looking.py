@@ -16,7 +16,7 @@ from engine.rm.registry import ResourceFactory
 from engine.rm.traces import TraceAttr, read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -126,6 +126,18 @@ class Looking:
             raise UnknownGuid(f"no resource is labelled {guid!r}; {nearest(guid, labels)}")
         return self._handle(labels[guid])
 
+    def __contains__(self, guid: object) -> bool:
+        """Whether there is such a resource: a number, a label or a handle."""
+        try:
+            self[guid]  # type: ignore[index]  # what is no guid is not there
+        except UsageError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[Handle]:
+        """The handles of all resources, in order of registration."""
+        return iter([self._handle(guid) for guid in self.resources])
+
     def get_resource(self, guid: Guid) -> Handle:
         """The handle of a resource.
 
@@ -154,7 +166,7 @@ class Looking:
 
     def _look(self, guid: Guid, act: Callable[[Resource], _T]) -> _T:
         """What can be seen of a resource as it stands."""
-        number = guid_of(guid)
+        number = guid_of(self, guid)
         return self._session.read(lambda world: act(decide.find(world, number)))
 
     def rtype(self, guid: Guid) -> str:
@@ -189,7 +201,7 @@ class Looking:
 
     def _declared(self, guid: Guid) -> tuple[Mapping[str, Attribute], dict[str, Any]]:
         """The attributes of a resource as its type declares them, and the values that differ from their defaults."""
-        number = guid_of(guid)
+        number = guid_of(self, guid)
         values = self._session.read(lambda world: copied(world.values(decide.find(world, number))))
         return ResourceFactory.get_resource_type(self.rtype(number)).declared(), values
 

@@ -77,7 +77,7 @@ class ExperimentRunner:
             ExperimentAborted: a run was aborted; a note on it says which one. It is released.
         """
         _check_bounds(min_runs, max_runs, has_metric=compute_metric_callback is not None)
-        delay, waited = to_ns(wait_time), guids_of(wait_guids)
+        delay, waited = to_ns(wait_time), guids_of(ec, wait_guids)
         ec._session.read(lambda world: [decide.find(world, guid) for guid in waited])
         description = ec._description()
         save(description, ec.exp_dir, ec.run_id)

@@ -121,7 +121,7 @@ class Kernel:
             case events.AttributeSet(guid, name):
                 resources = [self.world.resources[guid]]
             case events.GlobalSet(_, rtype, name):
-                resources = list(without_own(self.world, rtype, name))
+                resources = [it for it in without_own(self.world, rtype, name) if it.state not in FINAL]
             case _:
                 return {}
         return {resource.guid: self._value(resource, name) for resource in resources}

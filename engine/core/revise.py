@@ -183,8 +183,11 @@ def forget(world: World) -> list[events.Event]:
 
 
 def _is_clear(world: World, guid: int) -> bool:
-    """Whether all that are connected to a resource or wait for it are released."""
-    others = {*world.resources[guid].connections, *_waiting_for(world, guid)}
+    """Whether all that stand on a resource or wait for it are released."""
+    resource = world.resources[guid]
+    connected = (world.resources[other] for other in resource.connections)
+    standing = [other.guid for other in connected if links_to(world.types, other, resource)]
+    others = {*standing, *_waiting_for(world, guid)}
     return all(world.resources[other].state is ResourceState.RELEASED for other in others)
 
 

@@ -234,6 +234,18 @@ def _items(value: Any) -> list[Any]:
     return list(value)
 
 
+def to_bool(value: Any, where: str) -> bool:
+    """A yes or no that is given in a call, which may come from a file.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    try:
+        return _bool(value)
+    except ValueError:
+        raise UsageError(f"{where} is True or False, not {value!r}") from None
+
+
 def _bool(value: Any) -> bool:
     word = str(value).lower()
     if isinstance(value, bool) or (isinstance(value, str) and word in _TRUE | _FALSE):

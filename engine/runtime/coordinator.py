@@ -10,6 +10,7 @@ controller can take over once there is room again.
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -19,7 +20,7 @@ from pykka import ActorDeadError
 from pykka.messages import _ActorStop
 
 from engine.core import effects, events
-from engine.core.errors import Closed, EngineBug, ExperimentError
+from engine.core.errors import Closed, EngineBug, ExperimentError, ExperimentWarning
 from engine.core.messages import TaskReturned, Tick
 from engine.core.values import text_of
 from engine.diagnostics import get_logger
@@ -208,6 +209,7 @@ class Coordinator(PooledActor):
                 self._fail(error)
                 return []
         self._wake_waiters(entries)
+        _warn(entries)
         return effects
 
     def _wake_waiters(self, entries: list[events.Entry]) -> None:
@@ -299,3 +301,11 @@ class Coordinator(PooledActor):
         """After the last turn: nobody else will wake those who still wait."""
         super()._actor_loop_teardown()
         self._fail_waiters(Closed("the controller was shut down or let go before that came"))
+
+
+def _warn(entries: list[events.Entry]) -> None:
+    """Say what may be amiss and follows from no call: who makes a call is told by it."""
+    for entry in entries:
+        if isinstance(entry.event, events.ExperimentWarned) and entry.cause:
+            with suppress(Warning):  # where warnings are errors, they are not those of this thread
+                warnings.warn(entry.event.message, ExperimentWarning, stacklevel=2)

@@ -15,8 +15,9 @@ from pykka.messages import _ActorStop
 from engine import journal
 from engine.core import messages
 from engine.core.errors import BadState, Closed, UsageError
+from engine.core.events import ExperimentWarned
 from engine.core.kernel import PATIENCE, Kernel
-from engine.core.values import clip
+from engine.core.values import clip, text_of
 from engine.diagnostics import get_logger
 from engine.runtime import coordinator
 from engine.runtime.actors import ask
@@ -202,10 +203,22 @@ class Session:
         except pykka.ActorDeadError:
             raise Closed("this controller was shut down while it was asked") from None
 
+    def refuse_in_policy(self, what: str) -> None:
+        """Refuse what would wait, if it is the failure policy that asks: before any of it is done.
+
+        Raises:
+            BadState: it is.
+        """
+        if _asked_by.get() is self:
+            raise BadState(
+                f"a failure policy cannot {what}: it is asked in the middle of a decision, which waits for it; it may "
+                f"look, and make requests that return at once"
+            )
+
     def _at_once(self, message: object) -> Any:
         """The failure policy asks, in the middle of a turn that waits for it."""
         if isinstance(message, coordinator.Wait):
-            raise BadState("a failure policy is asked in the middle of a decision: it may look and request, not wait")
+            self.refuse_in_policy("wait")
         return self._actor.decide(message)
 
     def _append(self, entries: list[Entry]) -> None:
@@ -217,8 +230,11 @@ class Session:
         asking = _asked_by.set(self)
         try:
             return self._wants_abort(guid)
-        except BaseException:  # noqa: BLE001 - it is the user's code
+        except BaseException as error:  # noqa: BLE001 - it is the user's code
             _log.exception("the failure policy raised, so the experiment is aborted", guid=guid)
+            why = f"{type(error).__name__}: {text_of(error)}"
+            message = f"the failure policy raised, so the experiment is aborted: {why}"
+            self._kernel.emit(ExperimentWarned(guid, message), self._kernel.world.seq)
             return True
         finally:
             _asked_by.reset(asking)

@@ -108,8 +108,18 @@ def test_resources_are_numbered_in_order(ec):
         (BadAttribute, "test::Thing.size takes int, not 'x'", "test::Thing", {"size": "x"}),
         (BadState, "guid 1 is taken by #1 test::Plain", "test::Plain", {"guid": 1}),
         (UnknownGuid, "there is no resource #9", "test::Plain", {"connectedTo": 9}),
-        (UsageError, "a guid is a whole number, or a handle, not 'x'", "test::Plain", {"connectedTo": "x"}),
-        (UsageError, "a guid is a whole number, or a handle, not None", "test::Plain", {"connectedTo": None}),
+        (
+            UsageError,
+            "a guid is a whole number, or a handle such as ec\\['label'\\], not 'x'",
+            "test::Plain",
+            {"connectedTo": "x"},
+        ),
+        (
+            UsageError,
+            "a guid is a whole number, or a handle such as ec\\['label'\\], not None",
+            "test::Plain",
+            {"connectedTo": None},
+        ),
         (BadAttribute, "has no command", "test::App", {"autoDeploy": True}),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 import replay
 from engine import (
     BadAttribute,
+    BadCondition,
     BadConnection,
     BadState,
     ExperimentController,
@@ -16,7 +17,7 @@ from engine import (
     UsageError,
     WaitTimeout,
 )
-from tests.engine.kinds import READY, RELEASED, START, STARTED, STOP, STOPPED, Beside
+from tests.engine.kinds import READY, RELEASED, START, STARTED, STOP, STOPPED, Beside, boom
 
 
 def things(one, number, **attributes):
@@ -76,6 +77,17 @@ def test_a_global_value_reaches_who_has_none_of_its_own(ec, stage):
     assert stage.made[after].level == 0.7
     one.shutdown()
     assert "set level 0.5 0.7 #1" in stage.called
+
+
+def test_what_has_failed_is_not_told_of_a_global_value(ec, stage):
+    stage.acts["start #1"] = boom
+    one = ec()
+    things(one, 1, critical=False)
+    one.deploy()
+    one.wait_finished(1)
+    one.set_global("test::Thing", "level", 0.7)
+    one.shutdown()
+    assert not any(name.startswith("set ") for name in stage.called)
 
 
 def test_controllers_do_not_share_global_values(ec):
@@ -248,8 +260,20 @@ def test_what_is_released_for_good_is_forgotten(ec, stage):
     assert one.resources == [a]
     with pytest.raises(UnknownGuid, match="there is no resource #2; registered are #1"):
         one.state(b)
+    one.release()
     one.shutdown()
+    assert len(list(one.run_dir.glob("*.xml"))) == 1
     assert list(replay.state(one.run_dir).resources) == [a]
+
+
+def test_who_is_only_connected_keeps_nobody_from_being_forgotten(ec, stage):
+    one = ec()
+    host = one.register_resource("test::Host")
+    app = one.register_resource("test::App", command="x", connectedTo=host, hard_release=True)
+    one.deploy()
+    assert one.wait_started(app) is True
+    one.release(app)
+    assert one.resources == [host]
 
 
 def test_the_description_is_saved_at_the_release_of_all(ec, stage):
@@ -280,6 +304,29 @@ def test_waiting_for_a_state_until_the_user_has_had_enough(ec, stage):
         one.wait(thing, STARTED, quit=lambda: False, timeout="0.2s")
     door.open()
     assert one.wait([thing], STARTED, quit=lambda: False, timeout=20) is True
+
+
+def test_who_is_there_already_is_not_waited_for(ec, stage):
+    one = ec()
+    (thing,) = things(one, 1)
+    one.deploy()
+    assert one.wait_started(thing) is True
+    assert one.wait(thing, STARTED, quit=lambda: True) is True
+    for state in ("STARTED", 5, None):
+        with pytest.raises(BadCondition, match="a state is one of ResourceState"):
+            one.wait(thing, state, quit=lambda: False)
+    with pytest.raises(UsageError, match="quit is a function, not 3"):
+        one.wait(thing, STARTED, quit=3)
+
+
+def test_a_wait_in_vain_tells_all_the_time_that_it_took(ec, stage):
+    door = stage.door("start #1")
+    one = ec()
+    things(one, 1)
+    one.deploy()
+    with pytest.raises(WaitTimeout, match=r"after 0\.25 s still waiting"):
+        one.wait(1, STARTED, quit=lambda: False, timeout=0.25)
+    door.open()
 
 
 def test_waiting_for_what_nobody_has_deployed_warns(ec):

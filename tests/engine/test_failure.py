@@ -2,7 +2,16 @@
 
 import pytest
 
-from engine import ECState, ExperimentAborted, FailureLevel, FailureManager, ResourceState
+import replay
+from engine import (
+    BadState,
+    ECState,
+    ExperimentAborted,
+    ExperimentWarning,
+    FailureLevel,
+    FailureManager,
+    ResourceState,
+)
 from tests.engine.kinds import boom
 
 
@@ -62,8 +71,36 @@ def test_the_failure_that_tips_the_scales_is_told_even_if_it_is_not_critical(ec,
 
 def test_a_policy_that_breaks_aborts(ec, stage):
     one = failing(ec, stage, Breaking())
-    fail_all(one)
+    message = "the failure policy raised, so the experiment is aborted: LookupError: no such rule"
+    with pytest.warns(ExperimentWarning, match=message):
+        fail_all(one)
     assert (one.abort, one.ecstate) == (True, ECState.RUNNING)
+    assert replay.state(one.run_dir).warnings == (message,)
+
+
+class Rash(FailureManager):
+    """Acts where it is to decide."""
+
+    refused = ()
+
+    def eval_failure(self, guid):
+        calls = (self.ec.release, self.ec.shutdown, self.ec.detach, lambda: self.ec.stop(1))
+        self.refused = [self._try(call) for call in (*calls, lambda: self.ec.wait_finished(1))]
+
+    def _try(self, call):
+        with pytest.raises(BadState) as refused:
+            call()
+        return str(refused.value).partition(":")[0]
+
+
+def test_a_policy_that_acts_is_refused_before_anything_is_done(ec, stage):
+    policy = Rash()
+    one = failing(ec, stage, policy, 2)
+    one.deploy([1])
+    one.wait_finished(1)
+    kinds = ("release", "shut down", "detach", "stop", "wait")
+    assert policy.refused == [f"a failure policy cannot {kind}" for kind in kinds]
+    assert (one.state(2), one.abort) == (ResourceState.NEW, False)
 
 
 def test_the_policy_knows_its_controller(ec):

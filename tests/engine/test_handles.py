@@ -146,3 +146,33 @@ def test_a_joined_condition_is_refused_as_a_whole(ec):
     with pytest.raises(UsageError):
         a.start_when(b.started, delay="soon")
     assert one._session.read(lambda world: world.conditions) == {}
+
+
+# --- of another controller, or of nobody any more
+
+
+def test_what_belongs_to_another_controller_is_refused(ec):
+    one, two = ec(), ec()
+    mine, other = one.add(Plain()), two.add(Plain())
+    for call in (one.state, one.deploy, one.release, one.remove_resource, lambda it: one.add(Plain(), on=it)):
+        with pytest.raises(UsageError, match="<#1 test::Plain NEW> is a resource of another controller"):
+            call(other)
+    with pytest.raises(BadCondition, match="resources of two controllers"):
+        mine.started & other.started
+    with pytest.raises(BadCondition, match="#1 cannot wait for a resource of another controller"):
+        mine.start_when(other.started)
+    assert (mine in one, other in one) == (True, False)
+
+
+def test_one_that_is_gone_can_still_be_shown(ec):
+    one = ec()
+    gone = one.add(Plain())
+    one.remove_resource(gone)
+    assert repr(gone) == "<#1, of which nothing is known any more>"
+
+
+def test_what_a_controller_has(ec):
+    one = ec()
+    a, b = one.add(Plain(), label="server"), one.add(Plain())
+    assert list(one) == [a, b]
+    assert [it in one for it in (1, "server", b, 9, "client", None)] == [True, True, True, False, False, False]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import sys
 import webbrowser
 from enum import Enum
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import UsageError
 from engine.plots.dot import dot
@@ -26,7 +27,13 @@ from engine.plots.mermaid import mermaid
 if TYPE_CHECKING:
     from engine.core.world import World
 
-__all__ = ["Drawing", "PFormats", "draw", "plot", "render", "write"]
+__all__ = ["Drawing", "PFormats", "draw", "format_for", "plot", "render", "write"]
+
+_ENDING: Final = re.compile(r"\.[a-z]\w*", re.IGNORECASE)
+"""How a file says what it is. The ``.2`` of ``exp-1.2`` is a part of its name."""
+
+_DEVICES: Final = ("/dev", "/dev/fd")
+"""Where a file is never replaced: ``/dev/stdout`` is one if output goes to one."""
 
 
 class PFormats(Enum):
@@ -65,7 +72,7 @@ def write(
     Args:
         drawing: what `draw` made of a world.
         path: a directory, in which the file is called after the experiment and its run; or a file, whose ending may be
-            left out. A file that is there is replaced.
+            left out. A file that is there is replaced; into a device or a pipe it is written as it is.
         format: what it is written as.
         show: open it in a viewer, too.
 
@@ -73,15 +80,15 @@ def write(
         The file.
 
     Raises:
-        UsageError: the format needs matplotlib, which is not there; the file cannot be written; or there is no display
-            to show it on. Then nothing is written.
+        UsageError: the file ends as one of another format, or of none, does; the format needs matplotlib, which is not
+            there; the file cannot be written; or there is no display to show it on. Then nothing is written.
     """
     if show:
         _check_display()
+    target = _file(drawing, Path(path).absolute(), format_for(path, format))
     data = render(drawing, format)
-    target = _file(drawing, Path(path).absolute(), format)
     try:
-        _replace(target, data)
+        target.write_bytes(data) if _is_device(target) else _replace(target, data)
     except OSError as error:
         right = "give a directory, or a file in one, that is there and that you may write to"
         raise UsageError(
@@ -105,7 +112,34 @@ def render(drawing: Drawing, format: PFormats = PFormats.FIGURE) -> bytes:  # no
             return mermaid(drawing).encode()
         case PFormats.FIGURE | PFormats.SVG:
             return _picture(drawing, format)
-    raise UsageError(f"format={format!r} is none; take one of {', '.join(map(str, PFormats))}")
+    raise _no_format(format)
+
+
+def format_for(path: str | os.PathLike[str], format: PFormats | None = None) -> PFormats:  # noqa: A002
+    """What a plot is written as: what is asked for, else what the file's ending says, else a PNG.
+
+    Raises:
+        UsageError: the format is none, or the file ends as one of another format, or of none, does.
+    """
+    if format is not None and not isinstance(format, PFormats):
+        raise _no_format(format)
+    path = Path(path)
+    if path.is_dir() or _is_device(path) or not _ENDING.fullmatch(path.suffix):
+        return format or PFormats.FIGURE
+    said = {f".{each.value}": each for each in PFormats}.get(path.suffix.lower())
+    if said is None:
+        *others, last = (f".{each.value}" for each in PFormats)
+        raise UsageError(f"{path} cannot be a plot: one ends in {', '.join(others)} or {last}, or has no ending yet")
+    if format not in {None, said}:
+        raise UsageError(
+            f"{path} cannot be a plot in the format {format.value}, which ends in .{format.value}; "
+            "leave the ending out, or ask for the format that it says"
+        )
+    return said
+
+
+def _no_format(format: object) -> UsageError:  # noqa: A002
+    return UsageError(f"format={format!r} is none; take one of {', '.join(map(str, PFormats))}")
 
 
 def _picture(drawing: Drawing, format: PFormats) -> bytes:  # noqa: A002
@@ -124,9 +158,16 @@ def _picture(drawing: Drawing, format: PFormats) -> bytes:  # noqa: A002
 
 
 def _file(drawing: Drawing, path: Path, format: PFormats) -> Path:  # noqa: A002
-    path = path / drawing.name if path.is_dir() else path
     ending = f".{format.value}"
-    return path if path.suffix == ending else path.with_name(path.name + ending)
+    if path.is_dir():
+        return path / f"{drawing.name}{ending}"
+    return path if _is_device(path) or path.suffix.lower() == ending else path.with_name(path.name + ending)
+
+
+def _is_device(path: Path) -> bool:
+    """Whether it is there, and is no file that could be replaced."""
+    is_kept = not path.is_file() or str(path.absolute().parent) in _DEVICES
+    return path.exists() and not path.is_dir() and is_kept
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from engine import description
-from engine.plot import PFormats, draw, render, write
+from engine.plot import PFormats, draw, format_for, render, write
 from replay.cli import runs, scripts, words
 from replay.cli.looking import moment
 from replay.cli.program import Refused, common
@@ -23,7 +23,7 @@ _FORMATS: Final = {
     "dot": PFormats.DOT,
     "mermaid": PFormats.MERMAID,
 }
-_ENDINGS: Final = {f".{each.value}": name for name, each in _FORMATS.items()}
+_NAMES: Final = {each: name for name, each in _FORMATS.items()}
 
 
 @click.command(
@@ -45,7 +45,8 @@ Example:
     "--output",
     type=click.Path(path_type=Path),
     default=Path(),
-    help="A file, a directory, or - for standard output.  [default: the current directory]",
+    help="A file, whose ending may be left out, a directory, or - for standard output.  [default: the current "
+    "directory]",
 )
 @click.option("--at", help="A seq, a time from the start such as 12.5s, or a date such as 2030-01-31T12:00:00.")
 @common
@@ -57,13 +58,13 @@ def plot(what: str, name: str | None, output: Path, at: str | None, home: Path, 
     """
     if as_json and output == Path("-"):
         raise Refused("--json and --output - both write to standard output; leave one of them out")
-    name = name or _ENDINGS.get(output.suffix, "png")
+    format_ = format_for(output, None if name is None else _FORMATS[name])
     drawing = _described(Path(what), at) if scripts.is_description(Path(what)) else _run(home, what, at)
     if output == Path("-"):
-        click.echo(render(drawing, _FORMATS[name]), nl=False)
+        click.echo(render(drawing, format_), nl=False)
         return
-    path = write(drawing, output, _FORMATS[name])
-    click.echo(words.to_json(_told(drawing, path, name)) if as_json else path)
+    path = write(drawing, output, format_)
+    click.echo(words.to_json(_told(drawing, path, _NAMES[format_])) if as_json else path)
 
 
 def _run(home: Path, text: str, at: str | None) -> Drawing:

@@ -1,6 +1,8 @@
 """`netreel plot` on logs and descriptions that are written here."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -58,6 +60,26 @@ def test_a_format_can_be_asked_for(home, here):
     assert lines("plot", "hello", "--format", "mermaid") == [str(here / f"hello_{RUN}.mmd")]
 
 
+@pytest.mark.parametrize(
+    ("output", "path"), [("a", "a.dot"), ("exp-1.2", "exp-1.2.dot"), ("a.dot", "a.dot"), ("a.DOT", "a.DOT")]
+)
+def test_a_file_is_called_as_it_was_asked_for(home, here, output, path):
+    write(home)
+    assert lines("plot", "hello", "--format", "dot", "--output", output) == [str(here / path)]
+    assert [entry.name for entry in here.iterdir()] == [path]
+
+
+def test_a_device_and_a_pipe_are_written_to_as_they_are(home, here):
+    write(home)
+    os.mkfifo("pipe.pdf")
+    with ThreadPoolExecutor(1) as readers:
+        read = readers.submit((here / "pipe.pdf").read_text)
+        assert lines("plot", "hello", "--format", "dot", "--output", "pipe.pdf") == [str(here / "pipe.pdf")]
+        assert read.result(10).startswith("digraph ")
+    assert lines("plot", "hello", "--format", "mermaid", "--output", "/dev/null") == ["/dev/null"]
+    assert [entry.name for entry in here.iterdir()] == ["pipe.pdf"]
+
+
 def test_standard_output_gets_the_plot_and_nothing_else(home, here):
     write(home)
     text = "\n".join(lines("plot", "hello", "--format", "dot", "--output", "-"))
@@ -97,6 +119,11 @@ def test_a_description_is_drawn_as_it_is_described(here, description):
         (["none.json"], "none.json: no such file"),
         (["hello", "--at", "soon"], "--at takes a seq, a time from the start such as 12.5s, or an ISO date: "),
         (["hello", "--output", "none/x.dot"], "the plot cannot be written to "),
+        (
+            ["hello", "--output", "x.pdf"],
+            "x.pdf cannot be a plot: one ends in .png, .svg, .dot or .mmd, or has no ending yet",
+        ),
+        (["hello", "--output", "a.svg", "--format", "dot"], "a.svg cannot be a plot in the format dot, which ends in "),
         (["hello", "--json", "--output", "-"], "--json and --output - both write to standard output; "),
         (
             ["hello", "--format", "pdf"],

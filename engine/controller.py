@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -86,7 +87,7 @@ class ExperimentController(Describing):
         persist = to_bool(persist, "persist")
         check_callable(add_node_callback, "add_node_callback")
         check_callable(add_edge_callback, "add_edge_callback")
-        netgraph = from_graph.make(topology)
+        netgraph = from_graph.make(topology, signature(ExperimentController).parameters)
         if netgraph is None and (add_node_callback or add_edge_callback):
             raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
         machine = machine or System()

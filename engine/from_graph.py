@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.core.errors import UsageError, nearest
 from engine.core.events import TopologyDescribed
 from engine.core.values import check_plain
 from engine.core.world import EXPERIMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from engine.controller import ExperimentController
     from engine.core.world import World
@@ -19,12 +21,20 @@ _PART: Final = 500
 """How many nodes or edges of a topology go into one event."""
 
 
-def make(topology: dict[str, Any]) -> NetGraph | None:
-    """The graph that these keywords ask for; None without any."""
+def make(topology: dict[str, Any], own: Iterable[str]) -> NetGraph | None:
+    """The graph that these keywords of a controller ask for, beside its `own`; None without any.
+
+    Raises:
+        UsageError: one of them is unknown, or no such graph can be made.
+    """
     if not topology:
         return None
     from engine.netgraph import NetGraph  # noqa: PLC0415 - networkx takes a tenth of a second, and few need it
 
+    known = [*signature(NetGraph).parameters, *own]
+    for name in topology:
+        if name not in known:
+            raise UsageError(f"a controller has no argument {name!r}; {nearest(name, known)}")
     return NetGraph(**topology)
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 """What the name of an experiment, which is one of a directory, may be."""
 
+_LONGEST: Final = 100
+"""Characters in it."""
+
 
 def default_local_dir() -> Path:
     """Where experiments are kept: ``$NETREEL_HOME``, else ``netreel`` in the XDG state directory."""
@@ -43,8 +46,13 @@ def make_run_dir(exp_id: str | None, local_dir: str | os.PathLike[str] | None) -
         UsageError: the experiment's name cannot be one of a directory, or the directory cannot be made.
     """
     exp_id = f"exp-{secrets.token_hex(8)}" if exp_id is None else exp_id
-    if not isinstance(exp_id, str) or not EXP_ID.fullmatch(exp_id):
-        raise UsageError(f"exp_id {exp_id!r} names a directory: use letters, digits, '.', '_' and '-'")
+    if not isinstance(exp_id, str) or not EXP_ID.fullmatch(exp_id) or len(exp_id) > _LONGEST:
+        shown = repr(exp_id)[:_LONGEST]
+        raise UsageError(
+            f"exp_id {shown} names a directory: use up to {_LONGEST} of the letters a to z, digits, '.', '_' and '-'"
+        )
+    if local_dir is not None and not isinstance(local_dir, str | os.PathLike):
+        raise UsageError(f"local_dir is the path of a directory, not {local_dir!r}")
     home = default_local_dir() if local_dir is None else Path(local_dir).absolute()
     run_dir = home / exp_id / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
     try:

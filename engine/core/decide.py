@@ -21,6 +21,7 @@ from engine.core.errors import (
 )
 from engine.core.states import FINAL, GATE, TRANSITIONS, ResourceAction, ResourceState, Step
 from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info, values_of
+from engine.core.world import describe as describe  # noqa: PLC0414 - others know it by this module
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,12 +68,6 @@ def _numbers(world: World) -> str:
         return "none has been registered"
     shown = ", ".join(f"#{guid}" for guid in known[:10])
     return f"registered are {shown}" + (f" and {len(known) - 10} more" if len(known) > 10 else "")
-
-
-def describe(resource: Resource) -> str:
-    """How a message names a resource."""
-    name = f"#{resource.guid} {resource.rtype}"
-    return name if resource.label is None else f"{name} ({resource.label})"
 
 
 def _standing(resource: Resource) -> str:
@@ -135,7 +130,9 @@ def _free_label(world: World, label: str | None) -> str | None:
     if label is None:
         return None
     if not isinstance(label, str) or not label.isprintable() or not 1 <= len(label.strip()) <= _LONGEST_LABEL:
-        raise BadState(f"a label is a name of 1 to {_LONGEST_LABEL} printable characters, not {label!r}")
+        shown = repr(label)
+        shown = shown if len(shown) <= _LONGEST_LABEL else f"{shown[:_LONGEST_LABEL]}…"
+        raise BadState(f"a label is a name of 1 to {_LONGEST_LABEL} printable characters, not {shown}")
     if label in world.labels:
         raise BadState(f"the label {label!r} is that of {describe(world.resources[world.labels[label]])}: take another")
     return label

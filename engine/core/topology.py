@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadCondition
 from engine.core.states import DEPLOYMENT, FINAL, ResourceState, Step
-from engine.core.world import Condition, links_to
+from engine.core.world import Condition, describe, links_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -184,7 +184,7 @@ def _spell_out(resources: Mapping[int, Resource], circle: list[_Moment]) -> str:
             moves.append(moment)
     if moves[-1][0] != moves[0][0]:
         moves.append(moves[0])
-    names = [f"{step} of #{guid} {resources[guid].rtype}" for guid, step in moves]
+    names = [f"{step} of {describe(resources[guid])}" for guid, step in moves]
     return (
         "these conditions wait for each other in a circle and can never hold: "
         + " waits for ".join(names)

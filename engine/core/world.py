@@ -315,6 +315,12 @@ class World:
         }
 
 
+def describe(resource: Resource) -> str:
+    """How a message names a resource."""
+    name = f"#{resource.guid} {resource.rtype}"
+    return name if resource.label is None else f"{name} ({resource.label})"
+
+
 def tells_an_end(error: Mapping[str, Any]) -> bool:
     """Whether a failure is that of what was started, not of code of its type: such code is named as its `step`."""
     return "step" not in error

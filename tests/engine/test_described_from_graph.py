@@ -49,7 +49,12 @@ def test_what_a_callback_raises_leaves_nothing_behind(ec, home):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"node_cuont": 3}, "did you mean node_count"),
+        ({"node_cuont": 3}, "a controller has no argument 'node_cuont'; did you mean node_count"),
+        ({"worker": 3}, "did you mean workers"),
+        ({"exp_id": "a" * 101}, "names a directory"),
+        ({"local_dir": 5}, "local_dir is the path of a directory, not 5"),
+        ({"add_edge_callback": 5}, "add_edge_callback is a function, not 5"),
+        ({"persist": "perhaps"}, "persist is True or False, not 'perhaps'"),
         ({"add_node_callback": print}, "give one"),
         ({"topo_type": TopologyType.RING, "node_count": 1}, "ring"),
     ],

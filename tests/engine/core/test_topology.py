@@ -30,6 +30,14 @@ def rotations(*moments):
     return [[*ring[i:], *ring[:i], ring[i]] for i in range(len(ring))]
 
 
+def test_a_circle_names_labels(lab):
+    one, two = lab.add("start", label="client"), lab.add("start", label="server")
+    lab.when(one, START, two, State.STARTED)
+    lab.when(two, START, one, State.STARTED)
+    with pytest.raises(BadCondition, match=r"start of #1 start \(client\) waits for start of #2 start \(server\)"):
+        lab.deploy()
+
+
 def test_two_starts_that_wait_for_each_other(lab):
     one, two = lab.add(), lab.add()
     lab.when(one, START, two, State.STARTED)

@@ -68,6 +68,7 @@ class Program(click.Group):
         if cmd_name not in _MODULES:
             return None
         command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
+        _name_variables(command, cmd_name)
         return command
 
     def resolve_command(
@@ -96,6 +97,7 @@ class Program(click.Group):
     def main(self, args: Any = None, prog_name: Any = None, **extra: Any) -> NoReturn:  # type: ignore[override]  # noqa: ARG002 - it has one name, however it was started
         """Run the program, and exit with its status. Click's own way would tell an error in three lines."""
         extra["standalone_mode"] = False
+        _open_streams()
         try:
             status = super().main(args, self.name, **extra)
             sys.stdout.flush()
@@ -105,7 +107,32 @@ class Program(click.Group):
             status = INTERRUPTED
         except BrokenPipeError:
             status = _pipe_closed()
+        except OSError as error:  # the last of the answer could not be written
+            say(_in_words(error))
+            _discard_answer()
+            status = REFUSED
         sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Open the standard streams that are closed on the null device.
+
+    Else the next file that is opened, such as a log, would take the place of one, and whatever this process and its
+    children print would go there.
+    """
+    for name, mode in ("stdin", "r"), ("stdout", "w"), ("stderr", "w"):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free, which is that of the stream
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for as long as we live
+
+
+def _name_variables(command: click.Command, name: str) -> None:
+    """Let each option be set in the environment under its own name, where click takes that of a parameter in Python."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.envvar is None:
+            flag = max(option.opts, key=len).lstrip("-")
+            option.envvar = f"NETREEL_{name}_{flag}".upper().replace("-", "_")
 
 
 def _tell(error: click.ClickException) -> int:
@@ -121,9 +148,14 @@ def _tell(error: click.ClickException) -> int:
 
 
 def _pipe_closed() -> int:
-    """Whoever reads has had enough, which is no failure. Nothing may be flushed into the pipe at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Whoever reads has had enough, which is no failure."""
+    _discard_answer()
     return 0
+
+
+def _discard_answer() -> None:
+    """See that what is left of the answer is not flushed at exit, where that would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _in_words(error: Exception) -> str:
@@ -137,10 +169,13 @@ def _whose(error: OSError) -> str:
     """What to add where a permission is missing: whom to be."""
     if not isinstance(error, PermissionError) or error.filename is None:
         return ""
-    try:
-        return f"; it belongs to {Path(error.filename).owner()}"
-    except (OSError, KeyError):
-        return "; runs are private to the user who made them"
+    path = Path(error.filename)
+    for place in path, *path.absolute().parents:
+        try:
+            return f"; {'it' if place is path else place} belongs to {place.owner()}"
+        except (OSError, KeyError):  # it is behind a door that is closed as well, or its owner has no name here
+            continue
+    return ""
 
 
 def say(message: str) -> None:
@@ -193,13 +228,13 @@ Example:
 
 RUN is a run id or the beginning of one (also of its last part), a run's directory, or an experiment id for its latest
 run. Every flag can also be set in the environment: NETREEL_HOME, NETREEL_JSON and NETREEL_DEBUG for all commands, the
-others as in NETREEL_LOG_FOLLOW=1."""
+others by command and flag, as in NETREEL_LOG_KIND=step."""
 
 
 @click.group(
     "netreel",
     cls=Program,
-    context_settings={"auto_envvar_prefix": "NETREEL", "help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EPILOG,
 )
 @click.version_option(package_name="netreel", prog_name="netreel")

@@ -1,20 +1,28 @@
 """The oracle shares nothing with what it judges, and sees what is wrong."""
 
 import ast
+from dataclasses import replace
 from pathlib import Path
-from random import Random
 
 import pytest
 
 from tests.simulation import oracle
-from tests.simulation.experiments import draw
+from tests.simulation.experiments import Experiment, Move
 from tests.simulation.kinds import SECRET
 from tests.simulation.oracle import Wrong, judge
 from tests.simulation.playing import play
 from tests.simulation.proof import plain
 
 HERE = Path(__file__).parent
-SEED = 34
+EXPERIMENT = Experiment(
+    1,
+    (
+        Move(0, "register", {"rtype": "proof::K1", "attributes": {"seconds": 3.0}, "to": []}),
+        Move(0, "register", {"rtype": "proof::K1", "attributes": {"seconds": 3.0, "ok_codes": [0, 77]}, "to": []}),
+        Move(0, "deploy", {"guids": None, "barrier": True}),
+        Move(0, "wait", {"what": "finished", "guids": [0, 1], "timeout": None}),
+    ),
+)
 
 
 def imports(path):
@@ -42,7 +50,7 @@ def test_it_imports_nothing_of_what_it_judges():
 
 @pytest.fixture(scope="module")
 def played():
-    return play(draw(Random(SEED), SEED))
+    return play(EXPERIMENT)
 
 
 @pytest.fixture
@@ -55,10 +63,9 @@ def found(played, log):
     """Judges a log that was tampered with: what is wrong with it, or None."""
 
     def judged(record=None):
-        experiment = draw(Random(SEED), SEED)
         record = list(played.sim.record) if record is None else record
         try:
-            judge(log, record, workers=experiment.workers, policy=experiment.policy, secret=SECRET)
+            judge(log, record, workers=20, policy="default", secret=SECRET)
         except Wrong as wrong:
             return str(wrong)
         return None
@@ -102,8 +109,41 @@ def test_what_nobody_asked_for(log, found):
 
 
 def test_an_end_that_nothing_came_to(log, found):
-    first(log, "resource.ended")["data"]["code"] = 77
-    assert "ended with" in found()
+    next(it for it in log if it["kind"] == "resource.ended" and it["guid"] == 2)["data"]["code"] = 77
+    assert "ended with 0" in found()
+
+
+def test_a_failure_that_is_told_as_an_end(log, found):
+    next(it for it in log if it["kind"] == "resource.ended" and it["guid"] == 1)["data"]["code"] = 77
+    assert "that is no end, or no failure" in found()
+
+
+def test_a_step_that_comes_too_early(log, found):
+    started = next(it for it in log if it["kind"] == "step.done" and it["data"]["step"] == "deploy")
+    log[started["seq"] - 1], log[started["seq"]] = log[started["seq"]], started
+    assert "out of order" in found()
+
+
+def test_a_wait_that_lies(played, found):
+    record = [
+        replace(it, facts={**it.facts, "result": False}) if it.facts.get("result") is True else it
+        for it in played.sim.record
+    ]
+    assert "came to False, and all that could be seen" in found(record)
+
+
+def test_a_wait_that_ends_too_late(played, found):
+    record = list(played.sim.record)
+    place = next(place for place, it in enumerate(record) if it.facts.get("result") is True)
+    it = record.pop(place)
+    later = next(number for number, other in enumerate(record) if other.time > it.time)
+    record.insert(later, replace(it, time=record[later].time))
+    assert "at an earlier moment than that at which it ended" in found(record)
+
+
+def test_a_worker_that_is_idle(played, found):
+    record = [it for it in played.sim.record if not (it.kind == "hook.called" and it.facts["step"] == "start")]
+    assert "waits for a worker, and" in found(record)
 
 
 def test_a_secret_that_shows(log, found):

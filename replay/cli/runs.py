@@ -63,9 +63,12 @@ def all_runs(home: Path) -> list[Run]:
 
 
 def _directories(path: Path) -> list[Path]:
-    """The directories in a directory. One that cannot be read is told, and does not hide the others."""
+    """The directories in a directory. One that cannot be read is told, and does not hide the others.
+
+    Neither an experiment nor a run has a name that begins with a dot: what hosts share has one.
+    """
     try:
-        return [entry for entry in path.iterdir() if entry.is_dir()]
+        return [entry for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_dir()]
     except FileNotFoundError:
         return []
     except OSError as error:

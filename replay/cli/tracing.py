@@ -48,8 +48,8 @@ Example:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("-f", "--follow", is_flag=True, help="Go on as it is written, until its resource has ended.")
 @click.option("--output", help="File to download it into; the directory, if there are several or it ends with /.")
-@click.option("--all", "everything", is_flag=True, envvar="NETREEL_TRACE_ALL", help="Download all there are.")
-@click.option("--bytes", "raw", is_flag=True, envvar="NETREEL_TRACE_BYTES", help="Show binary on a terminal, too.")
+@click.option("--all", "everything", is_flag=True, help="Download all there are.")
+@click.option("--bytes", "raw", is_flag=True, help="Show binary on a terminal, too.")
 @common
 def trace(
     run: str,
@@ -126,10 +126,11 @@ def _list(traces: Traces, resources: Iterable[Resource], *, as_json: bool) -> in
 
 def _table(listed: Iterable[Listed]) -> Table:
     table = screen.grid("#", "TYPE", "TRACE", "SIZE", "WHAT")
+    table.columns[3].justify = "right"
     for each in listed:
         size = "?" if each.problem else "" if each.size is None else str(each.size)
         what = each.help if each.enabled else f"{each.help} Switched off.".strip()
-        table.add_row(str(each.guid), Text(each.rtype), Text(each.name), Text(size, justify="right"), Text(what))
+        table.add_row(str(each.guid), Text(each.rtype), Text(each.name), Text(size), Text(what))
     return table
 
 

@@ -1,11 +1,11 @@
 """A resource that records into files of the test's, on a host that the test can take away."""
 
+from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from engine import ResourceManager, Trace, TransportLost
 from rms.local import LocalTransport
-
-PING = '{"loss": 0.5, "rtt": {"avg": 2}, "replies": [{"seq": 1, "time": 3.5}, {"seq": 2, "time": null}]}'
 
 
 class Host(LocalTransport):
@@ -42,14 +42,14 @@ class Recorder(ResourceManager, rtype="lab::Recorder"):
         Trace("made", "Made when it is asked for."),
         Trace("result", "What it found."),
     )
-    hosts: list[Host] = []
+    host: ClassVar[Host]
 
     def start(self, intent):
         return {}
 
     @property
     def transport(self):
-        return self.hosts[0]
+        return self.host
 
     def trace_path(self, name):
         return None if name == "made" else str(path_of(self.run_dir, self.guid, name))
@@ -64,3 +64,13 @@ class Recorder(ResourceManager, rtype="lab::Recorder"):
 def path_of(run_dir: Path, guid: int, name: str) -> Path:
     """Where a recorder has a trace."""
     return run_dir / f"{guid}-{name}"
+
+
+@contextmanager
+def lent_to_recorders(monkeypatch):
+    """A host for all recorders of a test."""
+    host = Host()
+    monkeypatch.setattr(Recorder, "host", host, raising=False)
+    yield host
+    host.lost = False
+    host.close()

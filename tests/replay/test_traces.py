@@ -14,18 +14,15 @@ from replay import patience
 from replay.following import Follow
 from replay.state import fold
 from replay.traces import NoTrace, NotRead, Traces
-from tests.replay.recorders import Host, Recorder, path_of
+from tests.replay.recorders import Recorder, lent_to_recorders, path_of
 
 
 @pytest.fixture(autouse=True)
 def lab1(monkeypatch):
     """The host of all recorders."""
-    host = Host()
     monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
-    monkeypatch.setattr(Recorder, "hosts", [host])
-    yield host
-    host.lost = False
-    host.close()
+    with lent_to_recorders(monkeypatch) as lab1:
+        yield lab1
 
 
 @pytest.fixture
@@ -227,13 +224,11 @@ def test_a_host_that_is_lost_at_the_end_is_waited_for(live, lab1, monkeypatch):
 
 
 def test_what_cannot_be_followed(live, lab1):
-    with pytest.raises(
-        NoTrace, match=r"#1 lab::Recorder \(the one\), which is STARTED, has recorded no trace 'stdout'"
-    ):
+    with pytest.raises(NoTrace, match=r"#1 .* \(the one\), which is STARTED, has recorded no trace 'stdout'"):
         next(following(live))
-    with pytest.raises(NoTrace, match="trace 'debug' of .* is switched off"):
+    with pytest.raises(NoTrace, match=r"trace 'debug' of .* is switched off"):
         next(following(live, "debug"))
-    with pytest.raises(NoTrace, match="there is no trace 'stdot' of .*; did you mean stdout"):
+    with pytest.raises(NoTrace, match=r"there is no trace 'stdot' of .*; did you mean stdout"):
         next(following(live, "stdot"))
     with pytest.raises(UsageError, match="trace 'made' is made when it is asked for"):
         next(following(live, "made"))

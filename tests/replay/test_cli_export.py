@@ -1,0 +1,234 @@
+"""`netreel export`: events and results as tables."""
+
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from engine import ResourceFactory
+from replay.cli import main
+from replay.exporting import flatten
+from tests.replay.recorders import Recorder, lent_to_recorders, path_of
+
+PING = '{"loss": 0.5, "rtt": {"avg": 2}, "replies": [{"seq": 1, "time": 3.5}, {"seq": 2, "time": null, "dup": true}]}'
+
+
+@pytest.fixture(autouse=True)
+def lab1(monkeypatch):
+    """The host of all recorders."""
+    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
+    with lent_to_recorders(monkeypatch) as lab1:
+        yield lab1
+
+
+@pytest.fixture
+def live(ec):
+    """A controller whose #1 and #2 run; #1 has a result."""
+    made = ec("hello")
+    made.add(Recorder(), label="the one")
+    made.add(Recorder())
+    made.deploy()
+    assert made.wait_started([1, 2], timeout=20)
+    path_of(made.run_dir, 1, "result").write_text(PING)
+    return made
+
+
+def netreel(*args: object) -> Result:
+    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
+
+
+def answer(*args: object) -> str:
+    """What it answers, where nothing is wrong."""
+    result = netreel(*args)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def refusal(*args: object, status: int = 2) -> str:
+    """The one line by which it refuses."""
+    result = netreel(*args)
+    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (status, "", 1)
+    return result.stderr.removeprefix("netreel: ").rstrip("\n")
+
+
+# --- events
+
+
+def test_events_as_lines_of_json_are_those_of_the_log(live):
+    assert answer("export", "hello", "--to", "jsonl") == answer("log", "hello", "--json") != ""
+
+
+def test_events_as_csv_say_the_same(live):
+    events = [json.loads(line) for line in answer("export", "hello", "--to", "jsonl").splitlines()]
+    rows = list(csv.DictReader(io.StringIO(answer("export", "hello", "--to", "csv"))))
+    assert list(rows[0]) == ["seq", "time", "kind", "guid", "cause", "epoch", "data"]
+    assert [{name: value if name == "kind" else json.loads(value) for name, value in row.items()} for row in rows] == [
+        {name: event[name] for name in rows[0]} for event in events
+    ]
+
+
+def test_a_file_is_put_in_place_once_it_is_whole(live, tmp_path):
+    target = tmp_path / "events.csv"
+    target.write_text("old")
+    assert answer("export", "hello", "--to", "csv", "--output", target) == f"{target}\n"
+    written = target.read_text()
+    assert written == answer("export", "hello", "--to", "csv") == answer("export", "hello", "--to", "csv", "--json")
+    told = json.loads(answer("export", "hello", "--to", "csv", "--output", target, "--json"))
+    assert told == {"path": str(target), "format": "csv", "rows": written.count("\n") - 1}
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["events.csv"]
+
+
+def test_a_damaged_log_leaves_no_file(live, tmp_path):
+    live.shutdown()
+    segment = next((live.run_dir / "log").glob("*.log"))
+    data = segment.read_bytes()
+    segment.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+    try:
+        assert f"{segment.name}, " in refusal("export", "hello", "--to", "csv", "--output", tmp_path / "x.csv")
+    finally:
+        segment.write_bytes(data)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_what_is_no_file_is_written_to_and_not_replaced(live, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    assert answer("export", "hello", "--to", "csv", "--trace", "result", "--output", pipe) == f"{pipe}\n"
+    assert (pipe.is_fifo(), os.read(end, 3)) == (True, b"run")
+    os.close(end)
+
+
+# --- results
+
+
+def test_results_are_a_row_for_each_sample(live):
+    assert answer("export", "hello", "--to", "csv", "--trace", "result").splitlines() == [
+        "run,guid,label,rtype,loss,replies.dup,replies.seq,replies.time,rtt.avg",
+        f"{live.run_id},1,the one,lab::Recorder,0.5,,1,3.5,2",
+        f"{live.run_id},1,the one,lab::Recorder,0.5,true,2,,2",
+    ]
+    first, _ = map(json.loads, answer("export", "hello", "--to", "jsonl", "--trace", "result").splitlines())
+    assert first == {
+        "run": live.run_id,
+        "guid": 1,
+        "label": "the one",
+        "rtype": "lab::Recorder",
+        "loss": 0.5,
+        "rtt.avg": 2,
+        "replies.seq": 1,
+        "replies.time": 3.5,
+    }
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_exported(live):
+    path_of(live.run_dir, 2, "result").write_text("no JSON")
+    result = netreel("export", "hello", "--to", "csv", "--trace", "result")
+    assert (result.exit_code, result.stdout.count("\n")) == (1, 3)
+    assert result.stderr == (
+        "netreel: trace 'result' of #2 lab::Recorder is no JSON: Expecting value: line 1 column 1 (char 0)\n"
+    )
+
+
+def test_a_host_that_does_not_answer_is_told(live, lab1):
+    lab1.lost = True
+    result = netreel("export", "hello", "--to", "jsonl", "--trace", "result")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[0].startswith(
+        "netreel: trace 'result' of #1 lab::Recorder (the one) cannot be read: lab1: no route to host"
+    )
+
+
+def test_a_trace_that_no_type_declares_is_looked_for_everywhere(live):
+    path_of(live.run_dir, 2, "mine.json").write_text('{"label": "x", "deep": {"list": [1, 2]}}')
+    assert answer("export", "hello", "--to", "csv", "--trace", "mine.json").splitlines() == [
+        "run,guid,label,rtype,deep.list,mine.json.label",
+        f'{live.run_id},2,,lab::Recorder,"[1, 2]",x',
+    ]
+    assert answer("export", "hello", "--to", "csv", "--trace", "nothing") == "run,guid,label,rtype\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "rows"),
+    [
+        (None, []),
+        ([], []),
+        ({}, [{}]),
+        (7, [{"value": 7}]),
+        ([1, 2], [{"value": [1, 2]}]),
+        ([{"a": 1}, {"b": 2}], [{"a": 1}, {"b": 2}]),
+        ({"a": {"b": {"c": 1}}, "d": []}, [{"a.b.c": 1}]),
+        (
+            {"rounds": [{"n": 1, "hops": [{"h": 1}, {"h": 2}]}, {"n": 2, "hops": []}], "x": 0},
+            [
+                {"x": 0, "rounds.n": 1, "rounds.hops.h": 1},
+                {"x": 0, "rounds.n": 1, "rounds.hops.h": 2},
+                {"x": 0, "rounds.n": 2},
+            ],
+        ),
+        (
+            {"start": {"connected": [{"s": 5}]}, "intervals": [{"sum": {"bits": 8}}, {"sum": {"bits": 9}}]},
+            [
+                {"start.connected": [{"s": 5}], "intervals.sum.bits": 8},
+                {"start.connected": [{"s": 5}], "intervals.sum.bits": 9},
+            ],
+        ),
+    ],
+)
+def test_values_become_rows(value, rows):
+    assert flatten(value) == rows
+
+
+# --- wrong
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["helo", "--to", "csv"], "there is no run 'helo' below {home}; did you mean hello?"),
+        (["hello", "--to", "xlsx"], "Invalid value for '--to': 'xlsx' is not one of 'jsonl', 'csv'."),
+        (["hello"], "Missing option '--to'. Choose from: jsonl, csv"),
+        (["hello", "--to", "csv", "--output", "/there/is/no/x.csv"], "/there/is/no/"),
+    ],
+)
+def test_what_makes_no_sense(live, home, args, message):
+    assert refusal("export", *args).startswith(message.format(home=home))
+
+
+def test_a_run_that_is_empty(home):
+    (home / "hello" / "20300317T174640.000000Z-aaaa0001" / "log").mkdir(parents=True)
+    for trace in ([], ["--trace", "result"]):
+        assert "holds no event" in refusal("export", "hello", "--to", "csv", *trace)
+
+
+# --- the real thing
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("ping") is None, reason="not installed here: ping")
+def test_a_real_ping(ec, tmp_path):
+    made = ec("hello")
+    made.register_resource("linux::Node", hostname="localhost")
+    ping = made.register_resource("linux::Ping", target="127.0.0.1", count=3, interval=0.01, connectedTo=1)
+    made.deploy()
+    assert made.wait_finished(ping, timeout=20)
+    made.shutdown()
+    rows = list(csv.DictReader(io.StringIO(answer("export", "hello", "--to", "csv", "--trace", "result"))))
+    assert [(row["rtype"], row["received"], row["replies.seq"]) for row in rows] == [
+        ("linux::Ping", "3", seq) for seq in "123"
+    ]
+
+
+@pytest.mark.slow
+def test_a_pipe_that_is_closed_is_no_failure(live):
+    command = [sys.executable, "-c", "from replay.cli import main; main()", "export", "hello", "--to", "jsonl"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path.cwd()) as process:
+        process.stdout.close()
+        assert (process.wait(timeout=20), process.stderr.read()) == (0, b"")

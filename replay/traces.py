@@ -67,7 +67,7 @@ class Listed:
         size: in bytes; None if there is nothing yet, or nobody can say.
         enabled: whether it is recorded.
         help: what it is.
-        problem: why nobody can say its size; None if that is known.
+        problem: why nobody can say its size: `NotRead`, if its host does not answer; None if that is known.
     """
 
     guid: int
@@ -77,11 +77,11 @@ class Listed:
     size: int | None
     enabled: bool
     help: str
-    problem: str | None
+    problem: ExperimentError | None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return asdict(self)
+        return {**asdict(self), "problem": None if self.problem is None else str(self.problem)}
 
 
 class Traces:
@@ -130,11 +130,12 @@ class Traces:
 
     def _list(self, which: tuple[Resource, str]) -> Listed:
         resource, name = which
-        size = problem = None
+        size: int | None = None
+        problem: ExperimentError | None = None
         try:
             size = self.reader(resource, name).size()
         except ExperimentError as error:
-            problem = str(error)
+            problem = error
         enabled = self.world.trace_enabled(resource, name)
         about = _help(resource.rtype, name)
         return Listed(resource.guid, resource.rtype, resource.label, name, size, enabled, about, problem)

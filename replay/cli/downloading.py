@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PATIENCE: Final = 60.0
 """Seconds that a host may be silent in the middle of a trace."""
 
+_FEW: Final = 5
+"""More problems than these are counted."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
@@ -51,7 +54,7 @@ def download(traces: Traces, resources: Iterable[Resource], names: Sequence[str]
         as_json: whether to tell it in JSON.
 
     Returns:
-        The exit status: whether all of them are there.
+        The exit status: whether all of them are there that were named, or are to be had.
 
     Raises:
         NoTrace, UsageError: one alone was wanted, and is not there.
@@ -68,9 +71,18 @@ def download(traces: Traces, resources: Iterable[Resource], names: Sequence[str]
     if len(wanted) == 1 and problems and not isinstance(problems[0], NotRead):
         raise problems[0]
     _tell(done, as_json=as_json)
-    for problem in problems:
-        say(str(problem))
-    return FAILED if problems else 0
+    say_problems(problems)
+    # Of all there are, those of hosts that were let go are no longer to be had, which is no failure.
+    return FAILED if any(names or isinstance(problem, NotRead) for problem in problems) else 0
+
+
+def say_problems(problems: Iterable[ExperimentError]) -> None:
+    """Say what is wrong, the same thing once and not too many."""
+    messages = list(dict.fromkeys(map(str, problems)))
+    for message in messages[:_FEW]:
+        say(message)
+    if len(messages) > _FEW:
+        say(f"and {len(messages) - _FEW} more")
 
 
 def _named(resources: Iterable[Resource], names: Sequence[str], output: str) -> list[_Wanted]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.text import Text
@@ -13,7 +13,7 @@ from rich.text import Text
 from engine.core.decide import describe
 from engine.rm.fetching import NotFetched
 from replay.cli import runs, screen, words
-from replay.cli.downloading import PATIENCE, download
+from replay.cli.downloading import PATIENCE, download, say_problems
 from replay.cli.program import FAILED, Refused, common, say
 from replay.following import Follow
 from replay.patience import Patience
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from engine.core.world import Resource
     from replay.cli.runs import Reading
     from replay.traces import Listed
-
-_FEW: Final = 5
-"""More problems than these are counted."""
 
 
 @click.command(
@@ -116,12 +113,9 @@ def _list(traces: Traces, resources: Iterable[Resource], *, as_json: bool) -> in
         click.echo(words.to_json([each.to_dict() for each in listed]))
     else:
         screen.put(_table(listed))
-    problems = list(dict.fromkeys(each.problem for each in listed if each.problem is not None))
-    for problem in problems[:_FEW]:
-        say(problem)
-    if len(problems) > _FEW:
-        say(f"and {len(problems) - _FEW} more cannot be read")
-    return FAILED if problems else 0
+    problems = [each.problem for each in listed if each.problem is not None]
+    say_problems(problems)
+    return FAILED if any(isinstance(problem, NotRead) for problem in problems) else 0
 
 
 def _table(listed: Iterable[Listed]) -> Table:

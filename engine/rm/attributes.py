@@ -8,8 +8,11 @@ class Queue(ResourceManager, rtype="lab::Queue"):
 from __future__ import annotations
 
 import inspect
+import operator
+import os
 import types
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
 from engine.core.errors import BadAttribute, UsageError, nearest
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 When = Literal["design", "live", "never"]
+WHEN: Final = get_args(When)
+"""Until when an attribute can be set."""
 
 REQUIRED: Final = object()
 """The default of an attribute that has none: a value must be given before the resource is deployed."""
@@ -151,6 +156,11 @@ class Attribute:
                 self.check(value)
             except ValueError as error:
                 raise BadAttribute(f"{where}: {error}") from error
+            except Exception as error:
+                raise BadAttribute(
+                    f"{where}: its check broke off with {type(error).__name__}: {error}; to refuse a value it raises "
+                    f"a ValueError"
+                ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,21 +264,24 @@ def _bool(value: Any) -> bool:
 
 
 def _int(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    if isinstance(value, str):
+        return int(value)
+    if isinstance(value, bool):
         raise TypeError
-    return int(value)
+    return int(operator.index(value))  # also those of numpy
 
 
 def _float(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+    if isinstance(value, bool) or not isinstance(value, Real | str):
         raise TypeError
     return float(value)
 
 
 def _str(value: Any) -> str:
-    if not isinstance(value, str):
+    text = os.fspath(value)
+    if not isinstance(text, str):
         raise TypeError
-    return str(value)
+    return str(text)
 
 
 def _bytes(value: Any) -> bytes:
@@ -290,12 +303,13 @@ def collect(cls: type) -> dict[str, Attribute]:
     """The attributes that a class declares or inherits, by name, each with its declared type.
 
     Raises:
-        BadAttribute: a default is no value that its attribute takes.
+        BadAttribute: an attribute has a type that none can have, or a default that it does not take.
     """
     found: dict[str, Attribute] = {}
     for base in reversed(cls.__mro__):
         declared = {name: value for name, value in vars(base).items() if isinstance(value, Attribute)}
         for name, annotation in _annotations(base, declared).items():
+            _check_type(annotation, f"{base.__name__}.{name}", found.get(name) if name in _OURS else None)
             declared[name].type = annotation
         for attribute in declared.values():
             attribute.take_default(getattr(cls, "rtype", "") or cls.__name__)
@@ -303,12 +317,49 @@ def collect(cls: type) -> dict[str, Attribute]:
     return found
 
 
+_OURS: Final = frozenset({"critical", "hard_release"})
+"""What the engine itself reads of every resource, so it stays what it is."""
+
+
+def _check_type(declared: Any, where: str, ours: Attribute | None) -> None:
+    if ours is not None and declared != ours.type:
+        raise BadAttribute(
+            f"{where} is {describe_type(declared)}, and the engine reads it as {describe_type(ours.type)}; keep that "
+            f"type, or take another name"
+        )
+    for kind in _alternatives(declared):
+        if not _is_possible(kind):
+            raise BadAttribute(
+                f"{where}: {_shown(kind)} is no type of an attribute; take bool, int, float, str, bytes, list[…], "
+                f"dict[str, …], or one of these or None"
+            )
+
+
+def _is_possible(kind: Any) -> bool:
+    """Whether `_convert` knows it."""
+    if get_origin(kind) is list:
+        return _is_possible(get_args(kind)[0])
+    if get_origin(kind) is dict:
+        return get_args(kind)[0] is str and _is_possible(get_args(kind)[1])
+    return kind is Any or kind is type(None) or (isinstance(kind, type) and kind in _SCALARS)
+
+
 def _annotations(base: type, names: Iterable[str]) -> dict[str, Any]:
-    """The types of these names. Those of others may name what only type checkers import, so they are left alone."""
+    """The types of these names. Those of others may name what only type checkers import, so they are left alone.
+
+    Raises:
+        BadAttribute: one cannot be read.
+    """
     annotations = inspect.get_annotations(base)
     written = {name: annotations[name] for name in names if name in annotations}
     stand_in = type(base.__name__, (), {"__annotations__": written, "__module__": base.__module__})
-    return get_type_hints(stand_in)
+    try:
+        return get_type_hints(stand_in)
+    except (NameError, TypeError, SyntaxError) as error:
+        raise BadAttribute(
+            f"{base.__name__}: the types of its attributes cannot be read: {error}; what they name has to be imported "
+            f"at run time, at the top of its module"
+        ) from error
 
 
 def convert(attributes: Mapping[str, Attribute], given: Mapping[str, Any], rtype: str) -> dict[str, Any]:

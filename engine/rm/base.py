@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
 
-from engine.core.errors import BadAttribute, UsageError
+from engine.core.errors import UsageError
 from engine.core.states import Step
 from engine.diagnostics import get_logger
 from engine.rm import links as _links
-from engine.rm.attributes import Attribute, attr
+from engine.rm.attributes import attr
+from engine.rm.declaring import check_class
 from engine.rm.described import Described, hide_secrets
-from engine.rm.links import LinkDeclaration
 from engine.rm.outcomes import Gone
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from structlog.stdlib import BoundLogger
 
     from engine.core.states import ResourceState
+    from engine.rm.links import LinkDeclaration
     from engine.rm.outcomes import Outcome
     from engine.rm.traces import Trace
     from engine.rm.transport import Transport
@@ -125,7 +126,7 @@ class ResourceManager(Described):
     def __init_subclass__(cls, rtype: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls.rtype = rtype if rtype is not None else ""
-        _refuse_taken_names(cls)
+        check_class(cls, ResourceManager)
         cls.links = _links.collect(cls)
 
     def __init__(self, **given: Any) -> None:
@@ -335,11 +336,3 @@ class ResourceManager(Described):
                 f"handle, which has a state, traces and the rest"
             )
         return self._binding
-
-
-def _refuse_taken_names(cls: type[ResourceManager]) -> None:
-    """An attribute that hides a hook or a method would break the engine far from here."""
-    for name, value in vars(cls).items():
-        taken = getattr(ResourceManager, name, None)
-        if isinstance(value, Attribute | LinkDeclaration) and not isinstance(taken, Attribute | None):
-            raise BadAttribute(f"{cls.__name__}.{name}: ResourceManager needs this name itself; take another one")

@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from engine.core.errors import UsageError
 from engine.core.states import DEPLOYMENT, ResourceState, Step
+
+_BEFORE: Final = (*DEPLOYMENT, Step.START)
+"""The steps on the way up."""
 
 
 @dataclass(slots=True)
 class LinkDeclaration:
-    """What `link` makes; the class that it stands in gives it its name."""
+    """What `link` makes; the class that it stands in gives it its name, and has it checked."""
 
     rtype: str
     min: int
     max: int | None
     after: ResourceState
-    before: Step
+    before: str
     name: str = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
+
+    def check(self, where: str) -> None:
+        """See that it makes sense.
+
+        Raises:
+            UsageError: it does not; the message says what would.
+        """
+        if not isinstance(self.rtype, str):
+            raise UsageError(f'{where}: a link names a type, as in link("lab::Host"); {self.rtype!r} is no name')
+        if not _is_count(self.min) or self.min < 0:
+            raise UsageError(f"{where}: min={self.min!r} is to be a whole number, 0 at least")
+        least = max(self.min, 1)
+        if self.max is not None and (not _is_count(self.max) or self.max < least):
+            raise UsageError(f"{where}: max={self.max!r} is to be a whole number, {least} at least, or None")
+        if not isinstance(self.after, ResourceState):
+            raise UsageError(f"{where}: after={self.after!r} is to be a state, such as ResourceState.READY")
+        if self.before not in _BEFORE:
+            raise UsageError(f"{where}: before={self.before!r} is none of {', '.join(_BEFORE)}")
 
     def to_data(self) -> dict[str, Any]:
         """Plain values, as they stand in the log."""
@@ -34,6 +56,10 @@ class LinkDeclaration:
         }
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def link(
     rtype: str,
     min: int = 0,  # noqa: A002 - fixed by the public contract
@@ -41,7 +67,7 @@ def link(
     after: ResourceState = ResourceState.READY,
     before: str = "deploy",
 ) -> Any:
-    """Declare what may be connected to resources of this type.
+    """Declare what may be connected to resources of this type. It is checked when the class is made.
 
     Args:
         rtype: the type of the others, or one that they extend.
@@ -49,19 +75,20 @@ def link(
         max: how many there may be; None for any number.
         after: the state that the others must have reached,
         before: this step of mine, one of ``discover`` to ``start``. They are released after me.
-
-    Raises:
-        ValueError: there is no such step.
     """
-    step = Step(before)
-    if step not in (*DEPLOYMENT, Step.START):
-        raise ValueError(f"link to {rtype}: before={before!r} is no step on the way up; take one of discover to start")
-    return LinkDeclaration(rtype, min, max, after, step)
+    return LinkDeclaration(rtype, min, max, after, before)
 
 
 def collect(cls: type) -> dict[str, LinkDeclaration]:
-    """The links that a class declares or inherits, by name."""
+    """The links that a class declares or inherits, by name.
+
+    Raises:
+        UsageError: one of them makes no sense.
+    """
     found: dict[str, LinkDeclaration] = {}
     for base in reversed(cls.__mro__):
-        found.update({name: value for name, value in vars(base).items() if isinstance(value, LinkDeclaration)})
+        for name, value in vars(base).items():
+            if isinstance(value, LinkDeclaration):
+                value.check(f"{base.__name__}.{name}")
+                found[name] = value
     return found

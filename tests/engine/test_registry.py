@@ -95,12 +95,6 @@ def test_links_and_lineage_are_inherited():
     }
 
 
-@pytest.mark.parametrize("before", ["stop", "release", "fly"])
-def test_a_link_stands_before_a_step_on_the_way_up(before):
-    with pytest.raises(ValueError, match=before):
-        link("test::Host", before=before)
-
-
 def test_linked_ones_are_found_by_the_name_of_the_link(ec, stage):
     seen = {}
 

@@ -6,12 +6,13 @@ Plain and slow, written from what is promised and not from what is built. It imp
 from __future__ import annotations
 
 from math import inf
-from typing import Any, NoReturn
+from typing import Any
 
 from tests.simulation import calls
-from tests.simulation.calls import Call, goes_up
-from tests.simulation.model import FOREVER, NEXT, UNDOING, Gate, Model, Thing
-from tests.simulation.workers import PATIENCE, UNDOING_TAKES, Job, Workers
+from tests.simulation.calls import Call
+from tests.simulation.model import UNDOING
+from tests.simulation.promises import Promises, told
+from tests.simulation.workers import Job, Workers
 
 NS = 1_000_000_000
 
@@ -19,11 +20,7 @@ IN_TIME = 100 * NS
 """How long after its end, and after its host could be asked, a run may at most be taken for one that goes on."""
 
 
-class Wrong(AssertionError):
-    """Something that was promised is not kept."""
-
-
-class Oracle:
+class Oracle(Promises):
     """Reads the record from its beginning to its end, and the log as it was written.
 
     Args:
@@ -35,21 +32,18 @@ class Oracle:
     """
 
     def __init__(self, log: list[dict[str, Any]], record: list[Any], workers: int, policy: str, secret: str) -> None:
-        self.model = Model()
+        super().__init__(policy)
         self._log = log
         self._record = record
         self._size = workers
-        self._policy = policy
         self._secret = secret
-        self._folded = 0
-        self._now = record[0].time if record else 0
+        self._now = record[0].time
         self._program = ""
         self._epoch = 0
         self._batch: Any = None  # what is being written
         self._writes: dict[str, list[tuple[int, int]]] = {}
         self._unwritten: dict[str, int] = {}
         self._until: dict[str, int] = {}
-        self._expected: list[tuple[int, str]] = []
         self._answers: dict[str, int] = {}  # by token, when its hook came to its end
         self._begun: dict[str, dict[str, Any]] = {}  # by token, its step.begun
         self._void: set[str] = set()
@@ -80,13 +74,6 @@ class Oracle:
         self._leave_charge()
         self._every_process_ends_up_in_the_log()
         self._nothing_secret_shows()
-
-    def _wrong(self, what: str) -> NoReturn:
-        raise Wrong(f"{what}; at {self._now} ns, after event {self._folded}")
-
-    def _must(self, good: object, what: str) -> None:
-        if not good:
-            self._wrong(what)
 
     # --- time ---------------------------------------------------------------------------------------------------
 
@@ -158,7 +145,7 @@ class Oracle:
         events = self._log[it.facts["first"] - 1 : it.facts["last"]]
         self._nothing_that_was_synced_is_lost(it, events)
         for event in events:
-            self._must(event["time"] == begun.time, f"{_told(event)} was not written when it was decided on")
+            self._must(event["time"] == begun.time, f"{told(event)} was not written when it was decided on")
         self._fold(events)
         for token in answers:
             self._must(not self._is_under_way(token), f"the answer of {token} was there, and was not heard")
@@ -172,7 +159,7 @@ class Oracle:
         """What was written when the controller died: all of its last turn, or nothing."""
         left = [event for event in self._log[self._folded :] if event["epoch"] < epoch]
         if left:
-            self._must(self._batch is not None, f"nobody wrote {_told(left[0])}")
+            self._must(self._batch is not None, f"nobody wrote {told(left[0])}")
             facts = self._batch[0].facts
             whole = (left[0]["seq"], left[-1]["seq"]) == (facts["first"], facts["last"])
             self._must(whole, "half a turn was written")
@@ -223,7 +210,8 @@ class Oracle:
             case "global.set":
                 for guid in self._known & self.model.things.keys():
                     thing = self.model.things[guid]
-                    if data["rtype"] in self.model.types[thing.rtype]["lineage"] and data["name"] not in thing.own:
+                    concerned = data["rtype"] in self.model.types[thing.rtype]["lineage"]
+                    if concerned and data["name"] not in thing.own and thing.state not in ("FAILED", "RELEASED"):
                         self._news.setdefault(guid, []).append((event["seq"], data["name"], data["value"]))
 
     # --- the invariants -----------------------------------------------------------------------------------------
@@ -231,11 +219,11 @@ class Oracle:
     def _order_is_cause(self, event: dict[str, Any]) -> None:
         """1. The log's order is the order of cause: an event's cause has a lower seq."""
         self._folded += 1
-        self._must(event["seq"] == self._folded, f"{_told(event)} is out of order")
-        self._must(0 <= event["cause"] < event["seq"], f"{_told(event)} comes before its cause {event['cause']}")
+        self._must(event["seq"] == self._folded, f"{told(event)} is out of order")
+        self._must(0 <= event["cause"] < event["seq"], f"{told(event)} comes before its cause {event['cause']}")
         last = self._log[event["seq"] - 2] if event["seq"] > 1 else event
-        self._must(last["time"] <= event["time"], f"{_told(event)} is earlier than the event before it")
-        self._must(last["epoch"] <= event["epoch"], f"{_told(event)} is of an older controller")
+        self._must(last["time"] <= event["time"], f"{told(event)} is earlier than the event before it")
+        self._must(last["epoch"] <= event["epoch"], f"{told(event)} is of an older controller")
 
     def _no_effect_without_intent(self, it: Any) -> None:
         """2. No effect without its intent on disk before it."""
@@ -271,117 +259,10 @@ class Oracle:
         thing = self.model.things[event["guid"]]
         over = thing.told_to_end or thing.state == "FAILED"  # what it comes to then is no failure any more
         token, fine = thing.started, over or event["data"]["code"] in thing.own.get("ok_codes", [0])
-        self._must(fine is (event["kind"] == "resource.ended"), f"{_told(event)}: that is no end, or no failure")
-        self._must(token in self._over, f"{_told(event)}, and {token} has not ended")
+        self._must(fine is (event["kind"] == "resource.ended"), f"{told(event)}: that is no end, or no failure")
+        self._must(token in self._over, f"{told(event)}, and {token} has not ended")
         code = self._over[token].facts.get("code", 137)  # killed with its supervisor watching
-        self._must(code == event["data"]["code"], f"{_told(event)}, and {token} ended with {code}")
-
-    def _nothing_comes_before_its_conditions(self, event: dict[str, Any]) -> None:
-        """5. No action comes before all of its conditions hold, with their delays."""
-        data, time = event["data"], event["time"]
-        match event["kind"]:
-            case "step.begun":
-                self._may_take(event, [data["step"]])
-            case "step.passed":
-                self._may_take(event, data["steps"])
-            case "attribute.set" if data["plan"]:
-                thing = self.model.things[event["guid"]]
-                gates = [gate for gate in thing.plans if gate.seq == data["plan"]]
-                good = len(gates) == 1 and (gates[0].name, gates[0].value) == (data["name"], data["value"])
-                good = good and thing.state == "STARTED" and not thing.releasing and _holds(gates[0], time)
-                self._must(good, f"{_told(event)} was not to come, or not yet")
-            case "resource.failed" if data["by"]:
-                thing = self.model.things[event["guid"]]
-                step = self.model.wish(thing)
-                waits = [*(self.model.before(thing, step) if step else ()), *thing.plans]
-                lost = any(gate.reached[data["by"]] == FOREVER for gate in waits if data["by"] in gate.on)
-                self._must(lost, f"{_told(event)}, and it does not wait for that in vain")
-            case "step.failed" if data["error"]["type"] == "NeverReturned":
-                due = self._patience_ends(self.model.things[event["guid"]])
-                self._must(due is not None and due <= time, f"{_told(event)}: it was given up too early")
-            case "task.begun":
-                self._must(self.model.tasks[data["task"]]["due"] <= time, f"{_told(event)} is too early")
-
-    def _may_take(self, event: dict[str, Any], steps: list[str]) -> None:
-        thing = self.model.things[event["guid"]]
-        self._must(thing.attempt is None, f"{_told(event)} comes during another step")
-        wish = self.model.wish(thing)
-        self._must(steps[0] == wish, f"{_told(event)}, and what comes next is {wish}")
-        if thing.releasing:
-            needing = [it.guid for it in self.model.needing(thing, rings=False)]
-            self._must(not needing, f"{_told(event)}, and {needing} that depend on it are not released")
-            return
-        state = thing.state
-        for step in steps:
-            self._must(step in NEXT[state], f"{_told(event)}, and it is {state}")
-            state = NEXT[state][step]
-            self._must(not (self.model.aborted_by and goes_up(step)), f"{_told(event)} comes after the abort")
-            if thing.requested is None:
-                for gate in self.model.before(thing, step):
-                    self._must(_holds(gate, event["time"]), f"{_told(event)} comes before {gate} holds")
-
-    def _everything_comes_that_can(self, now: int) -> None:
-        """6. Every condition that can be met is; one that cannot is reported as soon as that is so."""
-        self._expected = [it for thing in self.model.things.values() for it in self._expect(thing)]
-        tasks = self.model.tasks.items()
-        self._expected += [(it["due"], f"task {task}") for task, it in tasks if it["state"] == "pending"]
-        for due, what in self._expected:
-            self._must(due > now, f"{what} may come, and does not")
-
-    def _expect(self, thing: Thing) -> list[tuple[int, str]]:
-        """What is to come next of a resource, and when."""
-        name = f"#{thing.guid} {thing.state}"
-        found = []
-        if thing.state == "STARTED" and not thing.releasing:
-            dues = [(gate.due(), f"the planned {gate.name} of {name}") for gate in thing.plans]
-            found = [(0 if due == FOREVER else due, what) for due, what in dues if due is not None]
-        if thing.attempt:
-            ends = self._patience_ends(thing)
-            return found if ends is None else [*found, (ends, f"the end of {thing.attempt.step} of {name}")]
-        step = self.model.wish(thing)
-        if step is None:
-            return found
-        if thing.releasing:
-            return found if self.model.needing(thing) else [*found, (0, f"{step} of {name}")]
-        if thing.requested:
-            return (
-                found if self.model.aborted_by and goes_up(step) else [*found, (0, f"{step} of {name}, as asked for")]
-            )
-        due = self.model.due(thing, step)
-        if due == FOREVER:
-            return [*found, (0, f"the news that {step} of {name} can never come")]
-        return found if due is None else [*found, (due, f"{step} of {name}")]
-
-    def _patience_ends(self, thing: Thing) -> int | None:
-        """When the step under way of one that is released is waited for no longer."""
-        if not thing.releasing or thing.attempt is None:
-            return None
-        undoing = thing.attempt.step in UNDOING
-        if thing.unknown and not undoing:
-            return 0
-        since = max(thing.attempt.time, thing.releasing, self.model.opened)
-        return since + PATIENCE + (UNDOING_TAKES if undoing else 0)
-
-    def _failures_mean_what_the_policy_says(self, event: dict[str, Any], was: str, batch: list[dict[str, Any]]) -> None:
-        """6, too: what has failed ends the experiment if the policy says so, and only then."""
-        if event["kind"] == "experiment.aborted":
-            self._must(self._policy != "lenient", f"{_told(event)}, and no failure was to abort anything")
-            return
-        thing = self.model.things.get(event["guid"])
-        if thing is None or was == "FAILED" or thing.state != "FAILED":
-            return
-        first = not self.model.aborted_by
-        aborts = {"default": thing.critical, "strict": first or thing.critical, "lenient": False}[self._policy]
-        follows = [it for it in batch if it["kind"] == "experiment.aborted" and it["cause"] == event["seq"]]
-        self._must(bool(follows) is aborts, f"{_told(event)} of a resource that is critical: {thing.critical}")
-
-    def _released_is_final(self, event: dict[str, Any]) -> None:
-        """7. RELEASED is final."""
-        thing = self.model.things.get(event["guid"])
-        if thing is None or thing.state != "RELEASED":
-            return
-        allowed = ("experiment.warned", "attribute.set", "resource.disconnected", "trace.switched")
-        self._must(event["kind"] in allowed, f"{_told(event)} comes after its release")
+        self._must(code == event["data"]["code"], f"{told(event)}, and {token} ended with {code}")
 
     def _nothing_is_left(self, guids: list[int] | None) -> None:
         """7, too: after a release that said it succeeded nothing of ours is left on any host."""
@@ -415,7 +296,7 @@ class Oracle:
         self._no_effect_without_intent(it)
         begun = self._begun[it.token]
         good = (begun["guid"], begun["data"]["step"], begun["epoch"]) == (facts["guid"], facts["step"], facts["epoch"])
-        self._must(good, f"{facts['step']} of #{facts['guid']} is called for {_told(begun)}")
+        self._must(good, f"{facts['step']} of #{facts['guid']} is called for {told(begun)}")
         self._must(it.token not in self._called, f"the hook of {it.token} is called twice")
         self._called.add(it.token)
         if it.where == self._program:
@@ -512,7 +393,7 @@ class Oracle:
         if event["cause"] or event["kind"] == "controller.opened" or lost:
             return
         asking = [call for call in self._calls.values() if call.program == self._program and call.explains(event)]
-        self._must(asking, f"nobody asked for {_told(event)}")
+        self._must(asking, f"nobody asked for {told(event)}")
         min(asking, key=lambda call: (bool(call.events) and call.name != "register", call.number)).events.append(event)
 
     def _on_call_returned(self, it: Any, place: int) -> None:
@@ -553,15 +434,6 @@ class Oracle:
         if task is not None and it.where == self._program:
             state = self.model.tasks[task]["state"]
             self._must(state == "running", f"the function of task {task} is called, and it is {state}")
-
-
-def _holds(gate: Gate, now: int) -> bool:
-    due = gate.due()
-    return isinstance(due, int) and due <= now
-
-
-def _told(event: dict[str, Any]) -> str:
-    return f"event {event['seq']}, {event['kind']} of #{event['guid']} {event['data']}"
 
 
 def judge(log: list[dict[str, Any]], record: list[Any], *, workers: int, policy: str, secret: str) -> None:

@@ -1,4 +1,4 @@
-"""Being in charge: a script or a takeover, with what goes on shown on the terminal, and Ctrl-C in good hands."""
+"""Being in charge: a script or a takeover, with what goes on shown on the terminal, and signals in good hands."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from engine.controller import on_open
 from engine.core.errors import ExperimentError
+from eventlog import WriteFailed
 from replay.cli import runs, screen
 from replay.cli.interrupts import Interrupts
 from replay.cli.live import Progress
-from replay.cli.program import INTERRUPTED
+from replay.cli.program import FAILED, INTERRUPTED, say
 from replay.cli.runs import Run
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Charge:
         """Do something. At its end no controller is left: those that were not shut down are let go.
 
         Returns:
-            Its exit status, or that of an interrupt.
+            Its exit status, or that of an interrupt, or of a log that could not be written, of which it is told.
         """
         on_open.append(self._opened)
         try:
@@ -53,9 +54,13 @@ class Charge:
                 status = self._interruptible(act)
         except KeyboardInterrupt:
             status = INTERRUPTED
+        except WriteFailed as error:  # the run goes on, which is for the caller to tell
+            say(str(error))
+            status = FAILED
         finally:
             on_open.remove(self._opened)
-        return INTERRUPTED if self._interrupts.releasing else status
+        asked = self._interrupts.status
+        return status if asked is None else asked
 
     def readings(self) -> list[Reading]:
         """How the runs of all these controllers stand."""
@@ -68,13 +73,14 @@ class Charge:
     def _interruptible(self, act: Callable[[], int]) -> int:
         with self._interrupts:
             try:
-                return act()
+                try:
+                    return act()
+                finally:
+                    self._leave()
             except ExperimentError as error:
                 if self.letting_go:
                     raise KeyboardInterrupt from error
                 raise
-            finally:
-                self._leave()
 
     def _leave(self) -> None:
         for ec in [] if self.letting_go else self._interrupts.live():

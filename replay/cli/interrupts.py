@@ -1,4 +1,4 @@
-"""Ctrl-C: once lets go of the experiments, twice releases them."""
+"""Ctrl-C: once lets go of the experiments, twice releases them. SIGTERM lets go of them at once."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, Self
 
 from engine.controller import ExperimentController
 from engine.failure import ECState
-from replay.cli.program import say
+from replay.cli.program import INTERRUPTED, TERMINATED, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 _GRACE: Final = 1.0
@@ -26,7 +27,7 @@ class Interrupts:
     A KeyboardInterrupt at once would take a script out of its `with`, which shuts down and so releases everything. So
     the first Ctrl-C only lets go of the controllers, and the script is interrupted after that. A second one within a
     second interrupts it right away, unless it is shutting down already. With no controller in charge, the first one
-    does.
+    does. SIGTERM lets go without waiting for a second one, also of what is being released.
 
     Args:
         controllers: all that are to be looked after; more may be added at any time.
@@ -35,24 +36,35 @@ class Interrupts:
     def __init__(self, controllers: list[ExperimentController]) -> None:
         self._controllers = controllers
         self._asked = False
+        self._terminated = False
         # What the first Ctrl-C comes to. Whoever enters it first decides: `setdefault` is atomic, and a lock could be
         # held by the very code that a signal has interrupted.
         self._decision: dict[None, str] = {}
         self._let_go = False
+        self._leaving = threading.Lock()
         self._decided = threading.Event()
-        self._thread = threading.Thread(target=self._wait, name="netreel-interrupt", daemon=True)
+        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Self:
-        self._handler = signal.signal(signal.SIGINT, self._interrupted)
+        handlers = {signal.SIGINT: self._interrupted, signal.SIGTERM: self._ended}
+        self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         return self
 
     def __exit__(self, *exc_info: object) -> None:
         try:
             self._decided.set()
-            if self._asked:
-                self._thread.join()
+            for thread in self._threads:
+                thread.join()
         finally:
-            signal.signal(signal.SIGINT, self._handler)
+            for number, handler in self._before.items():
+                signal.signal(number, handler)
+
+    @property
+    def status(self) -> int | None:
+        """The exit status after SIGTERM or a release that was asked for; None without either."""
+        if self._terminated:
+            return TERMINATED
+        return INTERRUPTED if self.releasing else None
 
     @property
     def letting_go(self) -> bool:
@@ -74,7 +86,7 @@ class Interrupts:
             raise KeyboardInterrupt
         if not self._asked:
             self._asked = True
-            self._thread.start()
+            self._begin(self._wait)
         elif self.releasing:
             say("still releasing; Ctrl-\\ leaves at once, and netreel release goes on later")
         elif self._decision.setdefault(None, _RELEASE) == _RELEASE:
@@ -83,14 +95,37 @@ class Interrupts:
             if not _is_shutting_down(frame):
                 raise KeyboardInterrupt
 
-    def _wait(self) -> None:
-        """The first Ctrl-C. In a thread of its own: the main one may hold a lock that letting go needs."""
-        say("letting go; press Ctrl-C again within a second to release everything instead")
-        if self._decided.wait(_GRACE) or self._decision.setdefault(None, _LET_GO) != _LET_GO:
+    def _ended(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - a handler's signature
+        """The handler of SIGTERM."""
+        if self._terminated:
             return
-        for ec in self.live():
-            ec.detach()
-        self._let_go = True
+        self._terminated = True
+        if self._let_go or not self.live():
+            raise KeyboardInterrupt
+        self._decision[None] = _LET_GO
+        self._decided.set()
+        self._begin(self._leave)
+
+    def _begin(self, act: Callable[[], None]) -> None:
+        """Do something in a thread of its own: the main one may hold a lock that letting go needs."""
+        thread = threading.Thread(target=act, name="netreel-interrupt", daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _wait(self) -> None:
+        """The first Ctrl-C."""
+        say("letting go; press Ctrl-C again within a second to release everything instead")
+        if not self._decided.wait(_GRACE) and self._decision.setdefault(None, _LET_GO) == _LET_GO:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Let go, and interrupt the script."""
+        with self._leaving:
+            if self._let_go:
+                return
+            for ec in self.live():
+                ec.detach()
+            self._let_go = True
         signal.pthread_kill(_main_thread(), signal.SIGINT)
 
 

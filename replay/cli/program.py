@@ -29,6 +29,9 @@ REFUSED: Final = 2
 INTERRUPTED: Final = 130
 """Exit status: Ctrl-C."""
 
+TERMINATED: Final = 143
+"""Exit status: SIGTERM."""
+
 _DEBUG: Final = "netreel.debug"
 
 _MODULES: Final = {

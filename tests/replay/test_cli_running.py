@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 import eventlog
 import replay
 from engine import Alive, ExperimentController, ResourceFactory, ResourceManager, attr
+from engine.runtime.session import Session
 from replay.cli import interrupts, main
 
 HEAD = """
@@ -240,6 +241,91 @@ def test_a_script_that_ends_before_it_is_let_go_has_ended(home, script, monkeypa
     assert result.exit_code == 0
     assert replay.state(only_run(home)).closed
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+TERMINATE = "    os.kill(os.getpid(), signal.SIGTERM)\n"
+
+
+def test_a_termination_lets_go_at_once_and_says_how_to_come_back(home, script, monkeypatch):
+    monkeypatch.setattr(interrupts, "_GRACE", 60)
+    result = netreel("run", script(IN_A_WITH + TERMINATE + "    ec.wait_finished(thing)"))
+    run_dir = only_run(home)
+    assert result.exit_code == 143
+    assert result.stderr == (
+        f"netreel: hello goes on without its controller; to come back: netreel reconnect {short(run_dir)}\n"
+    )
+    assert replay.state(run_dir).resources[1].state.name == "STARTED"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_termination_after_an_interrupt_does_not_wait_for_a_second_one(home, script, monkeypatch):
+    monkeypatch.setattr(interrupts, "_GRACE", 60)
+    result = netreel("run", script(IN_A_WITH + INTERRUPT + TERMINATE + "    ec.wait_finished(thing)"))
+    assert result.exit_code == 143
+    assert result.stderr.endswith(f"to come back: netreel reconnect {short(only_run(home))}\n")
+
+
+def test_a_termination_breaks_off_a_release_that_can_be_gone_on_with(home, monkeypatch):
+    told = threading.Event()
+    gone = threading.Event()
+
+    def release(self, intent):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert told.wait(10)
+        told.clear()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert told.wait(10)
+        os.kill(os.getpid(), signal.SIGTERM)
+        gone.wait(10)
+
+    monkeypatch.setattr(interrupts, "_GRACE", 60)
+    monkeypatch.setattr(interrupts, "say", lambda message: told.set())
+    monkeypatch.setattr(Thing, "release", release, raising=False)
+    run_dir = left_behind(home)
+    result = netreel("release", "hello")
+    gone.set()
+    assert result.exit_code == 143
+    assert result.stderr.endswith(f"is not released; to do so: netreel release {short(run_dir)}\n")
+    assert not replay.state(run_dir).closed
+    monkeypatch.delattr(Thing, "release")
+    assert netreel("release", "hello").exit_code == 0
+    assert replay.check(run_dir) == []
+
+
+def test_a_termination_without_a_controller_ends_the_script(home, script):
+    result = netreel("run", script('try: os.kill(os.getpid(), signal.SIGTERM)\nfinally: print("bye")'))
+    assert (result.exit_code, result.stdout, result.stderr) == (143, "bye\n", "")
+
+
+# --- a full disk --------------------------------------------------------------------------------------------------
+
+FULL = """
+from eventlog import WriteFailed
+def full(events): raise WriteFailed("the disk is full")
+ec._session._writer.append = full
+ec.set(thing, "label", "new")
+"""
+
+
+def test_a_script_that_finds_a_full_disk_is_told_how_to_come_back(home, script):
+    result = netreel("run", script(RUNS_ON + FULL))
+    last = f"hello goes on without its controller; to come back: netreel reconnect {short(only_run(home))}"
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, f"netreel: {last}")
+
+
+@pytest.mark.parametrize("command", ["reconnect", "release"])
+def test_a_takeover_that_finds_a_full_disk_is_told_how_to_come_back(home, command, monkeypatch):
+    def full(self, entries):
+        raise eventlog.WriteFailed("the disk is full")
+
+    run_dir = left_behind(home)
+    monkeypatch.setattr(Session, "_append", full)
+    result = netreel(command, "hello")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        "netreel: the disk is full",
+        f"netreel: hello goes on without its controller; to come back: netreel reconnect {short(run_dir)}",
+    ]
 
 
 # --- reconnect and release --------------------------------------------------------------------------------------

@@ -303,6 +303,16 @@ def test_ctrl_c_ends_it(ec, gate):
 
 
 @pytest.mark.slow
+def test_what_was_written_at_a_release_is_shown_after_it(ec):
+    made = real(ec, "true")
+    made.set(2, "tearDown", "echo bye")
+    made.deploy()
+    assert made.wait_finished(2, timeout=PATIENCE)
+    made.shutdown()
+    assert answer("trace", "hello", 2, "tear_down") == "bye\n"
+
+
+@pytest.mark.slow
 def test_a_pipe_that_is_closed_is_no_failure(ec):
     made = real(ec, "head -c 5000000 /dev/zero")
     made.deploy()
@@ -353,3 +363,6 @@ def test_a_host_over_ssh_and_what_is_left_of_it(ec, host_pool, hosts, gate, monk
     made.shutdown()
     assert answer("trace", "hello", 2, "stdout") == "one\ntwo\n"
     assert refusal("trace", "hello", 2, "data").startswith(f"trace 'data' of #2 is on {far.name}, which was released")
+    result = netreel("trace", "hello", 2, "--all", "--output", tmp_path / "all")
+    assert (result.exit_code, files(tmp_path / "all")) == (0, {"2.stdout": b"one\ntwo\n"})
+    assert len(result.stderr.splitlines()) == 6  # five of those that are not to be had, and how many more

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 
 import eventlog
 from engine import journal
@@ -282,6 +282,33 @@ def _settle(future: Future[_R], act: Callable[[_T], _R], item: _T) -> None:
         future.set_exception(error)
 
 
+@overload
+def trace(
+    run_dir: str | os.PathLike[str],
+    guid: int | str,
+    name: str,
+    attr: Literal[TraceAttr.ALL, TraceAttr.STREAM, TraceAttr.PATH] = TraceAttr.ALL,
+    block: int = 512,
+    offset: int = 0,
+) -> str | None: ...
+@overload
+def trace(
+    run_dir: str | os.PathLike[str],
+    guid: int | str,
+    name: str,
+    attr: Literal[TraceAttr.BYTES],
+    block: int = 512,
+    offset: int = 0,
+) -> bytes | None: ...
+@overload
+def trace(
+    run_dir: str | os.PathLike[str],
+    guid: int | str,
+    name: str,
+    attr: Literal[TraceAttr.SIZE],
+    block: int = 512,
+    offset: int = 0,
+) -> int | None: ...
 def trace(
     run_dir: str | os.PathLike[str],
     guid: int | str,

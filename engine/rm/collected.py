@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from engine.rm.fetching import Fetched
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 INDEX: Final = "collected.jsonl"
@@ -72,13 +75,21 @@ def note(run_dir: Path, guid: int, name: str, path: Path, fetched: Fetched) -> N
         os.close(index)
 
 
-def read(run_dir: Path) -> dict[tuple[int, str], Collected]:
+def read(run_dir: Path) -> Mapping[tuple[int, str], Collected]:
     """What was fetched, by the number of the resource and the name of the trace."""
     try:
-        lines = (run_dir / INDEX).read_bytes().splitlines()
+        size = (run_dir / INDEX).stat().st_size
     except FileNotFoundError:
         return {}
-    return {key: collected for line in lines if line for key, collected in _parse(run_dir, line)}
+    return _load(run_dir, size)
+
+
+@lru_cache(maxsize=4)
+def _load(run_dir: Path, size: int) -> Mapping[tuple[int, str], Collected]:
+    """What the first `size` bytes say. They never change, and are asked for once for each trace of a run."""
+    with (run_dir / INDEX).open("rb") as file:
+        lines = file.read(size).splitlines()
+    return MappingProxyType({key: kept for line in lines if line for key, kept in _parse(run_dir, line)})
 
 
 def _parse(run_dir: Path, line: bytes) -> list[tuple[tuple[int, str], Collected]]:

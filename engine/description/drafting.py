@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.core import decide, revise
 from engine.core.apply import apply
-from engine.core.errors import UsageError, nearest
+from engine.core.errors import BadConnection, UsageError, nearest
 from engine.core.events import Entry
 from engine.core.topology import check_can_hold
 from engine.core.values import check_plain
 from engine.core.world import World
 from engine.description.problems import BadDescription, UnknownTypes, at
 from engine.rm import attributes as declarations
-from engine.rm.registry import ResourceFactory, declare
+from engine.rm.registry import ResourceFactory, check_linked_types, declare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from engine.core.events import Event, TypeDeclared
+    from engine.core.world import Resource
     from engine.description.model import (
         ConditionDescription,
         Description,
@@ -80,9 +81,16 @@ class Draft:
         found = len(self.problems)
         for resource in self._description.resources:
             described = self.world.resources[resource.guid]
-            self._attempt(resource.place, partial(decide.check_complete, self.world, self.world.types, described))
+            self._attempt(resource.place, partial(self._check_complete, described))
         if len(self.problems) == found:
             self._attempt("", partial(decide.deploy, self.world, None, None, wait_all_ready=True))
+
+    def _check_complete(self, resource: Resource) -> None:
+        try:
+            decide.check_complete(self.world, self.world.types, resource)
+        except BadConnection:
+            check_linked_types([resource.rtype])
+            raise
 
     def refuse_problems(self) -> None:
         """See that there are none.

@@ -38,10 +38,10 @@ def save(
     Raises:
         UsageError: there is no such format, or the file cannot be written; nothing is left behind.
     """
-    text, suffix = to_text(description, format), to_format(format)
+    text, suffix, directory = to_text(description, format), to_format(format), _path(dirpath)
     try:
-        Path(dirpath).mkdir(parents=True, exist_ok=True)
-        return _write(Path(dirpath).absolute() / f"{description.exp_id}_{run_id}", suffix, text)
+        directory.mkdir(parents=True, exist_ok=True)
+        return _write(directory.absolute() / f"{description.exp_id}_{run_id}", suffix, text)
     except OSError as error:
         raise UsageError(
             f"the description cannot be saved in {dirpath}: {error.strerror or error}; give a directory that you may "
@@ -85,7 +85,7 @@ def read(path: str | os.PathLike[str], format: SFormats | None = None) -> Descri
         BadDescription: it is no description; the message names the file and each place.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = _path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}; give a file that was saved") from error
     except UnicodeDecodeError as error:
@@ -94,3 +94,17 @@ def read(path: str | os.PathLike[str], format: SFormats | None = None) -> Descri
         return replace(from_text(text, format), source=str(path))
     except BadDescription as error:
         raise BadDescription(at(path, problem) for problem in error.problems) from None
+
+
+def _path(given: str | os.PathLike[str]) -> Path:
+    """What is given as a path.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        if "\0" not in os.fspath(given):
+            return Path(given)
+    except TypeError:  # it is no path, or one in bytes
+        pass
+    raise UsageError(f"a path is a text or a pathlib.Path without a NUL character, not {given!r}")

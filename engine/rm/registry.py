@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import UnknownResourceType, nearest
 from engine.core.events import TypeDeclared
 from engine.core.world import EXPERIMENT
-from engine.rm.base import ResourceManager
+from engine.rm.base import ANY, ResourceManager
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from importlib.metadata import EntryPoint
 
 GROUP: Final = "netreel.resources"
@@ -88,6 +89,30 @@ def declare(cls: type[ResourceManager]) -> TypeDeclared:
         required=[name for name, attribute in declared.items() if attribute.required],
         traces={trace.name: trace.enabled for trace in cls.traces},
     )
+
+
+def check_linked_types(rtypes: Iterable[str]) -> None:
+    """See that there are types of all that these must be connected to. Asked where a connection is missing.
+
+    When a class is made, those that it is linked to may still be unknown.
+
+    Raises:
+        UnknownResourceType: nobody announces or extends such a type, so it can never be connected.
+    """
+    for rtype in rtypes:
+        for link in ResourceFactory.get_resource_type(rtype).links.values():
+            if link.min and not _can_be_had(link.rtype):
+                close = nearest(link.rtype, ResourceFactory.resource_types())
+                raise UnknownResourceType(
+                    f"{rtype} needs {link.min} {link.rtype} as its {link.name!r}, and there is no such resource type; "
+                    f"{close}"
+                )
+
+
+def _can_be_had(rtype: str) -> bool:
+    """Whether there is such a type, or one that is loaded extends it."""
+    known = ResourceFactory.resource_types()
+    return rtype == ANY or rtype in known or any(rtype in cls.lineage() for cls in ResourceFactory._types.values())
 
 
 def _announced() -> tuple[EntryPoint, ...]:

@@ -351,6 +351,19 @@ def test_what_is_not_complete_yet_can_be_loaded_and_completed(ec):
     assert loaded.wait_started([1, 2])
 
 
+def test_a_link_to_a_type_that_nobody_knows_is_told_once_it_is_missed(ec):
+    class Lost(ResourceManager, rtype="test::Lost"):
+        thing = link("test::Thin", min=1)
+
+    ResourceFactory.register_type(Lost)
+    lost = Description("lost", resources=resources(("test::Lost", {})))
+    (problem,) = problems(lost)
+    assert problem.startswith(
+        "line 1: test::Lost needs 1 test::Thin as its 'thing', and there is no such resource type; did you mean test::"
+    )
+    assert build(lost, ec).resources == [1]
+
+
 def test_what_can_only_be_deployed_apart_is_a_problem_for_who_deploys_it_as_a_whole(ec):
     """The barrier of one group closes a circle that two groups do not have."""
     apart = Description(

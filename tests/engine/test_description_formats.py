@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 import engine.description
 from engine import ResourceAction, ResourceState, UsageError
-from engine.description import BadDescription, Description, SFormats, from_text, read, to_text
+from engine.description import BadDescription, Description, SFormats, from_text, read, save, to_text
 from engine.description.model import (
     ConditionDescription,
     Edge,
@@ -463,6 +463,15 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, content, message):
     with pytest.raises(UsageError) as caught:
         read(path)
     assert str(caught.value) == message.format(path=path)
+
+
+@pytest.mark.parametrize("path", [None, 3, b"exp.xml", "exp\0.xml"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(UsageError) as caught:
+        read(path)
+    assert str(caught.value) == f"a path is a text or a pathlib.Path without a NUL character, not {path!r}"
+    with pytest.raises(UsageError, match="a path is a text"):
+        save(WHOLE, path, "1")
 
 
 def test_the_example_in_the_documentation_is_a_description():

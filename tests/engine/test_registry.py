@@ -7,6 +7,7 @@ import pytest
 from engine import ResourceFactory, ResourceManager, UnknownResourceType, link
 from engine.core.states import Step
 from engine.rm import registry
+from engine.rm.registry import check_linked_types
 from engine.testing.bench import Bench
 from tests.engine.kinds import App, BigApp, Host, Plain, Thing
 
@@ -93,6 +94,36 @@ def test_links_and_lineage_are_inherited():
         "after": "READY",
         "before": "deploy",
     }
+
+
+class Based(ResourceManager, rtype="test::Based"):
+    """Is linked to what nobody can make, but somebody extends, and to what nobody needs to have."""
+
+    base = link("test::Base", min=1)
+    maybe = link("test::Nowhere")
+    any = link("ResourceManager", min=1)
+
+
+class Lost(ResourceManager, rtype="test::Lost"):
+    """Is linked to what there is not."""
+
+    host = link("test::Hots", min=2)
+
+
+def test_a_link_to_what_there_is_not_is_told(announced):
+    announced(**{"test::Host": "tests.engine.kinds:Host"})
+    for cls in (Based, Lost):
+        ResourceFactory.register_type(cls)
+    with pytest.raises(UnknownResourceType) as caught:
+        check_linked_types(["test::Lost"])
+    assert str(caught.value).startswith(
+        "test::Lost needs 2 test::Hots as its 'host', and there is no such resource type; did you mean test::Host"
+    )
+    with pytest.raises(UnknownResourceType, match="test::Based needs 1 test::Base as its 'base'"):
+        check_linked_types(["test::Host", "test::Based"])
+    base = type(ResourceManager)("Base", (ResourceManager,), {}, rtype="test::Base")
+    ResourceFactory.register_type(type(base)("Own", (base,), {}, rtype="test::Own"))
+    check_linked_types(["test::Based"])
 
 
 def test_linked_ones_are_found_by_the_name_of_the_link(ec, stage):

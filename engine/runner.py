@@ -9,10 +9,12 @@ from statistics import fmean, stdev
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.arguments import check_callable
 from engine.core import decide
 from engine.core.errors import ExperimentAborted, UsageError
 from engine.core.states import ResourceState, Step
 from engine.dates import NS, to_ns
+from engine.describing import Describing
 from engine.description import build, save
 from engine.handles import guids_of
 
@@ -76,6 +78,10 @@ class ExperimentRunner:
                 default criterion can do nothing is told after its run.
             ExperimentAborted: a run was aborted; a note on it says which one. It is released.
         """
+        if not isinstance(ec, Describing):
+            raise UsageError(f"what is run is an ExperimentController in which everything is described, not {ec!r}")
+        check_callable(compute_metric_callback, "compute_metric_callback")
+        check_callable(evaluate_convergence_callback, "evaluate_convergence_callback")
         _check_bounds(min_runs, max_runs, has_metric=compute_metric_callback is not None)
         delay, waited = to_ns(wait_time), guids_of(ec, wait_guids)
         ec._session.read(lambda world: [decide.find(world, guid) for guid in waited])

@@ -241,6 +241,11 @@ def test_no_statistics_are_loaded_before_they_are_needed():
         ({"max_runs": -2}, "max_runs=-2 is less than min_runs=1"),
         ({"min_runs": 3, "max_runs": 2}, "max_runs=2 is less than min_runs=3"),
         ({"max_runs": 1, "wait_time": -1}, "-1 is negative"),
+        ({"compute_metric_callback": 3}, "compute_metric_callback is a function, not 3"),
+        (
+            {"max_runs": 1, "evaluate_convergence_callback": "stop"},
+            "evaluate_convergence_callback is a function, not 'stop'",
+        ),
         ({"max_runs": 1, "wait_guids": [2, 9]}, "there is no resource #9; registered are #1, #2"),
     ],
 )
@@ -250,6 +255,14 @@ def test_what_makes_no_sense_is_refused_before_anything_is_run(described, argume
     assert str(caught.value).startswith(message)
     assert isinstance(caught.value, UnknownGuid) == ("#9" in message)
     assert list(described.exp_dir.iterdir()) == [described.run_dir]
+
+
+@pytest.mark.parametrize("given", [None, "exp", "a class"])
+def test_what_is_run_is_a_controller(given, ec):
+    what = type(ec()) if given == "a class" else given
+    with pytest.raises(UsageError) as caught:
+        ExperimentRunner().run(what, max_runs=1)
+    assert str(caught.value).startswith("what is run is an ExperimentController in which everything is described, not ")
 
 
 def test_an_experiment_that_can_never_be_deployed_is_not_run(described, stage):

@@ -14,7 +14,6 @@ from engine.rm.links import link
 from engine.rm.outcomes import NeverBegan
 from engine.rm.transport import CommandFailed, TransportLost
 from rms._fetch import fetch
-from rms.linux.application import Application
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,5 +80,3 @@ class Collector(ResourceManager, rtype="Collector"):
         name = self.rename or PurePosixPath(self.trace_name).name
         target = self.run_dir / (self.sub_dir or "") / f"{source.guid}.{name}"
         fetch(intent, source, self.trace_name, target)
-        if isinstance(source, Application):
-            source.collected(self.trace_name, target)

@@ -123,7 +123,6 @@ class Application(ResourceManager, rtype="linux::Application"):
         self._overdue = ""  # the token of the attempt that is ended since its time is up
         self._timer: threading.Timer | None = None
         self._jobs: dict[str, str] = {}  # the tokens of jobs that have been done here, by name
-        self._fetched: dict[str, Path] = {}
 
     # --- for those that extend it -------------------------------------------------------------------------------
 
@@ -310,15 +309,11 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     # --- traces -------------------------------------------------------------------------------------------------
 
-    def collected(self, name: str, path: Path) -> None:
-        """A trace was fetched into this file of the controller's, and can be read there from now on."""
-        self._fetched[name] = path
-
     @property
     def fetched(self) -> dict[str, Path]:
         """The files that its traces were fetched into, also by an earlier controller."""
         noted = collected.read(self.run_dir)
-        return {**{name: it.path for (guid, name), it in noted.items() if guid == self.guid}, **self._fetched}
+        return {name: it.path for (guid, name), it in noted.items() if guid == self.guid}
 
     def trace_path(self, name: str) -> str | None:
         """Where a trace is: on its host, or what was fetched of it."""

@@ -125,6 +125,7 @@ class Interrupts:
                 return
             for ec in self.live():
                 ec.detach()
+                ec.shutdown()  # waits for one of the script's that is under way: broken off, it would keep the lock
             self._let_go = True
         signal.pthread_kill(_main_thread(), signal.SIGINT)
 

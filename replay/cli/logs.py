@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +44,7 @@ Example:
 @click.option(
     "--kind", "kinds", multiple=True, help="Only events of this kind, or of this first word: step.begun, step."
 )
-@click.option("--guid", "guids", multiple=True, type=int, help="Only events that are about this resource or name it.")
+@click.option("--guid", "guids", multiple=True, help="Only events about this resource, or naming it: number or label.")
 @click.option("--since", help="Only from here on: a seq, or a time from the start, such as 12.5s.")
 @click.option("--verify", is_flag=True, help="Check every byte instead; exit status 1 if the log is damaged.")
 @click.option("--salvage", is_flag=True, help="Of a damaged log, also show what is intact behind the damage, marked.")
@@ -52,7 +53,7 @@ def log(
     run: str,
     follow: bool,
     kinds: tuple[str, ...],
-    guids: tuple[int, ...],
+    guids: tuple[str, ...],
     since: str | None,
     verify: bool,
     salvage: bool,
@@ -63,7 +64,7 @@ def log(
     found = runs.find(home, run)
     if verify:
         return _verify(found, as_json=as_json)
-    wanted = Wanted.of(kinds, guids, since)
+    wanted = Wanted.of(kinds, _guids(found, guids), since)
     if salvage:
         return _salvage(found, wanted, as_json=as_json)
     with eventlog.open(found.path) as opened:
@@ -152,6 +153,33 @@ class Wanted:
             and (not self.kinds or record.kind in self.kinds)
             and (not self.guids or not self.guids.isdisjoint(_about(record)))
         )
+
+
+def _guids(run: Run, given: Iterable[str]) -> list[int]:
+    """The numbers of the resources that are meant.
+
+    Raises:
+        Refused: the run has no such resource.
+    """
+    known = _registered(run) if given else {}
+    unknown = next((text for text in given if text not in known), None)
+    if unknown is not None:
+        hint = words.one_line(nearest(unknown, known), 200)
+        raise Refused(f"there is no resource {unknown!r} in {run.run_id}; {hint}")
+    return [known[text] for text in given]
+
+
+def _registered(run: Run) -> dict[str, int]:
+    """All resources that a run ever had, by number and by label; of a damaged log, those before the damage."""
+    numbers: dict[str, int] = {}
+    labels: dict[str, int] = {}
+    with eventlog.open(run.path) as opened, suppress(eventlog.Corrupt):
+        for record in opened.read():
+            if record.kind == "resource.registered":
+                numbers[str(record.guid)] = record.guid
+                if record.data.get("label") is not None:
+                    labels[record.data["label"]] = record.guid
+    return numbers | labels
 
 
 def _kinds(given: str) -> list[str]:

@@ -335,6 +335,12 @@ def test_events_are_chosen_by_kind_resource_and_time(home, options, seqs):
     assert [json.loads(line)["seq"] for line in lines("log", "hello", "--json", *options)] == seqs
 
 
+def test_a_resource_is_named_by_its_label_also_when_it_is_gone(home):
+    spare = events.ResourceRegistered(3, "lab::Thing", {}, "spare")
+    write(home, [*WAITING, (1, spare), (1, events.ResourceRemoved(0, [3]))])
+    assert [line.split()[0] for line in lines("log", "hello", "--guid", "spare")] == ["controller", "11", "12"]
+
+
 def test_following_ends_when_the_run_is_closed(home):
     write(home, OVER)
     assert lines("log", "-f", "hello") == lines("log", "hello")
@@ -383,7 +389,8 @@ def test_salvaging_shows_what_is_intact_behind_the_damage_marked(home):
     [
         (["--kind", "stp"], "there is no kind of event 'stp'; did you mean step"),
         (["--since", "soon"], "--since takes a seq, such as 120, or a time from the start, such as 12.5s: "),
-        (["--guid", "x"], "Invalid value for '--guid': 'x' is not a valid integer. See netreel log --help."),
+        (["--guid", "77"], f"there is no resource '77' in {RUN}; known are 1, 2"),
+        (["--guid", "x"], f"there is no resource 'x' in {RUN}; known are 1, 2"),
         (["--folow"], "No such option '--folow'. Did you mean '--follow'? See netreel log --help."),
     ],
 )

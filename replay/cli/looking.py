@@ -134,10 +134,9 @@ def _remarks(reading: Reading) -> Iterator[Text]:
         yield Text("\n") + failure
     if len(failures) > _MANY:
         yield Text(f"\nand {len(failures) - _MANY} more failed", style="bold red")
-    for task, entry in reading.world.tasks.items():
-        if entry.state == "error":
-            yield Text(f"\nscheduled function {task}: {entry.error}", style="bold red")
-    for _, _, warning in reading.world.warnings[:_MANY]:
+    for error in words.task_errors(reading.world):
+        yield Text(f"\n{error}", style="bold red")
+    for warning in words.warnings(reading.world):
         yield Text(f"\n{warning}", style="yellow")
     if reading.torn is not None:
         yield Text(f"\n{reading.torn}", style="yellow")

@@ -14,7 +14,7 @@ import eventlog
 from engine import description
 from engine.controller import ExperimentController
 from engine.core.decide import describe
-from engine.core.errors import Closed, ExperimentError
+from engine.core.errors import Closed, ExperimentError, UnknownResourceType
 from engine.core.states import ENDS, ResourceState, Step
 from engine.runner import that_end
 from replay.cli import runs, screen, scripts, words
@@ -61,6 +61,7 @@ def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: b
         status = charge.during(act)
     readings = charge.readings()
     for reading in readings:
+        _warn(reading.world)
         _tell(reading, home)
     if as_json:
         click.echo(words.to_json([reading.summary() for reading in readings]))
@@ -88,6 +89,12 @@ def _carry_out(found: Description) -> int:
         ec.deploy()
         ec.wait_finished(ec._session.read(that_end))
         return _release(ec)
+
+
+def _warn(world: World) -> None:
+    """What else was not as it should be, and failed nothing."""
+    for remark in [*words.task_errors(world), *words.warnings(world)]:
+        say(f"{world.exp_id}: {words.one_line(remark, 200)}")
 
 
 def _tell(reading: Reading, home: Path) -> None:
@@ -161,6 +168,11 @@ def _take_over(run: Run) -> ExperimentController:
         raise Refused(
             f"{run.run_id} has a controller, pid {pid} on {host} since {error.holder.get('since')}; "
             "end that one first, with one Ctrl-C where it runs"
+        ) from error
+    except UnknownResourceType as error:
+        raise Refused(
+            f"{error} If a package announces it, install that; if a script defines it, give it in Python to "
+            f"ResourceFactory.register_type, and call ExperimentController.reconnect({str(run.path)!r}).shutdown()"
         ) from error
 
 

@@ -32,6 +32,7 @@ STYLES: Final[Mapping[ResourceState, str]] = {
 
 _TELLING: Final = ("command", "hostname", "name")
 _FEW: Final = 5
+_MOST: Final = 40
 _LONGEST: Final = 60
 
 
@@ -119,6 +120,19 @@ def abortion(world: World) -> str:
         if resource is None
         else f"{describe(resource)}: {one_line(failure(resource), 200)}"
     )
+
+
+def task_errors(world: World) -> list[str]:
+    """Each scheduled function that failed, and why."""
+    failed = {number: task.error for number, task in world.tasks.items() if task.state == "error"}
+    return [f"scheduled function {number}: {error}" for number, error in failed.items()]
+
+
+def warnings(world: World) -> list[str]:
+    """What was warned of: the first ones."""
+    told = [message for _, _, message in world.warnings[:_MOST]]
+    more = len(world.warnings) - len(told)
+    return [*told, f"and {count(more, 'more warning')}"] if more else told
 
 
 # --- events -----------------------------------------------------------------------------------------------------

@@ -171,8 +171,8 @@ def _take_over(run: Run) -> ExperimentController:
         ) from error
     except UnknownResourceType as error:
         raise Refused(
-            f"{error} If a package announces it, install that; if a script defines it, give it in Python to "
-            f"ResourceFactory.register_type, and call ExperimentController.reconnect({str(run.path)!r}).shutdown()"
+            f"{error} (install the package that announces it; or, if a script defines it, give it in Python to "
+            f"ResourceFactory.register_type, and call ExperimentController.reconnect({str(run.path)!r}).shutdown())"
         ) from error
 
 

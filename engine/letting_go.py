@@ -11,6 +11,7 @@ from engine import home
 from engine.core.errors import ExperimentError
 from engine.core.states import ENDS, ResourceState
 from engine.failure import ECState
+from eventlog import LogError
 
 if TYPE_CHECKING:
     from engine.controller import ExperimentController
@@ -24,17 +25,24 @@ def watch(ec: ExperimentController) -> None:
     _live.add(ec)
 
 
+def forget(ec: ExperimentController) -> None:
+    """Leave this controller to whoever runs the script."""
+    _live.discard(ec)
+
+
 @atexit.register
 def _let_go() -> None:
     for ec in list(_live):
         # In a fork's child the threads are not there, and the experiment is its parent's.
-        if ec.ecstate is ECState.RUNNING and ec._session.is_mine:
+        if ec.ecstate in {ECState.RUNNING, ECState.FAILED} and ec._session.is_mine:
             _let_one_go(ec)
 
 
 def _let_one_go(ec: ExperimentController) -> None:
     try:
         running = ec._session.read(lambda world: any(map(_goes_on, world.resources.values())))
+    except (LogError, OSError):  # such as a full disk, since which nothing is known that is not in the log
+        running = True
     except ExperimentError:
         return
     ec.detach()

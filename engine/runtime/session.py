@@ -87,6 +87,7 @@ class Session:
         self.closing = False
         self.closed = False
         self._why_closed = ""
+        self._ending = self.machine.lock()  # who comes second returns only when all is let go
         self._pid = self.machine.pid()
         self._writer = writer
         self._wants_abort = wants_abort
@@ -279,13 +280,15 @@ class Session:
 
     def close(self) -> None:
         """Stop the actors, then close the log."""
-        if self._stop("this controller was shut down"):
-            self._writer.close()
+        with self._ending:
+            if self._stop("this controller was shut down"):
+                self._writer.close()
 
     def abandon(self) -> None:
         """Stop the actors and let go of the log, with nothing further written: what runs goes on."""
-        if self._stop("this controller let its run go; reconnect() takes it over"):
-            self._writer.abandon()
+        with self._ending:
+            if self._stop("this controller let its run go; reconnect() takes it over"):
+                self._writer.abandon()
 
     def _stop(self, why: str) -> bool:
         if self.closed or not self.is_mine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engine import letting_go
 from engine.controller import on_open
 from engine.core.errors import ExperimentError
 from eventlog import WriteFailed
@@ -68,6 +69,7 @@ class Charge:
 
     def _opened(self, ec: ExperimentController) -> None:
         self._controllers.append(ec)
+        letting_go.forget(ec)
         self._progress.watch(ec.run_dir)
 
     def _interruptible(self, act: Callable[[], int]) -> int:

@@ -1,7 +1,9 @@
 """From a controller to a file and back: the same experiment, or one clear error and nothing left behind."""
 
+import re
+
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import eventlog
@@ -20,7 +22,7 @@ from engine import (
 from engine.description import BadDescription, Description, SFormats, build, from_world, problems, read, save
 from engine.description.model import ConditionDescription, Edge, Node, ResourceDescription, SettingDescription, Topology
 from tests.engine.kinds import App, Host, Plain, Thing
-from tests.engine.test_description_formats import NEPI
+from tests.engine.test_description_formats import NEPI, ROOT
 
 DEPLOY, START, STOP = ResourceAction.DEPLOY, ResourceAction.START, ResourceAction.STOP
 STARTED, STOPPED = ResourceState.STARTED, ResourceState.STOPPED
@@ -31,10 +33,14 @@ def described(ec):
 
 
 def standing(ec):
-    """The resources as they stand, without when that came, and where in the log."""
+    """The resources as they stand, without when that came, where in the log, and what was said twice or taken back."""
     resources = ec._session.read(lambda world: world.to_dict())["resources"]
-    counted = {guid: {key: len(each[key]) for key in ("conditions", "plans")} for guid, each in resources.items()}
-    return {guid: {**each, "times": None, **counted[guid]} for guid, each in resources.items()}
+    return {guid: {**each, "times": None, **_told(each)} for guid, each in resources.items()}
+
+
+def _told(resource):
+    switched_off = [name for name, enabled in resource["traces"].items() if not enabled]
+    return {"traces": switched_off, **{key: bool(resource[key]) for key in ("conditions", "plans")}}
 
 
 def connections(ec):
@@ -139,6 +145,8 @@ def call(ec, kind, *args):
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CALLS, max_size=20), st.sampled_from(SFormats))
+@example([("trace", 2, False), ("trace", 2, True)], SFormats.XML)
+@example([("condition", 2, DEPLOY, ResourceState.NEW, 1)] * 2, SFormats.XML)
 def test_whatever_is_described_by_calls_is_loaded_as_it_was(home, calls, kind):
     with ExperimentController("calls") as first:
         for rtype in ("test::Host", "test::Thing", "test::Thing"):
@@ -389,6 +397,15 @@ def test_a_callback_has_nothing_to_describe(home, name):
 def test_a_controller_is_given_what_it_takes(ec, tmp_path):
     loaded = build(Description("a"), ec, exp_id="b", local_dir=tmp_path, workers=3)
     assert (loaded.exp_id, loaded.local_dir, loaded.nthreads) == ("b", tmp_path, 3)
+
+
+def test_the_errors_in_the_documentation_are_told_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ping = ResourceDescription(2, "linux::Ping", attributes={"target": "x", "cuont": 3, "ttl": 256})
+    node = ResourceDescription(1, "linux::Node", attributes={"hostname": "localhost"})
+    save(Description("bad", resources=(node, ping)), ".", "1", SFormats.JSON).rename("bad.json")
+    page = (ROOT / "docs" / "descriptions.md").read_text(encoding="utf-8")
+    assert problems(read("bad.json")) == tuple(re.findall(r"^    (bad\.json: .*)$", page, re.MULTILINE))
 
 
 # --- files --------------------------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ class _Script:
         random = self._random
         drawn: dict[str, Any] = {"seconds": random.choice([0.0, 0.5, 3.0, 20.0, 300.0, None])}
         chances: list[tuple[float, str, list[Any]]] = [
-            (0.2, "critical", [False]),
+            (0.35, "critical", [False]),
             (0.1, "code", [1, 3]),
             (0.1, "ok_codes", [[0, 3], []]),
             (0.2, "on_term", [1.0, None]),

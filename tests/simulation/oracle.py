@@ -177,6 +177,7 @@ class Oracle(Promises):
             self._calls_are_the_cause_of_what_has_none(event)
             self._nothing_comes_before_its_conditions(event)
             self._ends_are_those_that_happened(event)
+            self._nothing_is_lost_by_guess(event)
             was = self.model.things[event["guid"]].state if event["guid"] in self.model.things else ""
             self._note(event)
             self.model.see(event)
@@ -263,6 +264,17 @@ class Oracle(Promises):
         self._must(token in self._over, f"{told(event)}, and {token} has not ended")
         code = self._over[token].facts.get("code", 137)  # killed with its supervisor watching
         self._must(code == event["data"]["code"], f"{told(event)}, and {token} ended with {code}")
+
+    def _nothing_is_lost_by_guess(self, event: dict[str, Any]) -> None:
+        """4, too: what runs is not said to be lost, whoever does not answer, unless its own probe says so."""
+        error = event["data"].get("error")
+        if event["kind"] not in ("step.failed", "resource.failed") or error["type"] != "Gone":
+            return
+        thing = self.model.things[event["guid"]]
+        token = thing.attempt.token if thing.attempt else thing.started
+        says_so = thing.own.get("plan", {}).get("probe", {}).get("how") in ("gone", "fails")
+        runs = token in self._began and token not in self._over
+        self._must(says_so or not runs, f"{told(event)}, and {token} runs")
 
     def _nothing_is_left(self, guids: list[int] | None) -> None:
         """7, too: after a release that said it succeeded nothing of ours is left on any host."""

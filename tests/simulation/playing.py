@@ -91,7 +91,7 @@ class Player:
     def _rival(self, sim: Simulation) -> None:
         """Tries to take over what is in good hands, and lets go of it at once if it is not."""
         if sim.disk.logs and sim.events():
-            self._call("reconnect", {}, lambda: sim.reconnect().detach())
+            self._call("reconnect", {}, lambda: self._reconnect(sim).detach())
 
     # --- controllers --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from engine import from_graph, home, letting_go
 from engine.arguments import check_callable, check_state
 from engine.core import decide, events, revise
-from engine.core.errors import ExperimentError, ExperimentWarning, UsageError, WaitTimeout
+from engine.core.errors import BadConnection, ExperimentError, ExperimentWarning, UsageError, WaitTimeout
 from engine.core.kernel import NEVER_RETURNED, PATIENCE
 from engine.core.states import ResourceState, Step
 from engine.core.world import EXPERIMENT, World
@@ -19,7 +19,7 @@ from engine.describing import Describing
 from engine.failure import ECState, FailureManager, policy_for
 from engine.handles import guid_of, guids_of
 from engine.rm.attributes import to_bool
-from engine.rm.registry import ResourceFactory
+from engine.rm.registry import ResourceFactory, check_linked_types
 from engine.runtime.machine import System
 from engine.runtime.session import Session, how_many_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
@@ -215,6 +215,7 @@ class ExperimentController(Describing):
 
         Raises:
             UnknownGuid, BadState, BadAttribute, BadConnection: one of them cannot be deployed.
+            UnknownResourceType: one needs a connection to a type that nobody knows.
             BadCondition: the conditions can never hold; the message spells the circle out.
             ExperimentAborted: nothing is deployed any more.
         """
@@ -226,7 +227,11 @@ class ExperimentController(Describing):
             kernel.emit_all(made)
             return len(kernel.world.groups) if group is None else group, made
 
-        number, made = self._session.ask(act)
+        try:
+            number, made = self._session.ask(act)
+        except BadConnection:
+            check_linked_types(self._session.read(lambda world: list(world.types)))
+            raise
         for event in made:
             if isinstance(event, events.ExperimentWarned):
                 warnings.warn(event.message, ExperimentWarning, stacklevel=2)

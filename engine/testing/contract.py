@@ -27,7 +27,6 @@ import pytest
 
 from engine.core.states import DEPLOYMENT, Step
 from engine.core.values import check_plain
-from engine.rm.base import ResourceManager
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import declare
 from engine.testing.bench import Bench, Subject
@@ -35,6 +34,7 @@ from engine.testing.bench import Bench, Subject
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from engine.rm.base import ResourceManager
     from engine.rm.outcomes import Outcome
 
 MARKER = "n0t-to-be-sh0wn"
@@ -118,11 +118,6 @@ class ResourceContract:
     def test_what_it_declares_can_be_logged(self, resource: ResourceManager) -> None:
         """Defaults are values that the attributes take, and everything is plain."""
         check_plain(declare(type(resource)).attributes, f"the defaults of {resource.rtype}")
-
-    def test_it_is_made_by_the_engine(self, resource: ResourceManager) -> None:
-        """A type that needs something of its own makes it in `setup`."""
-        odd = [cls.__name__ for cls in type(resource).__mro__ if "__init__" in vars(cls) and cls not in _OURS]
-        assert odd == [], "these override __init__: define setup(self) instead"
 
     def test_its_attributes_come_back_from_the_log(self, resource: ResourceManager) -> None:
         """What was converted once stays as it is."""
@@ -307,7 +302,6 @@ class ResourceContract:
                 assert manager.read_trace(name, 1, 2) == whole[1:3] or size > len(whole)
 
 
-_OURS = frozenset(ResourceManager.__mro__)
 _UP = (*DEPLOYMENT, Step.START)
 
 

@@ -96,13 +96,6 @@ class Silent(Lamp, rtype="test::Silent"):
     colour: str = attr(default="")
 
 
-class Made(Lamp, rtype="test::Made"):
-    """Is made by its own means."""
-
-    def __init__(self, **given):
-        super().__init__(**given)
-
-
 class Talkative(Lamp, rtype="test::Talkative"):
     """Returns what is no receipt."""
 

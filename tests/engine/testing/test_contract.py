@@ -55,7 +55,6 @@ class TestSlowLamp:
 
 FOUND_BY = {
     lamps.Silent: "test_it_has_a_name_and_is_documented",
-    lamps.Made: "test_it_is_made_by_the_engine",
     lamps.Talkative: "test_a_whole_life",
     lamps.Tuple: "test_a_whole_life",
     lamps.Once: "test_stop_and_release_may_be_called_again",

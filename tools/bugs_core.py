@@ -430,11 +430,4 @@ BUGS = (
         "        concerned = list(self._all.values()) if aborted else self._concerned(guids)",
         "        concerned = self._concerned(guids)",
     ),
-    # --- what the proof itself stands on: a host that does not keep its promise
-    Bug(
-        "a host starts what was started before",
-        "testing/simulation/launching.py",
-        "            if self.claimed is None:\n                self.claimed, self._supervisor",
-        "            if True:\n                self.claimed, self._supervisor",
-    ),
 )

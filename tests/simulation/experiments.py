@@ -178,7 +178,7 @@ class _Script:
         drawn: dict[str, Any] = {"seconds": random.choice([0.0, 0.5, 3.0, 20.0, 300.0, None])}
         chances: list[tuple[float, str, list[Any]]] = [
             (0.35, "critical", [False]),
-            (0.1, "code", [1, 3]),
+            (0.25, "code", [1, 3]),
             (0.1, "ok_codes", [[0, 3], []]),
             (0.2, "on_term", [1.0, None]),
             (0.3, "grace", [0.5, 3.0]),
@@ -193,7 +193,7 @@ class _Script:
         for step in kind.hooks():
             if random.random() < 0.4:
                 plan[str(step)] = {"takes": random.choice([0.0, 0.5, 2.0, 30.0])}
-            if random.random() < 0.06:
+            if random.random() < 0.1:
                 how = random.choice(["fails", "fails", "heeds", "heeds", "hangs", "lost"])
                 plan.setdefault(str(step), {"takes": 1.0})["how"] = how
         if random.random() < 0.05:
@@ -229,7 +229,7 @@ class _Script:
             self.register, self.connect, self.condition, self.condition, self.plan_value, self.set_global, self.set,
             self.unregister_condition, self.unregister_connection, self.deploy, self.deploy, self.step, self.step,
             self.step, self.restart, self.restart, self.wait, self.wait, self.wait, self.release, self.release,
-            self.remove, self.schedule,
+            self.remove, self.schedule, self.schedule,
         ]  # fmt: skip
         for _ in range(random.choice([0, 1, 3, 6, 10])):
             random.choice(moves)(random.choice(PAUSES))
@@ -279,5 +279,5 @@ class _Script:
         self._add("remove", pause, guid=self._one())
 
     def schedule(self, pause: float) -> None:
-        delay = self._random.choice([0, "1ns", 0.5, "2m"])
+        delay = self._random.choice([0, "1ns", 0.5, 20, "2m"])
         self._add("schedule", pause, delay=delay, fails=self._random.random() < 0.3)

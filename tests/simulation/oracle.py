@@ -182,6 +182,9 @@ class Oracle(Promises):
             self._note(event)
             self.model.see(event)
             self._failures_mean_what_the_policy_says(event, was, events)
+        if events[0]["kind"] == "controller.opened":
+            waiting = [task for task, it in self.model.tasks.items() if it["state"] != "over"]
+            self._must(not waiting, f"tasks {waiting} are of a controller that is gone, and it is not said")
         self._everything_comes_that_can(now)
         self._see_waits()
 

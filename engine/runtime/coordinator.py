@@ -215,6 +215,7 @@ class Coordinator(PooledActor):
     def _wake_waiters(self, entries: list[events.Entry]) -> None:
         """Now that it is on disk: who has waited for this, and what do those see who have just come?"""
         guids = {entry.event.guid for entry in entries}
+        guids.update(*(entry.event.guids for entry in entries if isinstance(entry.event, events.ResourceRemoved)))
         aborted = any(isinstance(entry.event, events.ExperimentAborted) for entry in entries)
         self._waiters.look(self._kernel.world, guids, aborted=aborted)
         arrived, self._arrived = self._arrived, []

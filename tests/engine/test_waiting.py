@@ -8,6 +8,7 @@ from engine import (
     UsageError,
     WaitTimeout,
 )
+from engine.testing.simulation import Simulation
 from tests.engine.kinds import START, STARTED, Beside, boom
 
 
@@ -34,6 +35,18 @@ def test_waiting_ends_with_an_abort(ec, stage):
     door.open()
     assert waiting.join() is False
     assert one.wait_started(b) is False
+
+
+@pytest.mark.filterwarnings("ignore:waiting for #1")  # nobody deploys it
+def test_waiting_for_one_that_is_removed_ends():
+    def script(sim):
+        with sim.controller() as one:
+            one.register_resource("sim::Task")
+            one.schedule("5s", lambda: one.remove_resource(1))
+            assert one.wait_finished(1) is True
+            return sim.seconds
+
+    assert Simulation().run(script) == pytest.approx(5.0)
 
 
 @pytest.mark.filterwarnings("ignore:waiting for #1")  # nobody deploys it

@@ -56,7 +56,10 @@ def receipts(played):
 
 
 def _told(error):
-    return None if error is None else (error["type"], error["message"], error.get("step"))
+    """Why it failed. Which of several that it waited for in vain failed first, and is named, is left to chance."""
+    if error is None or error["type"] == "DependencyLost":
+        return error and error["type"]
+    return error["type"], error["message"], error.get("step")
 
 
 def writes(played):

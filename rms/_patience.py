@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.rm.transport import TransportLost
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _LONGEST: Final = 15.0  # seconds between two tries
-_LOOK: Final = 0.2  # seconds after which a pause sees that the result is not wanted any more
 
 
 def until_answered(intent: Intent, log: BoundLogger, act: Callable[..., _T], *args: Any, **kwargs: Any) -> _T:
@@ -35,7 +33,7 @@ def until_answered(intent: Intent, log: BoundLogger, act: Callable[..., _T], *ar
             if intent.cancelled:
                 raise
             log.warning("the host does not answer, trying again", host=lost.host, why=lost.why, pause=pause)
-            _rest(intent, pause)
+            intent.wait(pause)
     raise AssertionError("the pauses never end")
 
 
@@ -44,9 +42,3 @@ def _pauses() -> Iterator[float]:
     while True:
         yield pause
         pause = min(2 * pause, _LONGEST)
-
-
-def _rest(intent: Intent, seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not intent.cancelled and (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LOOK))

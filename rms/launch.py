@@ -3,57 +3,31 @@
 `launch.sh`, next to this file, does the work on the host; docs/launch.md has the protocol and why it is safe.
 """
 
-import hashlib
 import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
-from importlib import resources
 from pathlib import PurePosixPath
 from queue import Empty, SimpleQueue
+from typing import Self
 
 from engine.diagnostics import get_logger
 from engine.rm.outcomes import Alive, Ended, Gone, Outcome
-from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
+from engine.rm.transport import CommandFailed, Transport, TransportLost
 from rms import shell
 from rms._journal import Journal, OnEnd
 from rms._report import Process, Report, Started
+from rms._script import ANSWER_TIMEOUT, Fenced, Script
 
 __all__ = ["Fenced", "Launcher", "Started"]
 
 _log = get_logger()
 
-_SCRIPT = resources.files("rms").joinpath("launch.sh").read_text("utf-8")
-_FENCED = 75  # the exit status with which the script says so
-_ANSWER_TIMEOUT = 60.0  # seconds; a call does little, so a host that needs longer is in trouble
-_SLOWEST = 100_000  # bytes per second that a line to a host must carry
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal"}
 # Those that the kill of every shell knows by name.
 _SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
-
-
-class Fenced(Exception):
-    """A later controller has been on this host: this one may start and touch nothing there any more.
-
-    Attributes:
-        host: The host.
-        mine: The epoch of the controller that was refused.
-        theirs: The highest epoch that the host has seen.
-    """
-
-    def __init__(self, host: str, mine: int, theirs: int) -> None:
-        super().__init__(host, mine, theirs)
-        self.host = host
-        self.mine = mine
-        self.theirs = theirs
-
-    def __str__(self) -> str:
-        return (
-            f"{self.host}: the controller of epoch {self.mine} was refused, since one of epoch {self.theirs} "
-            "has taken over: only the latest may act"
-        )
 
 
 class Launcher:
@@ -87,22 +61,33 @@ class Launcher:
         self._transport = transport
         self._base = str(path)
         self._epoch = epoch
-        self._where = (self._base, f"{epoch:08d}")
-        self._opening = threading.Lock()
-        self._script = ""  # where the host has it, once it has
+        self._script = Script(transport, self._base, epoch)
         self._journal = Journal(transport, f"{self._base}/journal")
         self._supervisors: dict[str, Process] = {}  # of attempts started here and not yet watched
 
+    @classmethod
+    def contact(cls, transport: Transport, base: str, epoch: int, first: str, *args: str) -> tuple[Self, bytes]:
+        """A launcher for a host of which nothing is known yet, in one round trip with a script that asks about it.
+
+        Args:
+            transport: As for the launcher itself.
+            base: The same; or "~/" and what follows the home of the host's user.
+            epoch: As for the launcher itself.
+            first: A script to run before the directory is made; if it fails, nothing is.
+            args: Its parameters.
+
+        Returns:
+            The launcher, and what the script has said.
+        """
+        script = Script(transport, base, epoch)
+        said = script.open_after(first, *args)
+        launcher = cls(transport, script.base, epoch)
+        launcher._script = script
+        return launcher, said
+
     def open(self) -> None:
         """Makes the directory of the run on the host, unless it is there. Every other call does so first."""
-        with self._opening:
-            if not self._script:
-                done = self._transport.run(_SCRIPT, "open", *self._where, timeout=_ANSWER_TIMEOUT)
-                self._checked("open", done)
-                digest = hashlib.sha256(_SCRIPT.encode()).hexdigest()[:12]
-                script = f"{self._base}/.launch-{digest}.sh"  # a name of its own for each version: it never changes
-                self._transport.write(script, _SCRIPT.encode())
-                self._script = script
+        self._script.open()
 
     def start(
         self,
@@ -139,7 +124,7 @@ class Launcher:
         before = _lines("prelude", shell.exports(env or {}) + prelude)
         text = _lines("command", command)
         counts = (str(before.count(b"\n")), str(text.count(b"\n")))
-        how = ("nothing" if stdin is None else "input", "root" if as_root else "user")
+        how = ("nothing" if stdin is None else str(len(stdin)), "root" if as_root else "user")
         report = self._report("start", token, *counts, *how, stdin=before + text + (stdin or b""))
         if report.undecided:
             report = self._await_decision(token)
@@ -190,7 +175,7 @@ class Launcher:
         Returns:
             False if the command is gone, or has not begun; nobody else was signalled.
         """
-        return b"sent" in self._call("signal", _check_token(token), _check_signal(name))
+        return b"sent" in self._script.call("signal", _check_token(token), _check_signal(name))
 
     def age(self, token: str) -> float:
         """Seconds since the command of an attempt began, by the host's own clock; 0 if it has not."""
@@ -214,7 +199,7 @@ class Launcher:
         try:
             return ends.get(timeout=grace)
         except Empty:
-            self._call("stop", token, "KILL")
+            self._script.call("stop", token, "KILL")
             return ends.get()
 
     def path(self, token: str, name: str) -> str:
@@ -230,7 +215,7 @@ class Launcher:
         Raises:
             CommandFailed: It runs.
         """
-        self._call("discard", _check_token(token))
+        self._script.call("discard", _check_token(token))
 
     def sweep(self, directory: str, depth: int) -> list[str]:
         """Removes the directories of other runs `depth` levels below a directory, unless something of theirs runs.
@@ -240,13 +225,8 @@ class Launcher:
         Returns:
             Those that were left, since something of theirs runs.
         """
-        script = f'script=$1 directory=$2; shift 2; exec sh "$script" "$@" "$directory"{"/*" * depth}'
-        self.open()
         here = PurePosixPath(self._base).name
-        done = self._transport.run(
-            script, self._script, directory, "sweep", *self._where, "-", here, timeout=_ANSWER_TIMEOUT
-        )
-        return self._checked("sweep", done).decode(errors="replace").splitlines()
+        return self._script.call("sweep", "-", here, directory, "/*" * depth).decode(errors="replace").splitlines()
 
     def remove(self) -> None:
         """Removes the directory of the run, with all that is in it.
@@ -254,9 +234,9 @@ class Launcher:
         Raises:
             CommandFailed: Something of it runs, or it is not this user's own.
         """
-        self._call("remove")
+        self._script.call("remove")
         self.close()
-        self._script = ""
+        self._script.forget()
 
     def close(self) -> None:
         """Tells nothing from now on. What runs goes on."""
@@ -265,24 +245,7 @@ class Launcher:
     # --- Calls to the host.
 
     def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> Report:
-        return Report.parse(self._call(verb, _check_token(token), *args, stdin=stdin))
-
-    def _call(self, verb: str, *args: str, stdin: bytes = b"") -> bytes:
-        self.open()
-        timeout = _ANSWER_TIMEOUT + len(stdin) / _SLOWEST
-        done = self._transport.run(
-            'exec sh "$@"', self._script, verb, *self._where, *args, stdin=stdin, timeout=timeout
-        )
-        return self._checked(verb, done)
-
-    def _checked(self, verb: str, done: Completed) -> bytes:
-        if done.code == _FENCED and done.stdout.startswith(b"fenced "):
-            raise Fenced(self._transport.host, self._epoch, int(done.stdout.split()[1]))
-        if done.code < 0:  # what it has done before it was killed, nobody has told
-            raise TransportLost(self._transport.host, f"launch {verb} was killed by signal {-done.code}")
-        if done.code:
-            raise CommandFailed(self._transport.host, f"launch {verb}", done.code, done.stderr.decode(errors="replace"))
-        return done.stdout
+        return Report.parse(self._script.call(verb, _check_token(token), *args, stdin=stdin))
 
     # --- Attending to attempts.
 
@@ -320,8 +283,8 @@ class Launcher:
             if not report.undecided or report.supervisor is None:
                 return report
             self._transport.on_exit(report.supervisor.pid, report.supervisor.start_time, news.set)
-            if not news.wait(_ANSWER_TIMEOUT):
-                why = f"attempt {token} has been claimed for {_ANSWER_TIMEOUT} s and has not begun"
+            if not news.wait(ANSWER_TIMEOUT):
+                why = f"attempt {token} has been claimed for {ANSWER_TIMEOUT} s and has not begun"
                 raise TransportLost(self._transport.host, why)
 
     def _not_started(self, token: str, report: Report) -> Exception:

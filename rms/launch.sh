@@ -1,6 +1,6 @@
 # Starts commands that outlive whoever asked for them, and tells how they fare. docs/launch.md says why it is safe.
 #
-#     sh launch.sh VERB BASE EPOCH [TOKEN [ARGUMENT...]]
+#     . launch.sh, with the parameters VERB BASE EPOCH [TOKEN [ARGUMENT...]] and its own path in $script
 #
 # For any POSIX shell on Linux, with readlink, setsid and the usual file utilities.
 #
@@ -11,6 +11,7 @@
 # "step:" comments name the moments at which the tests kill or pause the process.
 
 set -u
+case ${0##*/} in .launch-*) script=$0 ;; esac # it has started itself
 verb=$1 base=$2 epoch=$3 token=${4:-}
 at=$base/$token
 read -r boot </proc/sys/kernel/random/boot_id
@@ -79,13 +80,30 @@ private() {
 	[ "$3" = "$(id -u)" ] || fail "$base belongs to user $3: it must belong to user $(id -u)"
 }
 
-do_open() {
-	(umask 077 && mkdir -p "$base") || exit
-	private
-	[ -z "$(ls -A "$base")" ] || [ -d "$base/epochs" ] || # in this order: another one may be opening it
-		fail "$base has files in it that are not of a run: give a run a directory of its own"
+# Runs before the host has this script in a file. Says where the base is.
+do_open() { # NAME FOR THE FILE, THIS SCRIPT
+	case $base in "~/"*) base=$HOME/${base#??} ;; esac
+	umask 077
+	[ -d "${base%/*}/" ] || mkdir -p "${base%/*}" || exit
+	if ! mkdir -m 700 "$base" 2>/dev/null; then # it is there, or cannot be
+		mkdir -p "$base" || exit
+		private
+		[ -z "$(ls -A "$base")" ] || [ -d "$base/epochs" ] || # in this order: another one may be opening it
+			fail "$base has files in it that are not of a run: give a run a directory of its own"
+	fi
 	mkdir -p "$base/epochs" && : >>"$base/journal" || exit
 	enter
+	keep "$base/$1" "$2"
+	printf 'base %s\n' "$base"
+}
+
+keep() { # FILE, TEXT
+	[ ! -e "$1" ] || return 0
+	cat >"$1.$$" <<END && mv -f "$1.$$" "$1" && return
+$2
+END
+	rm -f "$1.$$"
+	exit 1
 }
 
 # --- Starting: this script runs three times over. `start` goes when the command has begun. `supervise` stays until it
@@ -104,23 +122,41 @@ ${text%?}
 END
 }
 
-# Standard input: the prelude, the command, and the command's own standard input.
-do_start() { # LINES OF PRELUDE, LINES OF COMMAND, "input" OR "nothing", "root" OR "user"
-	if [ ! -L "$at/claim" ]; then
-		spec=$at/spec.$$ # each `start` its own: another one with this token may be at the same point
-		mkdir -p "$at/run" "$spec" && store "$spec/prelude" "$1" && store "$spec/command" "$2" || exit
-		[ "$3" = nothing ] || cat >"$spec/stdin" || exit
-		[ "$4" = user ] || : >"$spec/root" || exit
-		# step: stored
-		# The first setsid leads a session, so the second one must fork, and does not wait: as good as a
-		# background command, but without INT and QUIT ignored for good, as a shell does to those.
-		# The pipe wakes this process when the command has begun, or when nobody is left who could begin it.
-		setsid setsid sh "$0" supervise "$base" "$epoch" "$token" "$spec" </dev/null 2>&1 | {
-			read -r reply
-			echo "reply $reply"
-		}
+store_input() { # FILE, BYTES
+	cat >"$1" || exit
+	set -- $(wc -c <"$1") "$2"
+	[ "$1" = "$2" ] || fail "standard input ended after $1 of $2 bytes"
+}
+
+# Standard input: the prelude, the command, and the command's own standard input. If the connection breaks, it ends too
+# early, and nothing begins.
+do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", "root" OR "user"
+	if [ -L "$at/claim" ]; then
+		settle
+		return
 	fi
-	settle
+	spec=$at/spec.$$ # each `start` its own: another one with this token may be at the same point
+	trap 'rm -rf "$spec"' EXIT # it may hold secrets
+	mkdir -p "$at/run" "$spec" && store "$spec/prelude" "$1" && store "$spec/command" "$2" || exit
+	[ "$3" = nothing ] || store_input "$spec/stdin" "$3"
+	[ "$4" = user ] || : >"$spec/root" || exit
+	trap - EXIT
+	# step: stored
+	# The first setsid leads a session, so the second one must fork, and does not wait: as good as a
+	# background command, but without INT and QUIT ignored for good, as a shell does to those.
+	# The pipe wakes this process when the command has begun, or when nobody is left who could begin it.
+	setsid setsid sh "$script" supervise "$base" "$epoch" "$token" "$spec" </dev/null 2>&1 | {
+		read -r reply
+		case $reply in
+		"began "*) tell_begun ${reply#began } ;; # the marks need not be asked
+		*) echo "reply $reply" && settle ;;
+		esac
+	}
+}
+
+tell_begun() { # PID AND START TIME OF THE COMMAND, THE SAME OF ITS SUPERVISOR
+	claim="$epoch $3 $4 $boot" started="$1 $2" end='' supervisor=alive command=alive
+	tell
 }
 
 # A command that was told to stop has ended when its whole group has: what a shell that died first has left behind may
@@ -167,7 +203,7 @@ do_supervise() { # SPEC
 		exit
 	fi
 	# step: entitled
-	setsid sh "$0" command "$base" "$epoch" "$token" "$1" # a session and a group of its own, with its own pid as number
+	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $$ "$start" # leads a session and a group: the pid is theirs
 	code=$?
 	exec >/dev/null 2>&1
 	# step: returned
@@ -182,9 +218,10 @@ do_supervise() { # SPEC
 	# step: recorded
 }
 
-do_command() { # SPEC
+do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
 	cd "$at/run" || exit
 	exec 2>>stderr # what goes wrong from here on is for the user to read
+	: >>stdout || exit # whoever is told of the start may follow both
 	exec 4<"$1/prelude" || exit
 	rm -f "$1/prelude" # it may hold secrets
 	look $$
@@ -198,7 +235,7 @@ do_command() { # SPEC
 	# step: permitted
 	journal "start $token $$ $start $boot"
 	trap : PIPE # `start` may have been killed: that is no reason for the command to die
-	echo began 2>/dev/null
+	echo "began $$ $start $2 $3" 2>/dev/null
 	exec >>stdout </dev/null
 	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
 	as=
@@ -244,6 +281,10 @@ settle() {
 		void
 		report
 	fi
+	tell
+}
+
+tell() {
 	echo "boot $boot"
 	echo "claim $claim"
 	echo "started $started"
@@ -308,9 +349,9 @@ do_discard() {
 	discard "$at"
 }
 
-do_sweep() { # NAME OF OUR OWN, DIRECTORY...
+do_sweep() { # NAME OF OUR OWN, DIRECTORY, PATTERN
 	own=$1
-	shift
+	set -- "$2"$3
 	for other; do
 		[ "${other##*/}" != "$own" ] && [ -d "$other/epochs" ] && [ -f "$other/journal" ] || continue
 		look_for_running "$other"

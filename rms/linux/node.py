@@ -165,8 +165,10 @@ class Node(ResourceManager, rtype="linux::Node"):
         """Where things are there."""
         if self.is_local:
             return _layout.on_this_machine(self._root(), PurePosixPath(self.run_dir), self.guid)
-        facts = self.facts
-        return _layout.on_host(facts["root"], self.run_dir.parent.name, self.run_dir.name, self.guid)
+        return self._layout_below(self.facts["root"])
+
+    def _layout_below(self, root: str) -> Layout:
+        return _layout.on_host(root, self.run_dir.parent.name, self.run_dir.name, self.guid)
 
     @property
     def is_let_go(self) -> bool:
@@ -180,7 +182,6 @@ class Node(ResourceManager, rtype="linux::Node"):
         facts = self._facts = self._ask()
         # From here on the host is known to be there: if it does not answer, it may again.
         until_answered(intent, self.log, self._clean)
-        until_answered(intent, self.log, self.launcher.open)
         return {"facts": facts}
 
     def release(self, intent: Intent) -> None:
@@ -215,10 +216,15 @@ class Node(ResourceManager, rtype="linux::Node"):
         return str(PurePosixPath(self.home) / ".netreel")
 
     def _ask(self) -> dict[str, Any]:
+        """Make the directories there, and learn what host it is, in one round trip."""
+        root = self._root()
+        base = self.layout.base if self.is_local else self._layout_below(_from_home(root)).base
         before = time.time()
-        told = self.run("preparing the host", _PREPARE, self._root()).stdout.decode(errors="replace")
+        launcher, told = Launcher.contact(self.transport, base, self.epoch, _PREPARE, root)
         after = time.time()
-        facts: dict[str, Any] = dict(line.split(" ", 1) for line in told.splitlines())
+        with self._making:
+            self._launcher = launcher
+        facts: dict[str, Any] = dict(line.split(" ", 1) for line in told.decode(errors="replace").splitlines())
         facts["cores"] = int(facts["cores"] or 0)
         facts["memory"] = int(facts["memory"]) * 1024
         facts["clock_offset"] = round(_clock(facts.pop("clock")) - (before + after) / 2, 3)
@@ -291,6 +297,11 @@ class Node(ResourceManager, rtype="linux::Node"):
         """How many bytes a trace has."""
         content = self.read_trace(name)
         return None if content is None else len(content)
+
+
+def _from_home(path: str) -> str:
+    """A path, absolute or below the user's home, as the launcher takes it."""
+    return path if PurePosixPath(path).is_absolute() else f"~/{path}"
 
 
 def _clock(text: str) -> float:

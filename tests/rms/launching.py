@@ -7,13 +7,13 @@ import shutil
 from pathlib import Path
 
 from engine.rm.transport import CommandFailed
-from rms import launch
+from rms import _script
 from rms.launch import Launcher
 from rms.local import LocalTransport
 from tests.contracts.transport import PATIENCE, Inbox
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "mksh", "yash") if shutil.which(shell)]
-STEPS = re.findall(r"# step: (\w+)", launch._SCRIPT)
+STEPS = re.findall(r"# step: (\w+)", _script.TEXT)
 
 
 def use_shell(shell: str, place: Path, monkeypatch) -> None:
@@ -119,5 +119,5 @@ def kill_once(place: Path, step: str) -> str:
 def insert(monkeypatch, step: str, text: str) -> None:
     """Has the launch script do `text` at a step."""
     assert step in STEPS
-    script = launch._SCRIPT.replace(f"# step: {step}\n", f"{text}\n")
-    monkeypatch.setattr(launch, "_SCRIPT", script)
+    script = _script.TEXT.replace(f"# step: {step}\n", f"{text}\n")
+    monkeypatch.setattr(_script, "TEXT", script)

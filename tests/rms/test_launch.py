@@ -415,9 +415,10 @@ def test_an_end_is_pushed_and_nobody_asks_for_it(lab, tmp_path):
         launcher.watch(token, inbox.put)
     asked = transport.asked
     assert asked == 1 + 3  # to open the directory, and to start
-    with (tmp_path / "go").open("w") as go:
-        go.write("\n\n\n")
+    go = os.open(tmp_path / "go", os.O_RDWR)  # stays open: one of them may not have come to it yet
+    os.write(go, b"\n\n\n")
     assert [inbox.take() for _ in "abc"] == [Ended(0)] * 3
+    os.close(go)
     assert transport.asked == asked
     transport.close()
 
@@ -466,12 +467,12 @@ def test_a_signal_does_not_reach_another_process_that_got_the_number(lab, launch
     lab.remark("a", "started", f"{started.pid} {int(started.start_time) - 1}")
     assert not launcher.signal("a", "KILL")
     ends = Inbox()
-    thread = threading.Thread(target=lambda: ends.put(launcher.stop("a", grace=0)))
+    thread = threading.Thread(target=lambda: ends.put(launcher.stop("a", grace=0)), daemon=True)
     thread.start()
-    lab.launcher()._call("stop", "a", "KILL")
+    lab.launcher()._script.call("stop", "a", "KILL")
     assert members(lab, "a") == [started.pid]
     lab.remark("a", "started", true_mark)
-    lab.launcher()._call("stop", "a", "KILL")
+    lab.launcher()._script.call("stop", "a", "KILL")
     assert ends.take() == Ended(137)
     thread.join(PATIENCE)
 

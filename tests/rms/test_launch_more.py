@@ -1,4 +1,4 @@
-"""Commands as root, with a prelude, ended by another signal; attempts that are forgotten, runs that are swept away."""
+"""Commands as root, with a prelude, cut off, ended by another signal; what is asked first, forgotten, swept away."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,8 @@ import pytest
 
 from engine.rm.outcomes import Ended, NeverBegan
 from engine.rm.transport import CommandFailed
+from rms.launch import Fenced, Launcher
+from rms.local import LocalTransport
 from tests.rms.launching import SHELLS, Lab, use_shell
 
 pytestmark = pytest.mark.slow
@@ -119,3 +121,64 @@ def test_other_runs_are_swept_away_unless_they_run(any_shell, tmp_path):
     assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "notes"}
     for lab in labs.values():
         lab.close()
+
+
+CUTS = {
+    "in the prelude": (b"", "standard input ended early"),
+    "in the command": (b"export A=1\necho ran >>", "standard input ended early"),
+    "before the input": (b"export A=1\necho ran\n", "ended after 0 of 4 bytes"),
+    "in the input": (b"export A=1\necho ran\n\0in", "ended after 3 of 4 bytes"),
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_what_has_arrived_in_part_does_not_begin_and_can_be_sent_again(any_shell, lab, launcher, cut):
+    """A connection that breaks looks like the end of the input to the host."""
+    sent, complaint = CUTS[cut]
+    with pytest.raises(CommandFailed, match=complaint):
+        launcher._script.call("start", "a", "1", "1", "4", "user", stdin=sent)
+    assert list(Path(lab.base, "a").glob("spec.*")) == []
+    assert lab.journal() == []
+    launcher.start("a", lab.counted("cat"), env={"A": "1"}, stdin=b"\0in\n")
+    assert lab.end(launcher, "a") == Ended(0)
+    assert (lab.runs(), Path(launcher.path("a", "stdout")).read_bytes()) == (1, b"\0in\n")
+
+
+@pytest.mark.parametrize("arrived", [0, 1, 5000])
+def test_a_script_that_has_arrived_in_part_opens_nothing(any_shell, lab, launcher, monkeypatch, arrived):
+    run = LocalTransport.run
+    monkeypatch.setattr(LocalTransport, "run", lambda *args, stdin, **how: run(*args, stdin=stdin[:arrived], **how))
+    with pytest.raises(CommandFailed, match=f"only {arrived} of the [0-9]+ characters of the launch script"):
+        launcher.open()
+    assert not Path(lab.base).exists()
+
+
+def test_the_output_can_be_followed_as_soon_as_it_is_started(any_shell, launcher):
+    launcher.start("a", "exec sleep 1000")
+    assert Path(launcher.path("a", "stdout")).read_bytes() == Path(launcher.path("a", "stderr")).read_bytes() == b""
+
+
+def test_a_first_contact_asks_and_opens_in_one_round_trip(any_shell, lab, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    transport = LocalTransport()
+    launcher, said = Launcher.contact(transport, "~/run", 1, 'echo "its $1"; base=/nowhere', "word")
+    assert said == b"its word"
+    assert launcher.path("a", "x") == f"{lab.base}/a/run/x"
+    launcher.start("a", lab.counted())
+    assert lab.end(launcher, "a") == Ended(0)
+    transport.close()
+
+
+def test_a_first_contact_whose_question_fails_opens_nothing(any_shell, lab, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(CommandFailed, match="no idea"):
+        Launcher.contact(LocalTransport(), "~/run", 1, "echo no idea >&2; exit 3")
+    assert not Path(lab.base).exists()
+
+
+def test_a_first_contact_of_a_controller_that_was_replaced_is_refused(lab, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lab.launcher(2).open()
+    with pytest.raises(Fenced) as refused:
+        Launcher.contact(LocalTransport(), "~/run", 1, "echo fenced 7")
+    assert (refused.value.mine, refused.value.theirs) == (1, 2)

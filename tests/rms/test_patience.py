@@ -11,7 +11,7 @@ from rms import _patience
 @pytest.fixture
 def pauses(monkeypatch):
     noted = []
-    monkeypatch.setattr(_patience, "_rest", lambda intent, seconds: noted.append(seconds))
+    monkeypatch.setattr(Intent, "wait", lambda self, seconds: noted.append(seconds))
     return noted
 
 
@@ -42,9 +42,3 @@ def test_it_gives_up_when_nobody_wants_the_answer(pauses):
 def test_other_errors_are_answers(pauses):
     with pytest.raises(ValueError, match="no"):
         ask(Intent("t", Step.START), iter([ValueError("no")]))
-
-
-def test_a_pause_ends_when_nobody_wants_the_answer_any_more():
-    intent = Intent("t", Step.START)
-    intent.cancel()
-    _patience._rest(intent, 1000)

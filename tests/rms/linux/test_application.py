@@ -319,7 +319,7 @@ def test_what_is_forgotten_leaves_no_files(one):
     kept = run(one, 'echo x >"$APP_HOME/file"')
     one.release([app, kept])
     left = {path.name.split("-")[0] for path in (one.run_dir / "node-1").iterdir() if path.is_dir()}
-    assert one.state(app) is ResourceState.RELEASED
+    assert one.resources == [1, kept]
     assert (one.run_dir / "node-1" / f"app-{kept}" / "file").exists()
     assert not (one.run_dir / "node-1" / f"app-{app}").exists()
     assert "build" not in left

@@ -93,8 +93,8 @@ class TestHttp(LinuxContract):
 class TestCollector(ResourceContract):
     @pytest.fixture
     def resource(self):
-        return Collector(trace_name="stdout")
+        return Collector(trace_name="facts")
 
     @pytest.fixture
     def others(self):
-        return [Node(hostname="localhost"), Application(command="echo x; exec sleep 1000")]
+        return [Node(hostname="localhost")]  # it collects of all that it is connected to

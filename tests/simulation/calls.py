@@ -152,7 +152,7 @@ def lacks(call: Call, result: Any, model: Model) -> str:
         case "remove":  # or a release was faster
             good = args["guid"] not in model.things
         case "step":
-            good = bool(made) and model.things[args["guid"]].requested != args["step"]
+            good = args["guid"] not in model.things or model.things[args["guid"]].requested != args["step"]
         case "release" | "shutdown":
             guids = call.known if args.get("guids") is None else args["guids"]
             good = all(model.things[guid].state == "RELEASED" for guid in guids if guid in model.things)

@@ -43,7 +43,8 @@ class Experiment:
         policy: what the failure of a resource means: "default", "lenient" (nothing), or "strict" (the end).
         faults: by chance, see `Faults`.
         crashes: one after the other: die at the n-th point of such a label ("" for any) after the takeover before.
-        mishaps: at so many seconds this befalls this host: "vanish" for a while, or "reboot".
+        mishaps: at so many seconds this befalls this host, for so long: "vanish", "reboot", or "vanish and crash", when
+            the controller dies right after that.
         rivals: when somebody else tries to take the run over.
         usurper: when its controller is declared dead, though it only stands still for a while; None for never.
         disk, power: see `Simulation` and `Faults`.
@@ -111,9 +112,12 @@ def _crashes(random: Random) -> tuple[tuple[str, int], ...]:
     return tuple((random.choice(POINTS), int(random.choice([5, 30, 150]) * random.random() ** 2)) for _ in range(many))
 
 
+MISHAPS = ("vanish", "reboot", "vanish and crash", "vanish and crash")
+
+
 def _mishaps(random: Random) -> tuple[tuple[float, str, str, float], ...]:
     return tuple(
-        (random.uniform(0, 30), random.choice(HOSTS), random.choice(["vanish", "reboot"]), random.choice([0.1, 5, 40]))
+        (random.uniform(0, 30), random.choice(HOSTS), random.choice(MISHAPS), random.choice([0.1, 5, 40]))
         for _ in range(random.choice([1, 1, 2]))
     )
 

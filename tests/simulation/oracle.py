@@ -190,6 +190,7 @@ class Oracle(Promises):
 
     def _note(self, event: dict[str, Any]) -> None:
         data = event["data"]
+        self._workers[self._program].look(self.model, self._now)
         match event["kind"]:
             case "step.begun":
                 self._must(data["token"] not in self._begun, f"{data['token']} names two attempts")
@@ -331,6 +332,7 @@ class Oracle(Promises):
 
     def _end_job(self, it: Any, key: Any) -> None:
         if it.where in self._workers:
+            self._workers[it.where].look(self.model, it.time)
             self._workers[it.where].end(key)
 
     def _on_hook_returned(self, it: Any, place: int) -> None:
@@ -371,7 +373,8 @@ class Oracle(Promises):
 
     def _ends_are_heard_of(self, now: int) -> None:
         """4, too: what has ended is not taken for running for long, nor is it left open what became of an attempt."""
-        workers = self._workers[self._program] if self._program in self._workers else Workers(self._size)
+        workers = self._workers[self._program]
+        workers.look(self.model, now)
         since = max(self.model.opened, self._host_changed, workers.full_at)
         if self._away or now - since < IN_TIME:
             return
@@ -433,7 +436,11 @@ class Oracle(Promises):
         self._must(it.facts["message"], f"{call} raised {kinds[0]}, and does not say why")
         if it.where != self._program:
             return
-        wrong = calls.USAGE in kinds and call.name not in ("step", "remove")  # others may do the same just then
+        wrong = calls.USAGE in kinds and call.name not in (
+            "step",
+            "release",
+            "remove",
+        )  # others may ask the same just then
         self._must(not (wrong and call.events), f"{call} was refused, and left {call.events}")
         if call.name == "wait" and "WaitTimeout" in kinds:
             self._check_wait(call, "timeout")

@@ -16,6 +16,7 @@ from eventlog import Locked, NoLog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from engine.testing.simulation import Program
     from tests.simulation.experiments import Experiment, Move
 
 
@@ -60,6 +61,7 @@ class Player:
         self._passed = 0
         faults = Faults(**experiment.faults, crash_at=self._dies, power=experiment.power)
         self._sim = Simulation(experiment.seed, faults=faults, disk=experiment.disk, limit=30 * 86400.0)
+        self._program: Program | None = None
         self._next_move = 0
         self._calls = 0
         self.played = Played(self._sim)
@@ -85,8 +87,15 @@ class Player:
             else:
                 self._sim.at(seconds, host.vanish)
                 self._sim.at(seconds + away, host.come_back)
+            if what == "vanish and crash":
+                self._sim.at(seconds + 0.1, self._crash)
         for seconds in self._experiment.rivals:
             self._sim.at(seconds, lambda: self._sim.start(self._rival))
+
+    def _crash(self) -> None:
+        """Let the controller die at once, unless it is to be usurped, or none is in charge."""
+        if self._program is not None and self._program.alive and self._experiment.usurper is None:
+            self._sim.crash(self._program)
 
     def _rival(self, sim: Simulation) -> None:
         """Tries to take over what is in good hands, and lets go of it at once if it is not."""
@@ -149,6 +158,7 @@ class Player:
 
     def _go_on(self, sim: Simulation, ec: ExperimentController) -> None:
         """Make the moves that are left, and bring it to its end. One at which its controller died is not made again."""
+        self._program = here().owner
         while self._next_move < len(self._experiment.moves):
             move = self._experiment.moves[self._next_move]
             sim.sleep(move.pause)

@@ -49,6 +49,11 @@ class Workers:
             return f"{len(wanted)} hooks run at once, and there are {self.size} workers: {wanted}"
         return ""
 
+    def look(self, model: Model, now: int) -> None:
+        """Keep in mind when all were busy: to be called before any of them no longer is."""
+        if sum(it.counts(model, now) for it in self.jobs.values()) >= self.size:
+            self.full_at = now
+
     def end(self, key: Any) -> None:
         """A worker is done."""
         self.jobs.pop(key, None)
@@ -66,8 +71,6 @@ class Workers:
     def idle(self, model: Model, called: set[str], now: int) -> str:
         """Who waits at this moment although there is room; "" if nobody does."""
         wanted = [it for it in self.jobs.values() if it.counts(model, now)]
-        if len(wanted) >= self.size:
-            self.full_at = now
         busy = {it.guid for it in self.jobs.values()}
         undone = sum(it.what in (*UNDOING, "probe", "told") for it in wanted)
         for thing in model.things.values():

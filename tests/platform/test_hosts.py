@@ -27,7 +27,8 @@ def test_each_host_has_a_name_a_boot_id_and_files_of_its_own(host_pool, hosts):
 
 
 def test_sessions_start_with_default_signals(host_pool, host):
-    assert ssh(host_pool, "h1", "grep SigIgn /proc/self/status").stdout.split() == ["SigIgn:", "0" * 16]
+    ignored = ssh(host_pool, "h1", "grep SigIgn /proc/self/status").stdout.split()[1]
+    assert int(ignored, 16) & 0x7FFF_FFFF == 0  # make ignores two beyond, which only the C library uses
 
 
 def test_a_host_that_crashed_boots_anew_with_its_home(host_pool, host):

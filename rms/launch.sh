@@ -91,7 +91,7 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 		[ -z "$(ls -A "$base")" ] || [ -d "$base/epochs" ] || # in this order: another one may be opening it
 			fail "$base has files in it that are not of a run: give a run a directory of its own"
 	fi
-	mkdir -p "$base/epochs" && : >>"$base/journal" || exit
+	mkdir -p "$base/epochs/$epoch" && : >>"$base/journal" || exit
 	enter
 	keep "$base/$1" "$2"
 	printf 'base %s\n' "$base"
@@ -109,23 +109,23 @@ END
 # --- Starting: this script runs three times over. `start` goes when the command has begun. `supervise` stays until it
 # has recorded how the command ended. `command` becomes the command.
 
-# Reads N lines and puts them into FILE. `read` takes no byte more than the line, so what follows is left to others.
-store() { # FILE N
-	text= left=$2
+# Sets what the next N lines are. `read` takes no byte more than the line, so what follows is left to others.
+take() { # N
+	text= left=$1
 	while [ "$left" -gt 0 ]; do
 		IFS= read -r line || fail "standard input ended early"
 		text="$text$line
 " left=$((left - 1))
 	done
-	cat >"$1" <<END
-${text%?}
-END
+	text=${text%?}
 }
 
 store_input() { # FILE, BYTES
 	cat >"$1" || exit
-	set -- $(wc -c <"$1") "$2"
-	[ "$1" = "$2" ] || fail "standard input ended after $1 of $2 bytes"
+	set -- "$1" "$2" $(wc -c <"$1")
+	[ "$2" = "$3" ] && return
+	rm -f "$1"
+	fail "standard input ended after $3 of $2 bytes"
 }
 
 # Standard input: the prelude, the command, and the command's own standard input. If the connection breaks, it ends too
@@ -135,17 +135,24 @@ do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", 
 		settle
 		return
 	fi
+	take "$1"
+	prelude=$text
+	take "$2"
 	spec=$at/spec.$$ # each `start` its own: another one with this token may be at the same point
-	trap 'rm -rf "$spec"' EXIT # it may hold secrets
-	mkdir -p "$at/run" "$spec" && store "$spec/prelude" "$1" && store "$spec/command" "$2" || exit
+	mkdir -p "$at/run" "$spec" && cat >"$spec/command" <<END || exit
+$text
+END
 	[ "$3" = nothing ] || store_input "$spec/stdin" "$3"
 	[ "$4" = user ] || : >"$spec/root" || exit
-	trap - EXIT
 	# step: stored
 	# The first setsid leads a session, so the second one must fork, and does not wait: as good as a
 	# background command, but without INT and QUIT ignored for good, as a shell does to those.
 	# The pipe wakes this process when the command has begun, or when nobody is left who could begin it.
-	setsid setsid sh "$script" supervise "$base" "$epoch" "$token" "$spec" </dev/null 2>&1 | {
+	# The prelude may hold secrets, so it is handed down as an open file that no one else finds.
+	setsid setsid sh "$script" supervise "$base" "$epoch" "$token" "$spec" </dev/null 2>&1 4<<END | {
+$prelude
+become "\$@"
+END
 		read -r reply
 		case $reply in
 		"began "*) tell_begun ${reply#began } ;; # the marks need not be asked
@@ -203,7 +210,8 @@ do_supervise() { # SPEC
 		exit
 	fi
 	# step: entitled
-	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $$ "$start" # leads a session and a group: the pid is theirs
+	# It leads a session and a group of its own, with its own pid as number.
+	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $$ "$start" 4<&4
 	code=$?
 	exec >/dev/null 2>&1
 	# step: returned
@@ -222,8 +230,6 @@ do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
 	cd "$at/run" || exit
 	exec 2>>stderr # what goes wrong from here on is for the user to read
 	: >>stdout || exit # whoever is told of the start may follow both
-	exec 4<"$1/prelude" || exit
-	rm -f "$1/prelude" # it may hold secrets
 	look $$
 	# step: beginning
 	mark "$$ $start" started || exit
@@ -238,14 +244,18 @@ do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
 	echo "began $$ $start $2 $3" 2>/dev/null
 	exec >>stdout </dev/null
 	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
-	as=
-	[ ! -e "$1/root" ] || as='sudo -n -E'
+	spec=$1
 	set -- "$(command -v sh)" "../${1##*/}/command" # short, since shells put it before what they complain of
 	if [ "$ignored" != 0 ] && env --default-signal true 2>/dev/null; then
 		set -- "$(command -v env)" --default-signal "$@"
 	fi
-	. /proc/self/fd/4 # last, since it may change PATH
-	exec $as "$@" 4<&-
+	[ ! -e "$spec/root" ] || set -- sudo -n -E "$@"
+	. /proc/self/fd/4 # last, since it may change any variable; its own last line is `become`
+	fail "its prelude has arrived only in part"
+}
+
+become() { # COMMAND
+	exec "$@" 4<&-
 }
 
 # --- What became of it.

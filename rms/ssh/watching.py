@@ -28,7 +28,7 @@ __all__ = ["Exits", "Follower", "Watch"]
 
 _SCRIPTS: Final = resources.files("rms.ssh")
 _READY_TIMEOUT: Final = 60.0  # seconds
-_CALM: Final = 0.5  # seconds
+_CALM: Final = 2.0  # seconds
 
 
 class Watch(ABC):

@@ -137,7 +137,7 @@ def test_what_has_arrived_in_part_does_not_begin_and_can_be_sent_again(any_shell
     sent, complaint = CUTS[cut]
     with pytest.raises(CommandFailed, match=complaint):
         launcher._script.call("start", "a", "1", "1", "4", "user", stdin=sent)
-    assert list(Path(lab.base, "a").glob("spec.*")) == []
+    assert list(Path(lab.base, "a").glob("*/stdin")) == []
     assert lab.journal() == []
     launcher.start("a", lab.counted("cat"), env={"A": "1"}, stdin=b"\0in\n")
     assert lab.end(launcher, "a") == Ended(0)
@@ -182,3 +182,10 @@ def test_a_first_contact_of_a_controller_that_was_replaced_is_refused(lab, monke
     with pytest.raises(Fenced) as refused:
         Launcher.contact(LocalTransport(), "~/run", 1, "echo fenced 7")
     assert (refused.value.mine, refused.value.theirs) == (1, 2)
+
+
+def test_a_large_environment_arrives_whole_and_changes_nothing_of_ours(any_shell, lab, launcher):
+    env = {"LARGE": "x" * 100_000, "prelude": "p", "text": "t", "spec": "s", "script": "/nowhere"}
+    launcher.start("a", "echo ${#LARGE} $prelude $text $spec $script", env=env)
+    assert lab.end(launcher, "a") == Ended(0)
+    assert Path(launcher.path("a", "stdout")).read_text() == "100000 p t s /nowhere\n"

@@ -227,13 +227,14 @@ def impatient(host, host_pool, tmp_path, monkeypatch):
 def tries(monkeypatch):
     """Tells of each time that something is tried again since the host does not answer."""
     noted = threading.Event()
-    original = _patience._rest
 
-    def note(intent, seconds):
+    def pauses():
+        yield 0.05
         noted.set()
-        original(intent, 0.05)
+        while True:
+            yield 0.05
 
-    monkeypatch.setattr(_patience, "_rest", note)
+    monkeypatch.setattr(_patience, "_pauses", pauses)
     return noted
 
 

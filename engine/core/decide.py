@@ -216,18 +216,30 @@ def add_condition(
 
     Raises:
         UnknownGuid: one of them is not there.
-        BadCondition: one waits for itself, or for nobody, or what is deployed would wait for itself in a circle.
+        BadCondition: one waits for itself or for nobody, its action has come already, or what is deployed would wait
+            for itself in a circle.
     """
     waiting, on = awaited(world, guids, on)
+    condition = Condition(0, "user", GATE[action], waiting, on, state)
+    for guid in waiting:
+        _check_to_come(world.resources[guid], action, condition)
     both = set(waiting) & set(on)
     if both and state not in _BEFORE[action]:
         raise BadCondition(
             f"{action.name} of #{min(both)} would wait for #{min(both)} itself to be {state.name}: it can never hold"
         )
-    step = GATE[action]
-    if step is not Step.STOP:
-        topology.check_still_holds(world, [Condition(0, "user", step, waiting, on, state)])
-    return [events.ConditionRegistered(EXPERIMENT, waiting, step, on, state, delay)]
+    if action is not ResourceAction.STOP:
+        topology.check_still_holds(world, [condition])
+    return [events.ConditionRegistered(EXPERIMENT, waiting, GATE[action], on, state, delay)]
+
+
+def _check_to_come(resource: Resource, action: ResourceAction, condition: Condition) -> None:
+    """Refuse to hold back what has come already, or never will: the user counts on an order that there cannot be."""
+    if resource.state in FINAL or resource.releasing or topology.is_behind(resource, condition):
+        raise BadCondition(
+            f"{describe(resource)} is {_standing(resource)}: no {action.name} of it is to come that a condition could "
+            f"hold back; register conditions before it is deployed"
+        )
 
 
 def awaited(world: World, guids: Sequence[int], on: Sequence[int]) -> tuple[list[int], list[int]]:
@@ -263,12 +275,27 @@ def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait
     if group is not None and group not in world.groups:
         known = ", ".join(map(str, world.groups)) or "none"
         raise BadState(f"there is no group {group}; groups so far: {known}")
+    joined = None if group is None else world.groups[group].barrier
     for resource in wanted:
         check_complete(world, world.types, resource)
+        _check_not_in_vain(world, resource, joined)
     chosen = [resource.guid for resource in wanted]
     topology.check_can_hold(world, chosen, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
     number = len(world.groups) + 1 if group is None else group
     return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready), *_doubts(world, wanted)]
+
+
+def _check_not_in_vain(world: World, resource: Resource, joined: Condition | None) -> None:
+    """Refuse one that would wait in vain, by a condition of its own or by the barrier that it joins."""
+    waits = [condition for gate in resource.gates.values() for condition in gate]
+    for condition in waits if joined is None else [*waits, joined]:
+        if condition.broken_by and not topology.is_behind(resource, condition):
+            lost = world.resources[condition.broken_by]
+            raise BadCondition(
+                f"{describe(resource)} would wait for {describe(lost)} to be {condition.state.name}, and that is "
+                f"{_standing(lost)}: it can never hold; "
+                + ("deploy it in another group" if condition is joined else "unregister the condition first")
+            )
 
 
 def _doubts(world: World, wanted: Sequence[Resource]) -> Iterator[events.ExperimentWarned]:

@@ -144,6 +144,15 @@ def _before_step(resource: Resource, step: Step, added: Mapping[tuple[int, Step]
     return [*earlier, *(condition for at, condition in gates if at is step or condition.origin == "user")]
 
 
+def is_behind(resource: Resource, condition: Condition) -> bool:
+    """Whether a resource has come past a condition, so that it is asked no more."""
+    if condition.step not in _STEPS:
+        return False  # who has stopped may be started, and stopped, again
+    # What the user asks before a deployment is asked before all of it.
+    is_of_deploy = condition.origin == "user" and condition.step is _STEPS[0]
+    return _behind(resource) > _STEPS.index(DEPLOYMENT[-1] if is_of_deploy else condition.step)
+
+
 def _behind(resource: Resource) -> int:
     """How many of its steps a resource has taken, is at, or never will take."""
     if resource.state in FINAL or ResourceState.STARTED in resource.times:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from tests.simulation.calls import goes_up
-from tests.simulation.model import FOREVER, NEXT, UNDOING, Gate, Model, Thing
+from tests.simulation.model import DEPLOYMENT, FOREVER, NEXT, UNDOING, Gate, Model, Thing
 from tests.simulation.workers import PATIENCE, UNDOING_TAKES
 
 
@@ -60,6 +60,12 @@ class Promises:
             case "step.failed" if data["error"]["type"] == "NeverReturned":
                 due = self._patience_ends(self.model.things[event["guid"]])
                 self._must(due is not None and due <= time, f"{told(event)}: it was given up too early")
+            case "condition.registered":
+                late = [guid for guid in data["guids"] if self._has_come(self.model.things[guid], data["step"])]
+                self._must(not late, f"{told(event)} can hold back nothing of {late}")
+            case "group.deployed":
+                lost = [guid for guid in data["guids"] if self._is_lost(self.model.things[guid])]
+                self._must(not lost, f"{told(event)}, and {lost} wait in vain")
             case "task.begun":
                 self._must(self.model.tasks[data["task"]]["due"] <= time, f"{told(event)} is too early")
 
@@ -80,6 +86,20 @@ class Promises:
             if thing.requested is None:
                 for gate in self.model.before(thing, step):
                     self._must(holds(gate, event["time"]), f"{told(event)} comes before {gate} holds")
+
+    def _has_come(self, thing: Thing, action: str) -> bool:
+        """Whether an action cannot be held back any more. Who is started again by hand is asked nothing."""
+        if thing.releasing or thing.state in ("FAILED", "RELEASED"):
+            return True
+        under_way = thing.attempt.step if thing.attempt else ""
+        if action == "start":
+            return under_way == "start" or "STARTED" in thing.entered
+        return action == "discover" and (under_way == "deploy" or thing.walked == len(DEPLOYMENT))
+
+    def _is_lost(self, thing: Thing) -> bool:
+        """Whether something that can no longer be stands before a step that is ahead of it."""
+        ahead = [*DEPLOYMENT[thing.walked :], "start", "stop"]
+        return any(gate.due() == FOREVER for step in ahead for gate in self.model.before(thing, step))
 
     def _everything_comes_that_can(self, now: int) -> None:
         """6. Every condition that can be met is; one that cannot is reported as soon as that is so."""

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.core import decide
+from engine.core.errors import BadCondition
 from engine.core.states import ResourceState as State
 from tests.engine.core.lab import DEPLOY, START, STOP, Lab, S
 
@@ -193,6 +194,63 @@ def test_a_condition_that_comes_while_it_waits_counts(lab):
     assert lab.look() == []
     lab.done(two)
     assert lab.look() == ["start #3"]
+
+
+@pytest.mark.parametrize(
+    ("done", "action", "standing"),
+    [
+        ("deploy", START, "STARTED"),
+        ("deploy", DEPLOY, "STARTED"),
+        ("stop", START, "STOPPED"),  # who starts it again does so by hand, which asks no condition
+        ("stop", DEPLOY, "STOPPED"),
+        ("release", STOP, "RELEASED"),
+        ("release", START, "RELEASED"),
+    ],
+)
+def test_what_has_come_already_is_not_held_back(lab, done, action, standing):
+    one, two, three = lab.add(), lab.add(), lab.add()
+    lab.deploy(two)
+    if done == "stop":
+        lab.request(two, "stop")
+    elif done == "release":
+        lab.release(two)
+    seq = lab.world.seq
+    with pytest.raises(BadCondition) as caught:
+        lab.when([three, two], action, one, State.STARTED)
+    assert str(caught.value) == (
+        f"#2 plain is {standing}: no {action.name} of it is to come that a condition could hold back; register "
+        f"conditions before it is deployed"
+    )
+    assert lab.world.seq == seq
+
+
+@pytest.mark.parametrize(("step", "action"), [("deploy", DEPLOY), ("start", START)])
+def test_what_is_under_way_is_not_held_back(lab, step, action):
+    one, two = lab.add(), lab.add(step)
+    lab.deploy(two)
+    with pytest.raises(BadCondition, match=f"no {action.name} of it is to come"):
+        lab.when(two, action, one, State.STARTED)
+
+
+def test_the_rest_of_a_deployment_can_still_be_held_back(lab):
+    one, two = lab.add(), lab.add("provision")
+    lab.deploy(two)
+    lab.when(two, DEPLOY, one, State.STARTED)
+    lab.done(two)
+    assert lab.state(two) == "PROVISIONED"
+    lab.deploy(one)
+    assert lab.state(two) == "STARTED"
+
+
+def test_the_next_stop_of_one_that_has_stopped_can_wait(lab):
+    one, two = lab.add(), lab.add()
+    lab.deploy(two)
+    lab.request(two, "stop")
+    lab.when(two, STOP, one, State.STARTED)
+    lab.request(two, "start")
+    assert lab.state(two) == "STARTED"
+    lab.deploy(one)
+    assert lab.state(two) == "STOPPED"
 
 
 def test_the_cause_of_a_start_is_the_event_that_opened_the_way(lab):

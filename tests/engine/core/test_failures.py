@@ -3,10 +3,10 @@
 import pytest
 
 from engine.core import decide, messages
-from engine.core.errors import ExperimentAborted
+from engine.core.errors import BadCondition, ExperimentAborted
 from engine.core.states import ResourceState as State
 from engine.core.states import Step
-from tests.engine.core.lab import DEPLOY, START, STOP, Lab
+from tests.engine.core.lab import DEPLOY, START, STOP, Lab, link
 
 
 @pytest.fixture
@@ -91,15 +91,48 @@ def test_a_failure_that_aborts_nothing_still_fails_those_who_wait(lab):
     assert not lab.world.aborted
 
 
-def test_what_is_deployed_after_its_dependency_was_lost_fails_at_once(lab):
+def refused(lab, *guids, **how):
+    seq = lab.world.seq
+    with pytest.raises(BadCondition) as caught:
+        lab.deploy(*guids, **how)
+    assert lab.world.seq == seq
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("action", [DEPLOY, START, STOP])
+def test_what_would_wait_for_one_that_is_lost_is_not_deployed(lab, action):
     lab.wants_abort = lambda guid: False
     one, two = lab.add("start"), lab.add("start")
-    lab.when(two, DEPLOY, one, State.STARTED)
+    lab.when(two, action, one, State.STARTED)
     lab.deploy(one)
     lab.fail(one)
-    assert lab.state(two) == "NEW"
+    assert refused(lab, two) == (
+        "#2 start would wait for #1 start to be STARTED, and that is FAILED: it can never hold; unregister the "
+        "condition first"
+    )
+
+
+def test_who_would_join_a_barrier_that_can_never_open_is_not_deployed(lab):
+    lab.wants_abort = lambda guid: False
+    one, two = lab.add("deploy"), lab.add()
+    group = lab.deploy(one)
+    lab.fail(one)
+    assert "READY, and that is FAILED: it can never hold; deploy it in another group" in refused(lab, two, group=group)
     lab.deploy(two)
-    assert lab.state(two) == "FAILED"
+    assert lab.state(two) == "STARTED"
+
+
+def test_a_lost_condition_that_is_behind_a_resource_keeps_it_from_nothing(lab):
+    lab.wants_abort = lambda guid: False
+    lab.type("host", ("deploy",))
+    lab.type("app", (), [link("host", before="discover")])
+    host = lab.add(rtype="host")
+    app = lab.add(rtype="app", to=[host])
+    lab.request(app, Step.DISCOVER)
+    lab.deploy(host)
+    lab.fail(host)
+    lab.deploy(app)
+    assert lab.state(app) == "STARTED"
 
 
 def test_a_non_critical_failure_counts_as_reached_from_its_moment(lab):

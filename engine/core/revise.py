@@ -168,6 +168,9 @@ def remove(world: World, guid: int) -> list[events.Event]:
     waiting = _waiting_for(world, guid)
     if waiting:
         raise BadState(f"{_names(sorted(waiting))} wait for {describe(resource)}: unregister_condition first")
+    held = _held_by(world, guid)
+    if held:
+        raise BadState(f"the group of {_names(sorted(held))} cannot start because of {describe(resource)}: release it")
     return [events.ResourceRemoved(EXPERIMENT, [guid])]
 
 
@@ -187,7 +190,7 @@ def _is_clear(world: World, guid: int) -> bool:
     resource = world.resources[guid]
     connected = (world.resources[other] for other in resource.connections)
     standing = [other.guid for other in connected if links_to(world.types, other, resource)]
-    others = {*standing, *_waiting_for(world, guid)}
+    others = {*standing, *_waiting_for(world, guid), *_held_by(world, guid)}
     return all(world.resources[other].state is ResourceState.RELEASED for other in others)
 
 
@@ -195,3 +198,10 @@ def _waiting_for(world: World, guid: int) -> set[int]:
     """The others who wait for a resource by a condition or a plan, or did."""
     conditions = [*world.conditions.values(), *(plan.condition for plan in world.plans.values())]
     return {other for it in conditions if guid in it.on for other in it.guids} - {guid}
+
+
+def _held_by(world: World, guid: int) -> set[int]:
+    """The others whose group cannot start because of a resource: whoever of them gets ready fails, naming it."""
+    barriers = (group.barrier for group in world.groups.values() if group.barrier is not None)
+    members = {other for it in barriers if it.broken_by == guid for other in it.guids} - {guid}
+    return {other for other in members if world.resources[other].state is not ResourceState.RELEASED}

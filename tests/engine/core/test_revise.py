@@ -349,3 +349,19 @@ def test_it_is_not_forgotten_while_another_waits_for_it(lab):
     lab.release(two)
     lab.turn(revise.forget(lab.world))
     assert list(lab.world.resources) == [two]
+
+
+def test_it_is_not_forgotten_while_its_group_cannot_start_because_of_it():
+    lab = Lab(wants_abort=lambda guid: False)
+    one, two = lab.add("deploy", hard_release=True), lab.add("deploy")
+    lab.deploy()
+    lab.fail(one)
+    lab.release(one)
+    assert revise.forget(lab.world) == []
+    refused(BadState, "the group of #2 cannot start because of #1", revise.remove, lab.world, one)
+    lab.done(two)
+    assert lab.state(two) == "FAILED"
+    assert lab.resource(two).error["message"] == "it waits for #1 deploy, which is RELEASED"
+    lab.release(two)
+    lab.turn(revise.forget(lab.world))
+    assert list(lab.world.resources) == [two]

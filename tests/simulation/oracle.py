@@ -381,7 +381,10 @@ class Oracle(Promises):
         for thing in self.model.things.values():
             ended = self._over.get(thing.started)
             mute = thing.own.get("plan", {}).get("probe", {}).get("how") == "lost"
-            self._must(mute or not thing.unknown, f"nobody asks after #{thing.guid}, whose host is there again")
+            # One hook of a resource runs at a time: while it is undone, nobody can ask after it.
+            busy = thing.attempt is not None and thing.attempt.epoch == self._epoch
+            asked = mute or busy or not thing.unknown
+            self._must(asked, f"nobody asks after #{thing.guid}, whose host is there again")
             runs = thing.state == "STARTED" and thing.attempt is None and not mute
             if runs and ended is not None and now - ended.time > IN_TIME:
                 self._wrong(f"{thing.started} of #{thing.guid} ended at {ended.time}, and is taken for running")

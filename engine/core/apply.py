@@ -214,6 +214,8 @@ def _depends(world: World, guid: int, needed: int) -> bool:
 def _(event: events.ResourceDisconnected, world: World, entry: Entry) -> None:
     one, two = world.resources[event.guid], world.resources[event.other]
     for mine, other in ((one, two), (two, one)):
+        if mine.releasing and mine.state is not ResourceState.RELEASED:
+            other.blockers -= mine.depends_on.count(other.guid)
         _let_go(mine, other.guid)
         for link in links_to(world.types, mine, other):
             _leave(world, mine, world.links[_key(other, link)])

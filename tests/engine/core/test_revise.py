@@ -51,6 +51,18 @@ def test_what_is_disconnected_is_waited_for_no_more(lab, pair):
     assert lab.resource(app).depends_on == []
 
 
+def test_what_is_disconnected_while_both_are_released_is_not_released_before_the_other(lab, pair):
+    """One turn holds both when the disk is slow."""
+    host, app = pair
+    lab.deploy(host)
+    lab.kernel.emit(events.ReleaseRequested(0, [host, app]))
+    lab.turn(revise.disconnect(lab.world, app, host))
+    lab.done(app)
+    lab.done(host)
+    lab.done(host)
+    assert lab.state(host, app) == ["RELEASED", "RELEASED"]
+
+
 def test_disconnecting_those_who_are_not_connected_is_nothing(lab):
     one, two = lab.add(), lab.add()
     assert revise.disconnect(lab.world, one, two) == []

@@ -3,37 +3,48 @@
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
 
 import eventlog
 from engine.core.errors import UsageError
 from engine.core.states import ENDS, ResourceState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from engine.core.world import Resource
     from engine.rm.fetching import Ask
     from engine.rm.transport import Following
     from replay.traces import Traces
 
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
+"""Seconds between two looks whether it is there: each twice as long as the one before."""
+
 
 class Follow:
-    """Follows one trace of a run. Nothing is asked again and again: its host pushes it, and its log tells the end.
+    """Follows one trace of a run: its host pushes it, and its log tells the end.
+
+    Only until it is there, it is asked for again and again: nobody tells that a file was made.
 
     Args:
         traces: of the run. What its log says next is taken note of there.
         resource: who records it; it need not have begun.
         name: the trace.
         ask: how the host is asked for what it does not push.
+        tell: told, once, if its resource was started and the trace is not there.
     """
 
-    def __init__(self, traces: Traces, resource: Resource, name: str, ask: Ask) -> None:
+    def __init__(self, traces: Traces, resource: Resource, name: str, ask: Ask, tell: Callable[[str], None]) -> None:
         self._traces = traces
         self._resource = resource
         self._name = name
         self._ask = ask
+        self._tell = tell
+        self._told = False
+        self._pause = _FIRST_PAUSE
         self._news: SimpleQueue[bytes | eventlog.Event | Exception] = SimpleQueue()
         self._following: Following | None = None
         self._shown = 0
@@ -42,7 +53,7 @@ class Follow:
         """The trace from its beginning, as it comes.
 
         Raises:
-            NoTrace: it has not been written, though its resource was started; or it has ended without it.
+            NoTrace: it is switched off, or its resource has ended without it.
             NotRead: its host does not answer, or refuses.
             UsageError: it is nothing that grows.
             LogError: the log of the run cannot be read any more.
@@ -59,14 +70,23 @@ class Follow:
         while not self._has_ended():
             if self._following is None:
                 self._following = self._attach()
-            match self._news.get():
+            match self._next():
                 case bytes() as piece:
                     self._shown += len(piece)
                     yield piece
                 case eventlog.Event() as record:
                     self._traces.take(record)
-                case error:
+                case Exception() as error:
                     raise error
+
+    def _next(self) -> bytes | eventlog.Event | Exception | None:
+        """What comes next; None if nothing does before it is time to look again whether the trace is there."""
+        if self._following is not None:
+            return self._news.get()
+        with suppress(Empty):
+            return self._news.get(timeout=self._pause)
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        return None
 
     def _has_ended(self) -> bool:
         world = self._traces.world
@@ -87,9 +107,17 @@ class Follow:
         reader = self._traces.reader(self._resource, self._name, self._ask)
         if reader.size() is None:
             if self._resource.state is ResourceState.STARTED:
-                raise self._traces.missing(self._resource, self._name)
+                self._say_that_it_is_missing()
             return None
         return reader.ask(self._push)
+
+    def _say_that_it_is_missing(self) -> None:
+        missing = self._traces.missing(self._resource, self._name)
+        if not self._traces.world.trace_enabled(self._resource, self._name):
+            raise missing
+        if not self._told:
+            self._told = True
+            self._tell(f"{missing}; waiting for it (Ctrl-C ends this)")
 
     def _push(self) -> Following:
         manager = self._traces.manager(self._resource)

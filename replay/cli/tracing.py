@@ -77,7 +77,8 @@ def trace(
     try:
         if follow:
             _tell_if_alone(reading)
-            _put_pieces(Follow(traces, resource, name, Patience(math.inf, say)).pieces(), raw=raw, as_json=as_json)
+            following = Follow(traces, resource, name, Patience(math.inf, say), say)
+            _put_pieces(following.pieces(), raw=raw, as_json=as_json)
         else:
             _put_whole(traces, resource, name, raw=raw, as_json=as_json)
     except (NotRead, NotFetched) as error:

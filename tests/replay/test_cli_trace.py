@@ -125,15 +125,8 @@ def test_a_run_that_is_over_is_followed_to_its_end(live):
     assert json.loads(answer("trace", "-f", "hello", 1, "stdout", "--json")) == {"offset": 0, "content": "größe\n"}
 
 
-def test_one_whose_controller_is_gone_is_said_to_have_nobody_who_tells_of_the_end(live, monkeypatch):
-    live.detach()
-    result = netreel("trace", "-f", "hello", 2, "stdout")
-    assert result.exit_code == 2
-    assert result.stderr.splitlines() == [
-        f"netreel: the controller of {live.run_id} is gone, so nobody tells of the end (Ctrl-C ends this)",
-        "netreel: #2 lab::Recorder, which is STARTED, has recorded no trace 'stdout' so far",
-    ]
-    ExperimentController.reconnect(live.run_dir)
+def test_what_is_switched_off_is_not_waited_for(live):
+    assert refusal("trace", "-f", "hello", 1, "debug").endswith("is switched off, so nothing is recorded")
 
 
 # --- refused
@@ -286,6 +279,26 @@ def test_a_real_command_is_followed_to_its_end(ec, gate):
         gate.write_text("two\n")
         out, err = follower.communicate(timeout=PATIENCE)
     assert (follower.returncode, out, err) == (0, b"two\n", b"")
+
+
+@pytest.mark.slow
+def test_what_is_not_there_yet_is_waited_for_and_one_without_a_controller_said_to_tell_no_end(ec, gate):
+    made = real(ec, f"read -r x <'{gate}'; echo $x >late; read -r x <'{gate}'")
+    made.deploy()
+    made.wait_started(2, timeout=PATIENCE)
+    made.detach()
+    with program("trace", "-f", "hello", 2, "late") as follower:
+        told = [follower.stderr.readline().decode() for _ in range(2)]
+        gate.write_text("one\n")
+        shown = follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        status = follower.wait(timeout=PATIENCE)
+    gate.write_text("\n")
+    assert told[0].endswith("is gone, so nobody tells of the end (Ctrl-C ends this)\n")
+    assert told[1].startswith("netreel: there is no trace 'late' of #2 linux::Application; ")
+    assert told[1].endswith("; waiting for it (Ctrl-C ends this)\n")
+    assert (shown, status) == (b"one\n", 130)
+    ExperimentController.reconnect(made.run_dir)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from copy import copy
 from functools import partial
 from pathlib import PurePosixPath
 from queue import Empty, SimpleQueue
@@ -64,6 +65,7 @@ class Launcher:
         self._script = Script(transport, self._base, epoch)
         self._journal = Journal(transport, f"{self._base}/journal")
         self._supervisors: dict[str, Process] = {}  # of attempts started here and not yet watched
+        self._entrance = ""
 
     @classmethod
     def contact(cls, transport: Transport, base: str, epoch: int, first: str, *args: str) -> tuple[Self, bytes]:
@@ -84,6 +86,19 @@ class Launcher:
         launcher = cls(transport, script.base, epoch)
         launcher._script = script
         return launcher, said
+
+    def behind(self, entrance: str) -> Self:
+        """The same launcher, for commands that go somewhere else first, such as into namespaces.
+
+        Args:
+            entrance: Shell text that each command begins with. It may run its own file, ``$0``, over again.
+
+        Returns:
+            One that knows the same attempts. It is not closed by itself.
+        """
+        other = copy(self)
+        other._entrance = entrance
+        return other
 
     def open(self) -> None:
         """Makes the directory of the run on the host, unless it is there. Every other call does so first."""
@@ -122,7 +137,7 @@ class Launcher:
         """
         _check_token(token)
         before = _lines("prelude", shell.exports(env or {}) + prelude)
-        text = _lines("command", command)
+        text = _lines("command", self._entrance + command)
         counts = (str(before.count(b"\n")), str(text.count(b"\n")))
         how = ("nothing" if stdin is None else str(len(stdin)), "root" if as_root else "user")
         report = self._report("start", token, *counts, *how, stdin=before + text + (stdin or b""))

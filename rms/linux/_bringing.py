@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from engine.rm.base import Intent
     from rms.linux.application import Application
-    from rms.linux.node import Node
+    from rms.linux.host import Host
 
 STDIN: Final = "stdin"
 """The name of a file with the standard input, among those of the application's own."""
@@ -79,7 +79,7 @@ def local_file(text: str | bytes | None) -> Path | None:
 # --- getting it there -------------------------------------------------------------------------------------------
 
 
-def bring(app: Application, host: Node, intent: Intent, began: Callable[[str, str], None]) -> None:
+def bring(app: Application, host: Host, intent: Intent, began: Callable[[str, str], None]) -> None:
     """Bring all that an application needs to its host.
 
     Args:
@@ -104,7 +104,7 @@ def bring(app: Application, host: Node, intent: Intent, began: Callable[[str, st
         began(job.name, token)
 
 
-def _uploads(app: Application, host: Node) -> Iterator[tuple[str, str, Mapping[str, Path | bytes]]]:
+def _uploads(app: Application, host: Host) -> Iterator[tuple[str, str, Mapping[str, Path | bytes]]]:
     for name, place in _PLACES.items():
         local = [path for path in paths(getattr(app, name)) if not _URL.match(path)]
         if local:
@@ -116,7 +116,7 @@ def _uploads(app: Application, host: Node) -> Iterator[tuple[str, str, Mapping[s
 
 def _upload(
     app: Application,
-    host: Node,
+    host: Host,
     intent: Intent,
     entries: Mapping[str, Path | bytes],
     directory: str,
@@ -147,7 +147,7 @@ def _existing(attribute: str, path: str) -> Path:
     return found
 
 
-def _jobs(app: Application, host: Node) -> Iterator[Job]:
+def _jobs(app: Application, host: Host) -> Iterator[Job]:
     env = host.layout.variables(app.guid)
     home = host.layout.application(app.guid)
     urls = [path for path in paths(app.sources) if _URL.match(path)]

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from engine.rm.base import Intent, ResourceManager
     from rms.launch import Launcher
-    from rms.linux.node import Node
+    from rms.linux.host import Host
 
 TAIL: Final = 2000
 """How many bytes of what a command wrote are told with its failure."""
 
-_PRELUDE: Final = 'exec 2>&1; rm -f stderr; mkdir -p "$JOB_HOME" || exit\n'
+_PRELUDE: Final = "exec 2>&1; rm -f stderr\n"
 _LOOK: Final = 0.2  # seconds after which a wait sees that the result is not wanted any more
 _TRIES: Final = 3  # how often a command is begun whose end is lost, as by a reboot of its host
 
@@ -47,7 +47,7 @@ class Job:
         return f"{self.name}-{guid}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}-{attempt}"
 
 
-def run_job(host: Node, owner: ResourceManager, intent: Intent, job: Job) -> str:
+def run_job(host: Host, owner: ResourceManager, intent: Intent, job: Job) -> str:
     """Run a job on a host to its end, or wait for the end of one that an earlier controller began.
 
     Returns:
@@ -69,13 +69,13 @@ def run_job(host: Node, owner: ResourceManager, intent: Intent, job: Job) -> str
         attempt += 1
 
 
-def _run_once(host: Node, intent: Intent, job: Job, token: str) -> Ended | Gone:
+def _run_once(host: Host, intent: Intent, job: Job, token: str) -> Ended | Gone:
     launcher = host.launcher
     if intent.cancelled:
         return launcher.stop(token)  # an attempt that has not begun never will
     try:
         env = {**job.env, "JOB_HOME": job.directory}
-        launcher.start(token, f'cd "$JOB_HOME" || exit\n{job.text}', env=env, prelude=_PRELUDE)
+        launcher.start(token, f'cd "$JOB_HOME" || exit\n{job.text}', env=env, prelude=_PRELUDE, directory=job.directory)
     except CommandFailed as error:
         if isinstance(launcher.probe(token), NeverBegan):
             return Gone(str(error))
@@ -94,7 +94,7 @@ def _await_end(launcher: Launcher, token: str, intent: Intent) -> Ended | Gone:
                 return launcher.stop(token)
 
 
-def _told(host: Node, owner: ResourceManager, intent: Intent, token: str, end: Ended | Gone) -> tuple[int, str]:
+def _told(host: Host, owner: ResourceManager, intent: Intent, token: str, end: Ended | Gone) -> tuple[int, str]:
     """The exit status of a job that did not succeed, and what there is to be said about it."""
     if intent.cancelled:
         return 1, "it was ended, since it is not wanted any more"
@@ -103,7 +103,7 @@ def _told(host: Node, owner: ResourceManager, intent: Intent, token: str, end: E
     return end.code, until_answered(intent, owner.log, last_lines, host, token)
 
 
-def last_lines(host: Node, token: str, name: str = "stdout") -> str:
+def last_lines(host: Host, token: str, name: str = "stdout") -> str:
     """The end of what a command wrote."""
     path = host.launcher.path(token, name)
     size = host.transport.size(path) or 0

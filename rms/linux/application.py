@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from engine.rm.outcomes import Outcome
     from engine.rm.transport import Transport
-    from rms.linux.node import Node
+    from rms.linux.host import Host
 
 GRACE: Final = 10.0
 """Seconds from the signal that asks a command to end, to KILL."""
@@ -102,7 +102,7 @@ class Application(ResourceManager, rtype="linux::Application"):
     install: str | None = attr(default=None, check=_check_text, help="Shell commands that follow the build.")
     tear_down: str | None = attr(default=None, check=_check_text, help="Shell commands to run once it is released.")
 
-    node = link("linux::Node", min=1, max=1, after=ResourceState.READY, before="provision")
+    node = link("linux::Host", min=1, max=1, after=ResourceState.READY, before="provision")
     traces: ClassVar[tuple[Trace, ...]] = (
         Trace("stdout", "What it wrote to its standard output."),
         Trace("stderr", "What it wrote to its standard error."),
@@ -143,7 +143,7 @@ class Application(ResourceManager, rtype="linux::Application"):
     def provision(self, intent: Intent) -> dict[str, Any]:
         """Bring to the host what it needs there. What an earlier controller has begun is not begun again."""
         self.check_possible()
-        _bringing.bring(self, self.host, intent, self._jobs.__setitem__)
+        _bringing.bring(self, self.host.preparing, intent, self._jobs.__setitem__)
         return {"jobs": dict(self._jobs), "stdin_file": _bringing.local_file(self.stdin) is not None}
 
     def check_possible(self) -> None:
@@ -375,6 +375,6 @@ class Application(ResourceManager, rtype="linux::Application"):
         self.host.run("removing its directory", 'rm -rf "$1"', self._own_directory)
 
     @property
-    def host(self) -> Node:
+    def host(self) -> Host:
         """Where it runs."""
-        return cast("Node", self.linked("node")[0])
+        return cast("Host", self.linked("node")[0])

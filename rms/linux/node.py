@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
-from typing import IO, TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from engine.core.states import ResourceState, Step
 from engine.rm.attributes import attr
-from engine.rm.base import Intent, ResourceManager
 from engine.rm.outcomes import NeverBegan
-from engine.rm.traces import Trace
-from engine.rm.transport import CommandFailed
 from rms import shell
 from rms._patience import until_answered
 from rms.launch import Launcher
 from rms.linux import _layout
 from rms.linux._jobs import Job, run_job
+from rms.linux.host import ANSWER_TIMEOUT, Host
 from rms.local import LocalTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.rm.transport import Completed, Transport
+    from engine.rm.base import Intent
+    from engine.rm.transport import Transport
     from rms.linux._archive import Archive
     from rms.linux._layout import Layout
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _HOSTNAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
-_ANSWER_TIMEOUT: Final = 60.0  # seconds for a script that does little
 _SLOWEST: Final = 100_000  # bytes per second that a line to a host must carry
 
 _PREPARE: Final = resources.files("rms.linux").joinpath("prepare.sh").read_text("utf-8")
@@ -63,7 +60,7 @@ def this_machine() -> LocalTransport:
     return LocalTransport()
 
 
-class Node(ResourceManager, rtype="linux::Node"):
+class Node(Host, rtype="linux::Node"):
     """A Linux host, reached over SSH; ``localhost`` without a user, port or gateway is this machine, without SSH.
 
     What an experiment puts there is below one directory, private to its user (docs/linux.md). Nothing need be installed
@@ -92,8 +89,6 @@ class Node(ResourceManager, rtype="linux::Node"):
         default=False, help="Whether what all earlier runs of this user have left there is removed first."
     )
     tear_down: str | None = attr(default=None, help="Shell commands to run there at the end.")
-
-    traces = (Trace("facts", "What kind of host it is, as JSON."),)
 
     def setup(self) -> None:
         """See `ResourceManager.setup`."""
@@ -249,21 +244,6 @@ class Node(ResourceManager, rtype="linux::Node"):
 
     # --- for what runs on it ------------------------------------------------------------------------------------
 
-    def run(
-        self, what: str, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float = _ANSWER_TIMEOUT
-    ) -> Completed:
-        """Run a short script there; `what` says in an error what it was to do.
-
-        Raises:
-            CommandFailed: its exit status is not 0; the message has what it said.
-            TransportLost: nobody answered.
-        """
-        done = self.transport.run(script, *args, stdin=stdin, timeout=timeout)
-        if done.code:
-            said = (done.stderr or done.stdout).decode(errors="replace")
-            raise CommandFailed(self.transport.host, what, done.code, said)
-        return done
-
     def place(self, archive: Archive, directory: str) -> None:
         """Put the files of an archive below a directory there; it is sent only if the host does not have it.
 
@@ -275,28 +255,11 @@ class Node(ResourceManager, rtype="linux::Node"):
             if (archive.digest, directory) in self._placed:
                 return
             args = (self.layout.shared("store"), archive.digest, directory)
-            patience = _ANSWER_TIMEOUT + archive.size / _SLOWEST
+            patience = ANSWER_TIMEOUT + archive.size / _SLOWEST
             if b"missing" in self.run("placing files", _STORE, *args, timeout=patience).stdout:
                 archive.file.seek(0)
                 self.run("placing files", _STORE, *args, "receive", stdin=archive.file, timeout=patience)
             self._placed.add((archive.digest, directory))
-
-    # --- traces -------------------------------------------------------------------------------------------------
-
-    def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
-        """Bytes of a trace."""
-        if name != "facts":
-            return None
-        try:
-            content = json.dumps(self.facts, indent=2, ensure_ascii=False).encode()
-        except LookupError:
-            return None
-        return content[offset : None if size is None else offset + size]
-
-    def trace_size(self, name: str) -> int | None:
-        """How many bytes a trace has."""
-        content = self.read_trace(name)
-        return None if content is None else len(content)
 
 
 def _from_home(path: str) -> str:

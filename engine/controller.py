@@ -265,7 +265,7 @@ class ExperimentController(Describing):
 
     def _step(self, guid: Guid, step: Step) -> None:
         number = guid_of(self, guid)
-        self._session.refuse_in_policy(step)
+        self._session.refuse_within(step)
         self._session.ask(lambda kernel: kernel.emit_all(decide.request_step(kernel.world, number, step)))
         taken = self._session.wait([number], done_with(step), through_abort=True)
         self._session.read(lambda world: decide.check_taken(world, number, step, taken=taken))
@@ -397,7 +397,7 @@ class ExperimentController(Describing):
             ExperimentError: everything is RELEASED, and some of it only with an error; the message tells them all.
         """
         wanted = None if guids is None else guids_of(self, guids)
-        self._session.refuse_in_policy("release")
+        self._session.refuse_within("release")
 
         def act(kernel: Kernel) -> tuple[list[int], bool]:
             made = decide.release(kernel.world, wanted)
@@ -426,7 +426,7 @@ class ExperimentController(Describing):
         Raises:
             ExperimentError, LogError: what failed.
         """
-        self._session.refuse_in_policy("shut down")
+        self._session.refuse_within("shut down")
         with self._shutting_down:
             if self._session.closed or not self._session.is_mine:
                 return
@@ -443,7 +443,7 @@ class ExperimentController(Describing):
 
     def detach(self) -> None:
         """Let the experiment go on without this controller, for another one to take over. Idempotent."""
-        self._session.refuse_in_policy("detach")
+        self._session.refuse_within("detach")
         self._session.abandon()
         if self._ecstate is ECState.RUNNING:
             self._ecstate = ECState.TERMINATED

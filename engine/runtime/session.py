@@ -7,6 +7,8 @@ import sys
 import threading
 from contextlib import suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from engine.runtime.clock import Clock
     from engine.runtime.crew import Place
     from engine.runtime.machine import Machine
+    from engine.runtime.pool import Workers
     from engine.runtime.waiters import Outlook
     from engine.tasks import Task
 
@@ -48,6 +51,9 @@ _T = TypeVar("_T")
 
 _asked_by: ContextVar[object] = ContextVar("netreel_asked_by", default=None)
 """The session whose failure policy is being asked."""
+
+_works_for: ContextVar[object] = ContextVar("netreel_works_for", default=None)
+"""The session one of whose hooks is being run."""
 
 _log = get_logger()
 
@@ -100,7 +106,7 @@ class Session:
         self._callbacks = self.machine.workers(sys.maxsize, "netreel-task")
         self._snapshots = SnapshotWriter(run_dir, self._callbacks.submit)
         self._scheduler = Scheduler.start(self._control, self.clock)
-        self._crew = Crew(world, self, Limiter(self._hooks, workers), self._hear, self.machine.lock)
+        self._crew = Crew(world, self, Limiter(_ForHooks(self, self._hooks), workers), self._hear, self.machine.lock)
         self._actor = Coordinator(
             self._control,
             self._callbacks,
@@ -179,7 +185,9 @@ class Session:
 
         Raises:
             TimeoutError: the time went by.
+            BadState: a hook would wait, or the failure policy.
         """
+        self.refuse_within("wait")
         future: pykka.Future[bool] = self.machine.future()
         waiter = Waiter(guids, outlook, future, through_abort=through_abort)
         self._send(coordinator.Wait(waiter))
@@ -204,22 +212,25 @@ class Session:
         except pykka.ActorDeadError:
             raise Closed("this controller was shut down while it was asked") from None
 
-    def refuse_in_policy(self, what: str) -> None:
-        """Refuse what would wait, if it is the failure policy that asks: before any of it is done.
+    def refuse_within(self, what: str) -> None:
+        """Refuse what would wait for whoever asks: before any of it is done.
 
         Raises:
-            BadState: it is.
+            BadState: the failure policy asks, or a hook.
         """
         if _asked_by.get() is self:
             raise BadState(
                 f"a failure policy cannot {what}: it is asked in the middle of a decision, which waits for it; it may "
                 f"look, and make requests that return at once"
             )
+        if _works_for.get() is self:
+            raise BadState(
+                f"a hook cannot {what}: it would hold its worker and wait for what may wait for it; it may look, make "
+                f"requests that return at once, and say with ended() and failed() how it went"
+            )
 
     def _at_once(self, message: object) -> Any:
         """The failure policy asks, in the middle of a turn that waits for it."""
-        if isinstance(message, coordinator.Wait):
-            self.refuse_in_policy("wait")
         return self._actor.decide(message)
 
     def _append(self, entries: list[Entry]) -> None:
@@ -301,6 +312,24 @@ class Session:
         for pool in (self._control, self._hooks, self._callbacks):
             pool.close()
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class _ForHooks:
+    """Where the hooks of a session run: what asks it from there is known as one of them."""
+
+    session: Session
+    workers: Workers
+
+    def submit(self, job: Callable[[], None]) -> None:
+        self.workers.submit(partial(self._run, job))
+
+    def _run(self, job: Callable[[], None]) -> None:
+        marked = _works_for.set(self.session)
+        try:
+            job()
+        finally:
+            _works_for.reset(marked)
 
 
 def _status(code: int) -> int:

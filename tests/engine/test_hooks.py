@@ -40,6 +40,53 @@ def test_a_hook_that_does_what_it_must_not_has_failed(ec, stage, act, story):
     assert error["step"] == "start"
 
 
+@pytest.mark.parametrize("hook", ["start #1", "set #1"])
+@pytest.mark.parametrize(
+    ("what", "call"),
+    [
+        ("wait", lambda ec: ec.wait_started(1)),
+        ("wait", lambda ec: ec.wait(1, STOPPED, lambda: False)),
+        ("stop", lambda ec: ec.stop(2)),
+        ("release", lambda ec: ec.release()),
+        ("release", lambda ec: ec.release(2)),
+        ("shut down", lambda ec: ec.shutdown()),
+        ("detach", lambda ec: ec.detach()),
+    ],
+)
+def test_a_hook_that_would_wait_for_the_experiment_is_refused_at_once(ec, stage, hook, what, call):
+    one = ec()
+    stage.acts[hook] = lambda *_: call(one)
+    for _ in range(2):
+        one.register_resource("test::Thing", critical=False)
+    one.deploy(1)
+    one.wait_started(1)
+    if hook == "set #1":
+        one.set(1, "level", 0.7)
+    assert one.wait_finished(1) is True
+    story = one.failure(1).story
+    assert (story["type"], story["message"].partition(":")[0]) == ("BadState", f"a hook cannot {what}")
+    assert one.state(2).name == "NEW"
+
+
+def test_a_hook_may_look_and_make_requests_that_return_at_once(ec, stage):
+    one = ec()
+    stage.acts["start #1"] = lambda *_: one.deploy(one.register_resource("test::Plain"))
+    one.register_resource("test::Thing")
+    one.deploy()
+    one.wait_started(1)
+    assert one.wait_started(2)
+
+
+def test_a_thread_that_a_hook_begins_may_wait(ec, stage):
+    one = ec()
+    beside = []
+    stage.acts["start #1"] = lambda *_: beside.append(Beside(lambda: one.wait_started(1)))
+    one.register_resource("test::Thing")
+    one.deploy()
+    one.wait_started(1)
+    assert beside[0].join() is True
+
+
 @pytest.mark.parametrize("text", ["x" * 3_000_000, "half \udcff", ""])
 def test_whatever_a_hook_raises_fits_into_the_log(ec, stage, text):
     def act(manager, intent):

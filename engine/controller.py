@@ -222,20 +222,16 @@ class ExperimentController(Describing):
         chosen = None if guids is None else guids_of(self, guids)
         together = to_bool(wait_all_ready, "wait_all_ready")
 
-        def act(kernel: Kernel) -> tuple[int, list[events.Event]]:
-            made = decide.deploy(kernel.world, chosen, group, wait_all_ready=together)
-            kernel.emit_all(made)
-            return len(kernel.world.groups) if group is None else group, made
+        def decided(world: World) -> list[events.Event]:
+            return decide.deploy(world, chosen, group, wait_all_ready=together)
 
         try:
-            number, made = self._session.ask(act)
+            deployed, *_ = self._ask_warning(decided, stacklevel=3)
         except BadConnection:
             check_linked_types(self._session.read(lambda world: list(world.types)))
             raise
-        for event in made:
-            if isinstance(event, events.ExperimentWarned):
-                warnings.warn(event.message, ExperimentWarning, stacklevel=2)
-        return number
+        assert isinstance(deployed, events.GroupDeployed)
+        return deployed.group
 
     def discover(self, guid: Guid) -> None:
         """Take this step now, whatever the conditions. Blocks; see `start`."""

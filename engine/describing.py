@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from engine import from_graph, home
 from engine.arguments import check_action, check_state
-from engine.core import decide, revise
-from engine.core.errors import UnknownResourceType, UsageError, nearest
+from engine.core import decide, events, revise
+from engine.core.errors import ExperimentWarning, UnknownResourceType, UsageError, nearest
 from engine.core.values import check_plain
 from engine.dates import to_ns
 from engine.handles import guid_of, guids_of
@@ -23,9 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.controller import ExperimentController
-    from engine.core import events
     from engine.core.kernel import Kernel
     from engine.core.states import ResourceAction, ResourceState
+    from engine.core.world import World
     from engine.dates import Duration
     from engine.description import Description, SFormats
     from engine.handles import Guid, Guids, Handle
@@ -91,21 +93,13 @@ class Describing(Looking):
         check_plain(values, f"the attributes of {cls.rtype} together")
         declared = declare(cls)
 
-        def act(kernel: Kernel) -> int:
-            kernel.emit_all(
-                decide.register(
-                    kernel.world,
-                    declared,
-                    guid,
-                    values,
-                    connect_to=connect_to,
-                    auto_deploy=auto_deploy,
-                    label=label,
-                )
-            )
-            return kernel.world.last_guid if guid is None else guid
-
-        return self._session.ask(act)
+        made = self._ask_warning(
+            lambda world: decide.register(
+                world, declared, guid, values, connect_to=connect_to, auto_deploy=auto_deploy, label=label
+            ),
+            stacklevel=4,
+        )
+        return next(event.guid for event in made if isinstance(event, events.ResourceRegistered))
 
     def remove_resource(self, guid: Guid) -> None:
         """Take a resource back, as if it had never been described. Its number is not given again.
@@ -362,6 +356,26 @@ class Describing(Looking):
         """Have a topology in the log."""
         described = from_graph.to_events(netgraph)
         self._session.ask(lambda kernel: kernel.emit_all(described))
+
+    def _ask_warning(self, decided: Callable[[World], list[events.Event]], stacklevel: int) -> list[events.Event]:
+        """Have what was asked decided, and on disk; and tell the caller what may be amiss before that.
+
+        So where warnings are errors, a call that raises one has done nothing.
+        """
+
+        def act(kernel: Kernel, *, warned: bool) -> tuple[list[events.Event], list[str]]:
+            made = decided(kernel.world)
+            doubts = [event.message for event in made if isinstance(event, events.ExperimentWarned)]
+            if warned or not doubts:
+                kernel.emit_all(made)
+            return made, doubts
+
+        made, doubts = self._session.ask(partial(act, warned=False))
+        if doubts:
+            for message in doubts:
+                warnings.warn(message, ExperimentWarning, stacklevel)
+            made, _ = self._session.ask(partial(act, warned=True))
+        return made
 
     def _change(self, decided: Callable[[Kernel], list[events.Event]]) -> None:
         """Have what was asked decided, and on disk."""

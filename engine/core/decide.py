@@ -24,7 +24,7 @@ from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, 
 from engine.core.world import describe as describe  # noqa: PLC0414 - others know it by this module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from engine.core.world import Link, TypeInfo
 
@@ -91,6 +91,8 @@ def register(
 ) -> list[events.Event]:
     """A new resource, connected to others and deployed at once if so wished. Its type is declared with the first one.
 
+    What may be amiss is said last.
+
     Raises:
         BadState: the number or the label is taken, or cannot be one.
         UnknownGuid, BadConnection: one of the others is not there, or is not taken.
@@ -114,6 +116,7 @@ def register(
     made.extend(events.ResourceConnected(number, other.guid) for other in others)
     if auto_deploy:
         made.append(events.GroupDeployed(EXPERIMENT, len(world.groups) + 1, [number], wait_all_ready=True))
+        made.extend(_doubts(world, [(new, link) for link in links if number in link.guids], {number}))
     return made
 
 
@@ -282,7 +285,8 @@ def deploy(world: World, guids: Sequence[int] | None, group: int | None, *, wait
     chosen = [resource.guid for resource in wanted]
     topology.check_can_hold(world, chosen, _barrier(world, group, chosen, wait_all_ready=wait_all_ready))
     number = len(world.groups) + 1 if group is None else group
-    return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready), *_doubts(world, wanted)]
+    waits = [(it, condition) for it in wanted for gate in it.gates.values() for condition in gate]
+    return [events.GroupDeployed(EXPERIMENT, number, chosen, wait_all_ready), *_doubts(world, waits, set(chosen))]
 
 
 def _check_not_in_vain(world: World, resource: Resource, joined: Condition | None) -> None:
@@ -298,12 +302,14 @@ def _check_not_in_vain(world: World, resource: Resource, joined: Condition | Non
             )
 
 
-def _doubts(world: World, wanted: Sequence[Resource]) -> Iterator[events.ExperimentWarned]:
-    """What a deployment waits for and nobody has deployed. It may still be: that is no mistake yet."""
-    deployed = {resource.guid for resource in wanted}
-    conditions = {
-        id(it): (resource, it) for resource in reversed(wanted) for gate in resource.gates.values() for it in gate
-    }
+def _doubts(
+    world: World, waits: Sequence[tuple[Resource, Condition]], deployed: Container[int]
+) -> Iterator[events.ExperimentWarned]:
+    """What a deployment waits for and nobody has deployed. It may still be: that is no mistake yet.
+
+    A condition that many wait by is doubted once, for the first of them.
+    """
+    conditions = {id(condition): (resource, condition) for resource, condition in reversed(waits)}
     for resource, condition in reversed(conditions.values()):
         missing = [
             other

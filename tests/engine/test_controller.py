@@ -1,9 +1,11 @@
 """The controller through its public calls: describing an experiment, deploying it, taking it step by step."""
 
+import warnings
 from datetime import UTC, datetime
 
 import pytest
 
+import eventlog
 import replay
 from engine import (
     BadAttribute,
@@ -12,6 +14,7 @@ from engine import (
     BadState,
     ECState,
     ExperimentAborted,
+    ExperimentWarning,
     FailureLevel,
     ResourceFailed,
     ResourceState,
@@ -137,6 +140,40 @@ def test_registered_connected_and_deployed_in_one_call(ec, stage):
     app = one.register_resource("test::App", command="x", connectedTo=[host], autoDeploy=True)
     assert one.wait_started([host, app])
     assert stage.called == ["provision #1", "start #2"]
+
+
+def waiting_for_a_host(ec):
+    """A controller, and three calls that each deploy what waits for a host that nobody has deployed."""
+    one = ec()
+    host = one.register_resource("test::Host")
+    app = one.register_resource("test::App", command="x", connectedTo=host)
+    return one, {
+        "deploy": lambda: one.deploy(app),
+        "register": lambda: one.register_resource("test::App", command="x", connectedTo=host, autoDeploy=True),
+    }
+
+
+@pytest.mark.parametrize(("call", "guid"), [("deploy", 2), ("register", 3)])
+def test_what_may_be_amiss_is_told_where_it_is_asked_for(ec, call, guid):
+    one, calls = waiting_for_a_host(ec)
+    message = f"#{guid} test::App waits for #1 test::Host to be READY, and nobody has deployed it"
+    with pytest.warns(ExperimentWarning, match=message) as told:
+        calls[call]()
+    assert [it.filename for it in told] == [__file__]
+    assert replay.state(one.run_dir).warnings == (message,)
+    one.deploy(1)
+    assert one.wait_started(guid)
+
+
+@pytest.mark.parametrize("call", ["deploy", "register"])
+def test_where_warnings_are_errors_a_call_that_raises_one_has_done_nothing(ec, call):
+    one, calls = waiting_for_a_host(ec)
+    before = list(eventlog.open(one.run_dir))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ExperimentWarning, match="nobody has deployed it"):
+            calls[call]()
+    assert list(eventlog.open(one.run_dir)) == before
 
 
 def test_connections_are_refused_or_made_for_both_sides(ec):

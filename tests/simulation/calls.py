@@ -72,6 +72,8 @@ class Call:
             case "group.deployed":
                 auto = args["attributes"].get("autoDeploy")
                 return auto and data["guids"] == [self._made("resource.registered")] and data["wait_all_ready"]
+            case "experiment.warned":
+                return self._made("group.deployed") is not None and guid == self._made("resource.registered")
         return False
 
     def _made(self, kind):

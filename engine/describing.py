@@ -13,7 +13,7 @@ from engine.core import decide, events, revise
 from engine.core.errors import ExperimentWarning, UnknownResourceType, UsageError, nearest
 from engine.core.values import check_plain
 from engine.dates import to_ns
-from engine.handles import guid_of, guids_of
+from engine.handles import guid_of, guids_of, number_of
 from engine.looking import Looking
 from engine.rm import attributes as declarations
 from engine.rm.base import ResourceManager
@@ -48,7 +48,8 @@ class Describing(Looking):
             rtype: its type, such as ``"linux::Application"``.
             guid: its number; by default the next one above the highest ever used.
             attributes: values of its attributes. ``connectedTo=`` a guid, or a list of them, connects it;
-                ``autoDeploy=True`` deploys it at once.
+                ``autoDeploy=True`` deploys it at once; ``label=`` is a name for it, as for `add`, unless its type has
+                an attribute of that name.
 
         Returns:
             Its number.
@@ -57,11 +58,12 @@ class Describing(Looking):
             UnknownResourceType, BadAttribute, BadState, UnknownGuid, BadConnection: nothing has been registered.
         """
         cls = ResourceFactory.get_resource_type(rtype)
-        number = None if guid is None else guid_of(self, guid)
+        number = None if guid is None else number_of(guid)
+        label = None if "label" in cls.declared() else attributes.pop("label", None)
         auto_deploy = declarations.to_bool(attributes.pop("autoDeploy", False), "autoDeploy")
         connect_to = guids_of(self, attributes.pop("connectedTo", ()))
         values = declarations.convert(cls.declared(), attributes, rtype)
-        return self._register(cls, number, values, connect_to, auto_deploy=auto_deploy)
+        return self._register(cls, number, values, connect_to, auto_deploy=auto_deploy, label=label)
 
     def add(self, spec: ResourceManager, on: Guids | None = None, label: str | None = None) -> Handle:
         """Describe a resource by its class, which type checkers know: ``ec.add(Ping(target="10.0.0.2"), on=node)``.
@@ -69,7 +71,7 @@ class Describing(Looking):
         Args:
             spec: the description: a class of a resource type that was called with its attributes.
             on: what it is connected to: one, or several.
-            label: a name for it, unique in the experiment: messages show it, and ``ec[label]`` finds it.
+            label: a name for it, unique in the experiment: messages show it, and it is accepted wherever a guid is.
 
         Raises:
             UnknownResourceType, BadState, UnknownGuid, BadConnection: nothing has been registered.
@@ -108,7 +110,8 @@ class Describing(Looking):
             UnknownGuid: there is no such resource.
             BadState: it is deployed and not released, or others are connected to it or wait for it.
         """
-        self._change(lambda kernel: revise.remove(kernel.world, guid_of(self, guid)))
+        number = guid_of(self, guid)
+        self._change(lambda kernel: revise.remove(kernel.world, number))
 
     # --- connections and conditions -----------------------------------------------------------------------------
 
@@ -118,7 +121,8 @@ class Describing(Looking):
         Raises:
             UnknownGuid, BadConnection: it was refused.
         """
-        self._change(lambda kernel: decide.connect(kernel.world, guid_of(self, guid1), guid_of(self, guid2)))
+        one, two = guid_of(self, guid1), guid_of(self, guid2)
+        self._change(lambda kernel: decide.connect(kernel.world, one, two))
 
     def unregister_connection(self, guid1: Guid, guid2: Guid) -> None:
         """Take a connection back, for both sides. Where there is none, nothing happens.
@@ -127,7 +131,8 @@ class Describing(Looking):
             UnknownGuid: one of them is not there.
             BadConnection: one of them stands on the other, and is not released.
         """
-        self._change(lambda kernel: revise.disconnect(kernel.world, guid_of(self, guid1), guid_of(self, guid2)))
+        one, two = guid_of(self, guid1), guid_of(self, guid2)
+        self._change(lambda kernel: revise.disconnect(kernel.world, one, two))
 
     def register_condition(
         self,
@@ -143,7 +148,8 @@ class Describing(Looking):
         by since the last of them did. Several conditions on one action must all hold.
 
         Raises:
-            UnknownGuid, BadCondition, UsageError: it was refused.
+            UnknownGuid, UsageError: one of them is not there, or something else is none that can be given.
+            BadCondition: it makes no sense, can never hold, or comes too late: the action has come already.
         """
         self.register_conditions(guids1, action, {check_state(state): guids_of(self, guids2)}, time)
 

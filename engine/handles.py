@@ -14,6 +14,7 @@ from engine.rm.traces import TraceAttr
 if TYPE_CHECKING:
     from engine.controller import ExperimentController
     from engine.dates import Duration
+    from engine.looking import Looking
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,34 +147,44 @@ class Handle:
         return self._ec.wait_finished(self.guid, timeout)
 
 
-Guid = int | Handle
-"""What names one resource."""
+Guid = int | str | Handle
+"""What names one resource: its number, its label, or a handle."""
 
 Guids = Guid | Iterable[Guid]
 """What names one resource or several."""
 
 
-def guid_of(ec: object, given: Guid) -> int:
-    """The number of a resource of a controller.
+def guid_of(ec: Looking, given: Guid) -> int:
+    """The number of a resource of a controller. Asks the controller for that of a label.
 
     Raises:
-        UsageError: it is none, or a handle of another controller.
+        UnknownGuid: no resource has that label.
+        UsageError: it names none, or is a handle of another controller.
     """
-    if isinstance(given, Handle):
-        if given._ec is not ec:
-            raise UsageError(f"{given!r} is a resource of another controller")
-        return given.guid
+    if isinstance(given, str):
+        return ec.labelled(given)
+    if not isinstance(given, Handle):
+        return number_of(given)
+    if given._ec is not ec:
+        raise UsageError(f"{given!r} is a resource of another controller")
+    return given.guid
+
+
+def number_of(given: int) -> int:
+    """A number that is given for a resource, as it is logged.
+
+    Raises:
+        UsageError: it is none.
+    """
     if isinstance(given, bool) or not hasattr(given, "__index__"):
-        raise UsageError(f"a guid is a whole number, or a handle such as ec['label'], not {given!r}")
+        raise UsageError(
+            f"a resource is named by its guid, a whole number, by its label or by a handle of it, not by {given!r}"
+        )
     return operator.index(given)  # an enum's member would not come back from the log as it went in
 
 
-def guids_of(ec: object, given: Guids) -> list[int]:
-    """One number, or several, as a list.
-
-    Raises:
-        UsageError: one of them is none.
-    """
+def guids_of(ec: Looking, given: Guids) -> list[int]:
+    """One number, or several, as a list; see `guid_of`."""
     if isinstance(given, Iterable) and not isinstance(given, str | bytes):
         return [guid_of(ec, guid) for guid in given]
-    return [guid_of(ec, given)]  # type: ignore[arg-type]  # a text is told from a number there
+    return [guid_of(ec, given)]  # type: ignore[arg-type]  # bytes are told from a number there

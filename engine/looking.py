@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from engine.core import decide
-from engine.core.errors import UnknownGuid, UsageError, nearest
+from engine.core.errors import UsageError
 from engine.core.states import ResourceState
 from engine.core.values import copied
 from engine.dates import to_datetime
@@ -117,14 +117,17 @@ class Looking:
 
     # --- its resources ------------------------------------------------------------------------------------------
 
-    def __getitem__(self, guid: Guid | str) -> Handle:
+    def __getitem__(self, guid: Guid) -> Handle:
         """The handle of a resource, by its number or its label."""
-        if not isinstance(guid, str):
-            return self.get_resource(guid)
-        labels = self._session.read(lambda world: dict(world.labels))
-        if guid not in labels:
-            raise UnknownGuid(f"no resource is labelled {guid!r}; {nearest(guid, labels)}")
-        return self._handle(labels[guid])
+        return self.get_resource(guid)
+
+    def labelled(self, label: str) -> int:
+        """The number of the resource of that label.
+
+        Raises:
+            UnknownGuid: there is none.
+        """
+        return self._session.read(lambda world: decide.find_label(world, label))
 
     def __contains__(self, guid: object) -> bool:
         """Whether there is such a resource: a number, a label or a handle."""

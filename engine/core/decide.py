@@ -18,6 +18,7 @@ from engine.core.errors import (
     ExperimentAborted,
     ResourceFailed,
     UnknownGuid,
+    nearest,
 )
 from engine.core.states import FINAL, GATE, TRANSITIONS, ResourceAction, ResourceState, Step
 from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info, values_of
@@ -60,6 +61,17 @@ def find(world: World, guid: int) -> Resource:
     if resource is None:
         raise UnknownGuid(f"there is no resource #{guid}; {_numbers(world)}")
     return resource
+
+
+def find_label(world: World, label: str) -> int:
+    """The number of the resource of that label.
+
+    Raises:
+        UnknownGuid: there is none.
+    """
+    if label not in world.labels:
+        raise UnknownGuid(f"no resource is labelled {label!r}; {nearest(label, world.labels)}")
+    return world.labels[label]
 
 
 def _numbers(world: World) -> str:

@@ -109,26 +109,19 @@ def test_resources_are_numbered_in_order(ec):
         (UnknownResourceType, "did you mean test::Thing", "test::Thin", {}),
         (BadAttribute, "test::Thing has no attribute 'siez'; did you mean size?", "test::Thing", {"siez": 1}),
         (BadAttribute, "test::Thing.size takes int, not 'x'", "test::Thing", {"size": "x"}),
-        (BadState, "guid 1 is taken by #1 test::Plain", "test::Plain", {"guid": 1}),
+        (BadState, "guid 1 is taken by #1 test::Plain \\(router\\)", "test::Plain", {"guid": 1}),
         (UnknownGuid, "there is no resource #9", "test::Plain", {"connectedTo": 9}),
-        (
-            UsageError,
-            "a guid is a whole number, or a handle such as ec\\['label'\\], not 'x'",
-            "test::Plain",
-            {"connectedTo": "x"},
-        ),
-        (
-            UsageError,
-            "a guid is a whole number, or a handle such as ec\\['label'\\], not None",
-            "test::Plain",
-            {"connectedTo": None},
-        ),
+        (UnknownGuid, "no resource is labelled 'x'; known are router", "test::Plain", {"connectedTo": "x"}),
+        (UsageError, "named by its guid, a whole number, .* not by None", "test::Plain", {"connectedTo": None}),
+        (UsageError, "named by its guid, a whole number, .* not by 'x'", "test::Plain", {"guid": "x"}),
+        (BadState, "the label 'router' is that of #1 test::Plain", "test::Thing", {"label": "router"}),
+        (BadState, "a label is a name of 1 to 100 printable characters, not 5", "test::Thing", {"label": 5}),
         (BadAttribute, "has no command", "test::App", {"autoDeploy": True}),
     ],
 )
 def test_what_is_wrong_registers_nothing(ec, error, message, rtype, attributes):
     one = ec()
-    one.register_resource("test::Plain")
+    one.register_resource("test::Plain", label="router")
     with pytest.raises(error, match=message):
         one.register_resource(rtype, **attributes)
     assert one.resources == [1]

@@ -7,10 +7,12 @@ from engine import (
     BadCondition,
     BadState,
     Handle,
+    ResourceFactory,
     ResourceManager,
     UnknownGuid,
     UnknownResourceType,
     UsageError,
+    attr,
 )
 from tests.engine.kinds import READY, START, STARTED, STOPPED, App, Host, Plain, Thing
 
@@ -47,6 +49,39 @@ def test_a_handle_is_as_good_as_a_guid(ec):
     assert {a, one[1]} == {a}
     assert a != b
     assert a != 1
+
+
+def test_a_label_is_as_good_as_a_guid(ec):
+    one = ec()
+    server = one.register_resource("test::Thing", label="server")
+    client = one.register_resource("test::Thing", label="client", connectedTo="server")
+    other = one.add(Plain(), on=["server", client], label="other")
+    one.register_condition("client", START, ["server"], STARTED)
+    one.unregister_connection("other", "client")
+    one.register_connection("other", "client")
+    one.set("client", "size", 3)
+    one.deploy(["server", client, "other"])
+    assert one.wait_started("client")
+    assert (one["client"].label, one.state("client"), one.get("client", "size")) == ("client", STARTED, 3)
+    assert (one.label(server), other.guid, "server" in one) == ("server", 3, True)
+    one.release(["other", "client"])
+    one.remove_resource(one.register_resource("test::Plain", label="gone"))
+    assert "gone" not in one
+
+
+class Tagged(Thing, rtype="test::Tagged"):
+    """Has an attribute of its own by the name of label."""
+
+    label: str = attr(default="")
+
+
+def test_of_a_type_that_has_an_attribute_label_it_is_that(ec):
+    ResourceFactory.register_type(Tagged)
+    one = ec()
+    by_name = one.register_resource("test::Tagged", label="on the box")
+    by_class = one.add(Tagged(label="on the box"), label="server")
+    assert [one.get(it, "label") for it in (by_name, by_class)] == ["on the box"] * 2
+    assert [one.label(it) for it in (by_name, by_class)] == [None, "server"]
 
 
 def test_labels_find_their_resources(ec):

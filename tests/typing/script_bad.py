@@ -13,7 +13,7 @@ with ExperimentController(exp_id="exp") as ec:
     number: int = ec.add(Queue(rate=8))  # error: assignment reportAssignmentType
     ec.register_condition(queue, "start", 1, ResourceState.READY)  # error: arg-type reportArgumentType
     ec.register_condition(queue, ResourceAction.START, 1, "READY")  # error: arg-type reportArgumentType
-    ec.wait_finished("all")  # error: arg-type reportArgumentType
+    ec.wait_finished(1.5)  # error: arg-type reportArgumentType
     ec.wait_finshed(queue)  # error: attr-defined reportAttributeAccessIssue
     queue.start_when(ResourceState.READY)  # error: arg-type reportArgumentType
     queue.stop_when(queue.started, delay=[])  # error: arg-type reportArgumentType

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import eventlog
 from engine.core import events
@@ -13,15 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_AT: Final = "at"
+"""Under this name the data of a record have where in his script the user asked for it. No event has such a field."""
+
+
 def to_record(entry: events.Entry) -> eventlog.Event:
     """What is written of an entry."""
     event = entry.event
+    data = events.to_data(event)
+    if entry.at:
+        data[_AT] = entry.at
     return eventlog.Event(
         seq=entry.seq,
         time=entry.time,
         kind=event.kind,
         guid=event.guid,
-        data=events.to_data(event),
+        data=data,
         cause=entry.cause,
         epoch=entry.epoch,
         version=event.version,
@@ -41,7 +48,13 @@ def to_entry(record: eventlog.Event) -> events.Entry:
             f"it was written by a later one"
         )
     event = events.from_data(record.kind, record.version, record.guid, record.data)
-    return events.Entry(record.seq, record.time, record.cause, record.epoch, event)
+    return events.Entry(record.seq, record.time, record.cause, record.epoch, event, place(record))
+
+
+def place(record: eventlog.Event) -> str:
+    """Where in his script the user asked for what was written; see `events.Entry`."""
+    at: str = record.data.get(_AT, "")
+    return at
 
 
 def rebuild(records: Iterable[eventlog.Event], world: World | None = None) -> World:

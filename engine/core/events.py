@@ -43,6 +43,7 @@ class Entry(NamedTuple):
         cause: the seq of the event that led to it, 0 for the user.
         epoch: which controller wrote it: 1 is the first, 2 took over from it, and so on.
         event: what happened.
+        at: where in his script the user asked for it, such as ``"script.py:12"``; "" if he did not, or nobody knows.
     """
 
     seq: int
@@ -50,6 +51,7 @@ class Entry(NamedTuple):
     cause: int
     epoch: int
     event: Event
+    at: str = ""
 
 
 KINDS: Final[dict[str, type[Event]]] = {}

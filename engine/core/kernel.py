@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core import conditions, events, messages, plan
 from engine.core.apply import apply
@@ -20,6 +20,8 @@ from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+
+_T = TypeVar("_T")
 
 NEVER_RETURNED: Final = "NeverReturned"
 """The type of the error of a step that was given up."""
@@ -80,6 +82,7 @@ class Kernel:
         self.entries: list[events.Entry] = []
         self.effects: list[Effect] = []
         self._now = world.time
+        self._at = ""
         self._token_prefix = token_prefix
         self._wants_abort = wants_abort
         self._timers: list[tuple[int, int, int]] = []  # due, guid (or minus the task), cause
@@ -101,9 +104,18 @@ class Kernel:
         self.entries, self.effects = [], []
         return made
 
+    def asked(self, at: str, act: Callable[[Kernel], _T]) -> _T:
+        """Do what the user asks for at this place of his script, as `events.Entry` has it."""
+        before, self._at = self._at, at
+        try:
+            return act(self)
+        finally:
+            self._at = before
+
     def emit(self, event: events.Event, cause: int = 0) -> events.Entry:
         """Number an event, apply it and put it in line for the log."""
-        entry = events.Entry(self.world.seq + 1, self._now, cause, self.epoch, event)
+        at = "" if cause else self._at
+        entry = events.Entry(self.world.seq + 1, self._now, cause, self.epoch, event, at)
         apply(self.world, entry)
         self.entries.append(entry)
         return entry

@@ -48,9 +48,10 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call of the user's. It is answered with what `act` returns, once that is on disk."""
+    """A call of the user's, `at` a place of his script. Answered with what `act` returns, once that is on disk."""
 
     act: Callable[[Kernel], Any]
+    at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Schedule:
 
     due: int
     task: Task
+    at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +177,12 @@ class Coordinator(PooledActor):
     def decide(self, message: Any) -> Any:
         """Decide on a message. Only in a turn."""
         match message:
-            case Request(act):
-                return act(self._kernel)
+            case Request(act, at):
+                return self._kernel.asked(at, act)
             case Wait(waiter):
                 self._arrived.append(waiter)
-            case Schedule(due, task):
-                return self._schedule(due, task)
+            case Schedule(due, task, at):
+                return self._kernel.asked(at, lambda _: self._schedule(due, task))
             case GetManager(guid):
                 return self._crew.place(guid)
             case GetLinked(guid, rtype):

@@ -21,7 +21,7 @@ from engine.core.events import ExperimentWarned
 from engine.core.kernel import PATIENCE, Kernel
 from engine.core.values import clip, text_of
 from engine.diagnostics import get_logger
-from engine.runtime import coordinator
+from engine.runtime import caller, coordinator
 from engine.runtime.actors import ask
 from engine.runtime.coordinator import Coordinator
 from engine.runtime.crew import Crew
@@ -134,7 +134,7 @@ class Session:
                 raise Closed("this controller is being shut down: it takes nothing new any more")
             return act(kernel)
 
-        answer: _T = self._send(coordinator.Request(unless_closing))
+        answer: _T = self._send(coordinator.Request(unless_closing, caller.place()))
         return answer
 
     def begin_to_close(self, why: str) -> None:
@@ -144,24 +144,25 @@ class Session:
             self.closing = True
             kernel.drop_tasks(why)
 
-        self._send(coordinator.Request(act))
+        self._send(coordinator.Request(act, caller.place()))
 
     def ask_to_the_end(self, act: Callable[[Kernel], _T]) -> _T:
         """As `ask`, for what is also taken while the controller is being shut down."""
-        answer: _T = self._send(coordinator.Request(act))
+        answer: _T = self._send(coordinator.Request(act, caller.place()))
         return answer
 
     def read(self, act: Callable[[World], _T]) -> _T:
         """Look at the world. This is also possible after the end: then nothing changes any more."""
         if not self.closed:
-            return self.ask_to_the_end(lambda kernel: act(kernel.world))
+            answer: _T = self._send(coordinator.Request(lambda kernel: act(kernel.world)))
+            return answer
         if self._actor.failure is not None:
             raise self._actor.failure  # the world may hold what never came to be
         return act(self._kernel.world)
 
     def schedule(self, due: int, task: Task) -> int:
         """Have a function called at `due` (ns since 1970); the number of its task."""
-        number: int = self._send(coordinator.Schedule(due, task))
+        number: int = self._send(coordinator.Schedule(due, task, caller.place()))
         return number
 
     def manager(self, guid: int) -> ResourceManager:

@@ -56,4 +56,6 @@ def plain(events: Iterable[Event]) -> list[dict[str, Any]]:
     plain: list[dict[str, Any]] = msgpack.unpackb(
         msgpack.packb([{name: getattr(event, name) for name in names} for event in events])
     )
+    for event in plain:
+        event["data"].pop("at", None)  # which line of the script asked: the oracle judges what was asked
     return plain

@@ -79,14 +79,14 @@ def local_file(text: str | bytes | None) -> Path | None:
 # --- getting it there -------------------------------------------------------------------------------------------
 
 
-def bring(app: Application, host: Host, intent: Intent, began: Callable[[str, str], None]) -> None:
+def bring(app: Application, host: Host, intent: Intent, done: Callable[[str, str], None]) -> None:
     """Bring all that an application needs to its host.
 
     Args:
         app: the application.
         host: where it is to run.
         intent: of the hook.
-        began: told the name and the token of each job that has been done.
+        done: told the name and the token of each job that has been done.
 
     Raises:
         FileNotFoundError: a file is not on this machine.
@@ -95,13 +95,13 @@ def bring(app: Application, host: Host, intent: Intent, began: Callable[[str, st
     """
     for name, directory, entries in _uploads(app, host):
         _upload(app, host, intent, entries, directory, executable=name == "bins")
-    for job in _jobs(app, host):
+    for job in jobs(app, host):
         if job.name == "depends":
             with host.installing:
                 token = run_job(host, app, intent, job)
         else:
             token = run_job(host, app, intent, job)
-        began(job.name, token)
+        done(job.name, token)
 
 
 def _uploads(app: Application, host: Host) -> Iterator[tuple[str, str, Mapping[str, Path | bytes]]]:
@@ -147,7 +147,8 @@ def _existing(attribute: str, path: str) -> Path:
     return found
 
 
-def _jobs(app: Application, host: Host) -> Iterator[Job]:
+def jobs(app: Application, host: Host) -> Iterator[Job]:
+    """What is run on the host before the application can start, in this order."""
     env = host.layout.variables(app.guid)
     home = host.layout.application(app.guid)
     urls = [path for path in paths(app.sources) if _URL.match(path)]

@@ -46,6 +46,17 @@ class Job:
         """What an attempt at it is called on the host: by itself, so that any later controller finds it again."""
         return f"{self.name}-{guid}-{hashlib.sha256(self.text.encode()).hexdigest()[:12]}-{attempt}"
 
+    def tokens(self, guid: int) -> list[str]:
+        """What all attempts that there can be are called, the first one first."""
+        return [self.token(guid, attempt) for attempt in range(1, _TRIES + 1)]
+
+    def latest(self, host: Host, guid: int) -> str | None:
+        """The last attempt that has written anything, also one that still runs or has failed; None if there is none."""
+        for token in reversed(self.tokens(guid)):
+            if host.transport.size(host.launcher.path(token, "stdout")) is not None:
+                return token
+        return None
+
 
 def run_job(host: Host, owner: ResourceManager, intent: Intent, job: Job) -> str:
     """Run a job on a host to its end, or wait for the end of one that an earlier controller began.

@@ -198,9 +198,9 @@ class Application(ResourceManager, rtype="linux::Application"):
         token = self.tokens.get(Step.START)
         if token is not None and token != self._told:
             self.stop(intent)
-        if self.tear_down and Step.PROVISION in self.tokens:
-            job = Job("tear_down", self.tear_down, self.host.layout.variables(self.guid), self._own_directory)
-            self._jobs["tear_down"] = run_job(self.host, self, intent, job)
+        if Step.PROVISION in self.tokens:
+            for job in self._clearing():
+                self._jobs[job.name] = run_job(self.host, self, intent, job)
         if self.hard_release and Step.PROVISION in self.tokens:
             until_answered(intent, self.log, self._forget)
         return {"jobs": dict(self._jobs)}
@@ -336,31 +336,53 @@ class Application(ResourceManager, rtype="linux::Application"):
         Raises:
             BadState: it is on a host that is not to be asked any more, and was not fetched.
         """
+        if self.host.is_let_go:
+            return self._kept(name)
         written = self._written_by(name)
         if written is None:
             return None
-        if not self.host.is_let_go:
-            return self.host.transport, self.host.launcher.path(*written)
-        path = self.fetched.get(name)
-        if path is None:
-            raise BadState(
-                f"trace {name!r} of #{self.guid} is on {self.host.hostname}, which was released: connect a Collector "
-                f"to have a trace fetched before"
-            )
-        return this_machine(), str(path)
+        host, token, file = written
+        return host.transport, host.launcher.path(token, file)
 
-    def _written_by(self, name: str) -> tuple[str, str] | None:
-        """The attempt that has written a trace, and the file of it; None if nothing has."""
-        job = self._done().get(name)
-        if job is not None:
-            return job, "stdout"
-        token = self.tokens.get(Step.START)
-        return None if token is None else (token, name)
+    def _kept(self, name: str) -> tuple[Transport, str] | None:
+        """What was fetched of a trace of a host that is not to be asked any more."""
+        path = self.fetched.get(name)
+        if path is not None:
+            return this_machine(), str(path)
+        if Step.START not in self.tokens and name not in self._jobs_by_name():
+            return None
+        raise BadState(
+            f"trace {name!r} of #{self.guid} is on {self.host.hostname}, which was released: connect a Collector "
+            f"to have a trace fetched before"
+        )
+
+    def _written_by(self, name: str) -> tuple[Host, str, str] | None:
+        """Where a trace is written, the attempt that does so, and the file of it; None if nothing has been."""
+        host, job = self._jobs_by_name().get(name, (self.host, None))
+        token = self._done().get(name) or (job and job.latest(host, self.guid))
+        if token:
+            return host, token, "stdout"
+        started = self.tokens.get(Step.START)
+        return None if started is None else (self.host, started, name)
 
     def _done(self) -> dict[str, str]:
         """The tokens of the jobs that have been done, by name."""
         told = ((self.receipts.get(step) or {}).get("jobs", {}) for step in (Step.PROVISION, Step.RELEASE))
         return {name: token for jobs in (*told, self._jobs) for name, token in jobs.items()}
+
+    def _jobs_by_name(self) -> dict[str, tuple[Host, Job]]:
+        """What is run besides its command, also what is still to come, and where."""
+        if Step.PROVISION not in self.tokens:
+            return {}
+        there = self.host.preparing
+        before = {job.name: (there, job) for job in _bringing.jobs(self, there)}
+        return before | {job.name: (self.host, job) for job in self._clearing()}
+
+    def _clearing(self) -> list[Job]:
+        """What is run once it is released."""
+        if not self.tear_down:
+            return []
+        return [Job("tear_down", self.tear_down, self.host.layout.variables(self.guid), self._own_directory)]
 
     @property
     def _own_directory(self) -> str:
@@ -368,10 +390,12 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def _forget(self) -> None:
         """Remove what it has left on its host."""
-        launcher = self.host.launcher
+        for host, job in self._jobs_by_name().values():
+            for token in job.tokens(self.guid):
+                host.launcher.discard(token)
         started = self.tokens.get(Step.START)
-        for token in (*self._done().values(), *([] if started is None else [started])):
-            launcher.discard(token)
+        if started is not None:
+            self.host.launcher.discard(started)
         self.host.run("removing its directory", 'rm -rf "$1"', self._own_directory)
 
     @property

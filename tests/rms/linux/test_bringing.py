@@ -218,6 +218,24 @@ def test_a_build_that_fails_says_its_last_lines(one):
     assert one.state(app) is FAILED
     assert "build: failed with 2: first\nthe last line" in error_of(one, app)
     assert one.trace(app, "install") is None
+    assert one.trace(app, "build") == "first\nthe last line\n"
+
+
+def test_a_build_can_be_watched_while_it_goes_on(one, tmp_path):
+    for name in ("began", "go"):
+        os.mkfifo(tmp_path / name)
+    app = one.register_resource(
+        "linux::Application",
+        build=f"echo one; echo >{tmp_path}/began; read line <{tmp_path}/go; echo two",
+        connectedTo=1,
+    )
+    assert replay.trace(one.run_dir, app, "build") is None
+    one.deploy()
+    (tmp_path / "began").read_text()
+    assert one.trace(app, "build") == replay.trace(one.run_dir, app, "build") == "one\n"
+    (tmp_path / "go").write_text("\n")
+    assert one.wait_finished(app, timeout=PATIENCE)
+    assert one.trace(app, "build") == "one\ntwo\n"
 
 
 def test_without_a_command_it_only_brings(one, shared):

@@ -242,12 +242,17 @@ class Looking:
     def failure(self, guid: Guid) -> ResourceFailed | None:
         """Why a resource failed: which step, what was said, and the traceback, if there was one; None if it did not.
 
+        Its ``__cause__`` is what the hook raised, unless that was in another process or would tell a secret.
+
         Raises:
             UnknownGuid: there is no such resource.
         """
         # In a list, because an exception that comes back from the coordinator is raised.
         found = self._look(guid, lambda resource: [] if resource.error is None else [decide.failure(resource)])
-        return found[0] if found else None
+        if not found:
+            return None
+        self._session.name_causes(found[0])
+        return found[0]
 
     def get_discover_time(self, guid: Guid) -> datetime | None:
         """When it was last DISCOVERED; None if it never was."""

@@ -63,7 +63,7 @@ class BadState(UsageError):
 
 
 class ResourceFailed(ExperimentError):
-    """A resource failed.
+    """A resource failed. Its ``__cause__`` is what the hook raised, if it was in this process and tells no secret.
 
     Attributes:
         guid: its number.

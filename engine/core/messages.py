@@ -17,11 +17,12 @@ class HookDone:
 
 @dataclass(frozen=True, slots=True)
 class HookFailed:
-    """The hook of an attempt raised."""
+    """The hook of an attempt raised. `error` is what the log keeps of it; `raised` itself is for this process only."""
 
     guid: int
     token: str
     error: dict[str, Any]
+    raised: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,13 @@ class EndedByItself:
 
 @dataclass(frozen=True, slots=True)
 class FailedByItself:
-    """A resource failed; `code` is its exit status if it had one, `token` as above."""
+    """A resource failed; `code` is its exit status if it had one, `token` and `raised` as above."""
 
     guid: int
     error: dict[str, Any]
     code: int | None
     token: str | None = None
+    raised: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,7 @@ class ResourceActor(PooledActor):
             receipt = getattr(manager, intent.step)(intent)
             _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything: it is how it says that it failed
-            return messages.HookFailed(guid, intent.token, self._describe(error, intent.step))
+            return messages.HookFailed(guid, intent.token, self._describe(error, intent.step), _without_secrets(error))
         return messages.HookDone(guid, intent.token, copied(receipt))
 
     def _inquire(self, intent: Intent, receipt: Mapping[str, Any] | None) -> messages.Message:
@@ -185,7 +185,8 @@ class ResourceActor(PooledActor):
         try:
             act(self._place.manager())
         except BaseException as error:  # noqa: BLE001 - as for a hook
-            self._tell(messages.FailedByItself(self._place.guid, self._describe(error, name), None))
+            described, raised = self._describe(error, name), _without_secrets(error)
+            self._tell(messages.FailedByItself(self._place.guid, described, None, raised=raised))
 
     def _describe(self, error: BaseException, step: str) -> dict[str, Any]:
         """What the log keeps of an exception: no secrets, for one."""
@@ -206,6 +207,12 @@ def _check_receipt(receipt: Any, where: str) -> None:
     if receipt is not None and not isinstance(receipt, dict):
         raise UsageError(f"{where} is a {type(receipt).__name__}; return a dict of plain values, or nothing")
     check_plain(receipt, where)
+
+
+def _without_secrets(error: BaseException) -> BaseException | None:
+    """An exception that can be shown to whoever asks for it, since it tells no secret."""
+    text = _traceback_of(error)
+    return error if hide_secrets(text) == text else None
 
 
 def _traceback_of(error: BaseException) -> str:

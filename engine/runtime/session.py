@@ -16,7 +16,7 @@ from pykka.messages import _ActorStop
 
 from engine import journal
 from engine.core import messages
-from engine.core.errors import BadState, Closed, UsageError
+from engine.core.errors import BadState, Closed, ExperimentError, ResourceFailed, UsageError
 from engine.core.events import ExperimentWarned
 from engine.core.kernel import PATIENCE, Kernel
 from engine.core.values import clip, text_of
@@ -98,6 +98,7 @@ class Session:
         self._writer = writer
         self._wants_abort = wants_abort
         # Tokens are unique to the run, not only within it: they name things on hosts that many runs share.
+        self._raised: dict[int, messages.HookFailed | messages.FailedByItself] = {}  # by guid
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy, patience)
         self._control = self.machine.workers(2, "netreel-control")
         # How many hooks run is not the pool's affair: one whose result is no longer wanted must not hold up others.
@@ -212,6 +213,17 @@ class Session:
             return ask(self._coordinator, message, self.machine.future())
         except pykka.ActorDeadError:
             raise Closed("this controller was shut down while it was asked") from None
+        except ExperimentError as error:
+            self.name_causes(error)
+            raise
+
+    def name_causes(self, error: ExperimentError) -> None:
+        """Have failures that are told say what the hooks raised, if it was in this process that they did."""
+        for failure in (error, *getattr(error, "failures", ())):
+            if isinstance(failure, ResourceFailed):
+                told = self._raised.get(failure.guid)
+                if told is not None and told.error is failure.story:  # it may have failed again since then
+                    failure.__cause__ = told.raised
 
     def refuse_within(self, what: str) -> None:
         """Refuse what would wait for whoever asks: before any of it is done.
@@ -279,6 +291,8 @@ class Session:
         self._hear(messages.FailedByItself(guid, error, None if code is None else _status(code), token))
 
     def _hear(self, message: object) -> None:
+        if isinstance(message, messages.HookFailed | messages.FailedByItself):
+            self._raised[message.guid] = message
         # After the end nobody listens, and nothing is lost by it: a new controller asks again.
         with suppress(pykka.ActorDeadError):
             self._coordinator.tell(message)

@@ -6,10 +6,12 @@ import replay
 from engine import (
     Alive,
     ECState,
+    ExperimentAborted,
     ExperimentError,
     FailureLevel,
     Gone,
     ResourceFactory,
+    ResourceFailed,
 )
 from tests.engine.kinds import FAILED, START, STARTED, STOPPED, Beside, Thing, boom
 
@@ -85,6 +87,49 @@ def test_a_thread_that_a_hook_begins_may_wait(ec, stage):
     one.deploy()
     one.wait_started(1)
     assert beside[0].join() is True
+
+
+def test_a_failure_that_is_told_has_what_the_hook_raised_as_its_cause(ec, stage):
+    raised = ZeroDivisionError("0 hosts")
+
+    def act(*_):
+        raise raised
+
+    stage.acts["discover #1"] = stage.acts["set #2"] = act
+    one = ec()
+    one.register_resource("test::Thing")
+    with pytest.raises(ResourceFailed, match="#1 test::Thing failed in discover: 0 hosts") as caught:
+        one.discover(1)
+    assert caught.value.__cause__ is raised
+    assert one.failure(1).__cause__ is raised
+    with pytest.raises(ExperimentAborted) as aborted:
+        one.deploy()
+    assert [failure.__cause__ for failure in aborted.value.failures] == [raised]
+    one.detach()
+    assert one.failure(1).__cause__ is raised
+    with one.reconnect(one.run_dir) as two:
+        assert two.failure(1).story["message"] == "0 hosts"
+        assert two.failure(1).__cause__ is None  # another process raised it
+
+
+def test_the_cause_of_a_failure_is_never_that_of_an_earlier_one(ec, stage):
+    stage.acts["start #1"] = boom
+    one = ec()
+    one.register_resource("test::Thing", critical=False)
+    one.register_resource("test::Plain", critical=False)
+    one.register_condition(2, START, 1, STOPPED)
+    one.set(1, "critical", True)
+    one.deploy()
+    one.wait_finished([1, 2])
+    assert isinstance(one.failure(1).__cause__, RuntimeError)
+    assert one.failure(2).__cause__ is None
+    stage.acts["release #1"] = lambda *_: 1 / 0
+    with pytest.raises(ExperimentError, match="division by zero"):
+        one.release()
+    assert isinstance(one.failure(1).__cause__, ZeroDivisionError)
+    stage.acts.clear()
+    with pytest.raises(ExperimentError, match="division by zero"):
+        one.shutdown()
 
 
 @pytest.mark.parametrize("text", ["x" * 3_000_000, "half \udcff", ""])
@@ -224,6 +269,7 @@ def test_a_secret_that_another_one_read_shows_in_no_error(ec, stage, monkeypatch
     error = replay.state(one.run_dir).resources[2].error
     assert error["message"] == "[secret] was refused by #2"
     assert "horse" not in error["traceback"]
+    assert one.failure(2).__cause__ is None
 
 
 @pytest.mark.parametrize("told", ["failed", "probe"])

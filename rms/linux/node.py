@@ -254,7 +254,8 @@ class Node(Host, rtype="linux::Node"):
         with self._placing:
             if (archive.digest, directory) in self._placed:
                 return
-            args = (self.layout.shared("store"), archive.digest, directory)
+            epochs = (f"{self.layout.base}/epochs", f"{self.epoch:08d}")
+            args = (self.layout.shared("store"), archive.digest, directory, *epochs)
             patience = ANSWER_TIMEOUT + archive.size / _SLOWEST
             if b"missing" in self.run("placing files", _STORE, *args, timeout=patience).stdout:
                 archive.file.seek(0)

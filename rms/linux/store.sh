@@ -1,12 +1,13 @@
 # Puts the files of an archive in place, each at once: a reader sees the old file or the new one.
 #
-#     store.sh STORE DIGEST DIRECTORY [receive]
+#     store.sh STORE DIGEST DIRECTORY EPOCHS EPOCH [receive]
 #
 # With "receive" the archive is standard input. Without it, it is one that the store has; says "missing" if not.
+# EPOCHS is where controllers of the run publish theirs, as launch.sh does.
 
 set -u
 umask 077
-store=$1 digest=$2 directory=$3
+store=$1 digest=$2 directory=$3 epochs=$4 epoch=$5
 archive=$store/$digest
 draft=$store/.$digest.$$ # a directory: its files are moved, so it is on the same disk
 trap 'rm -rf "$draft"' EXIT
@@ -18,7 +19,16 @@ is_whole() {
 	[ "${sum%% *}" = "$digest" ]
 }
 
-if [ $# = 4 ]; then
+# Nothing is put in place by a controller that was declared dead, however long what it sends has been on its way.
+check_epoch() {
+	[ -d "$epochs/$epoch" ] || mkdir "$epochs/$epoch" || exit
+	for latest in "$epochs"/*; do :; done
+	[ "${latest##*/}" = "$epoch" ] && return
+	echo "another controller has taken the run over, as epoch ${latest##*/}: only the latest may put files here" >&2
+	exit 1
+}
+
+if [ $# = 6 ]; then
 	cat >"$draft/archive" || exit
 	is_whole "$draft/archive" || {
 		echo "what has arrived is not what was sent" >&2
@@ -31,6 +41,7 @@ elif [ ! -e "$archive" ] || ! is_whole "$archive"; then
 fi
 
 mkdir "$draft/files" && cd "$draft/files" && tar -xopmf "$archive" || exit
+check_epoch
 umask 022 # as the modes of its files are their owner's choice; the directories above let nobody else in
 find . -type d -exec sh -c 'to=$1; shift; for each; do mkdir -p "$to/$each" || exit; done' sh "$directory" {} + || exit
 find . ! -type d -exec sh -c 'to=$1; shift; for each; do mv -f "$each" "$to/$each" || exit; done' sh "$directory" {} +

@@ -85,7 +85,7 @@ def test_what_the_host_has_is_not_sent_again(one, tmp_path, monkeypatch):
     original = node_module.Node.run
 
     def spy(self, what, script, *args, **kwargs):
-        sent.extend(args[3:] if what == "placing files" else [])
+        sent.extend(args[5:] if what == "placing files" else [])
         return original(self, what, script, *args, **kwargs)
 
     monkeypatch.setattr(node_module.Node, "run", spy)
@@ -106,6 +106,16 @@ def test_another_run_finds_what_was_sent(ec, tmp_path, monkeypatch):
         run(made, 'cat "$SHARE/data"', files=str(tmp_path / "data"))
         store = made.local_dir / ".host" / "store"
         assert len(list(store.iterdir())) == 1
+
+
+def test_a_controller_that_was_declared_dead_puts_no_files_in_place(one, shared, tmp_path):
+    (tmp_path / "data").write_text("old")
+    one.deploy()
+    assert one.wait_deployed(1, timeout=PATIENCE)
+    (one.run_dir / "node-1" / "epochs" / "00000002").mkdir()  # its successor has been here
+    app = run(one, "true", files=str(tmp_path / "data"))
+    assert "another controller has taken the run over, as epoch 00000002" in error_of(one, app)
+    assert list((shared / "share").iterdir()) == []
 
 
 def test_a_damaged_copy_on_the_host_is_sent_again(one, shared, tmp_path):

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from rms.linux._layout import Layout
 
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
-_HOSTNAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
+_HOSTNAME: Final = re.compile(r"\w[\w.:%+-]*")
+# What would mean something to the shell of a ProxyCommand, as in OpenSSH.
+_NO_WORD: Final = re.compile(r"""[\s\0-\x1f'"`$\\;&<>|(){}]|^-|^$""")
 _SLOWEST: Final = 100_000  # bytes per second that a line to a host must carry
 
 _PREPARE: Final = resources.files("rms.linux").joinpath("prepare.sh").read_text("utf-8")
@@ -45,7 +47,21 @@ cd "$1" && rm -rf lib bin src share store && umask 077 && mkdir lib bin src shar
 
 def _check_hostname(name: str) -> None:
     if not _HOSTNAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a host: letters, digits, '-' and '.', or an address")
+        raise ValueError(
+            f"{name!r} is no name of a host: letters, digits, '-' and '.', or an address; the user and the port are "
+            "attributes of their own"
+        )
+
+
+def _check_user(name: str) -> None:
+    if _NO_WORD.search(name):
+        raise ValueError(f"{name!r} is no name of a user: it has no blanks and no characters of the shell")
+
+
+def _check_gateway(hops: str) -> None:
+    for hop in hops.split(","):
+        if _NO_WORD.search(hop.strip()):
+            raise ValueError(f"{hop!r} is no gateway: write [user@]host[:port], with commas between")
 
 
 def _check_home(path: str) -> None:
@@ -68,11 +84,17 @@ class Node(Host, rtype="linux::Node"):
     """
 
     hostname: str = attr(check=_check_hostname, help="Name or address of the host; localhost needs no SSH.")
-    username: str | None = attr(default=None, help="User on the host; by default as the SSH configuration says.")
+    username: str | None = attr(
+        default=None, check=_check_user, help="User on the host; by default as the SSH configuration says."
+    )
     port: int | None = attr(default=None, ge=1, le=65535, help="Port of its SSH server.")
     identity: str | None = attr(default=None, help="File with the private key for it.")
-    gateway: str | None = attr(default=None, help="Host to go through; several, separated by commas, in this order.")
-    gateway_user: str | None = attr(default=None, help="User on the gateway.")
+    gateway: str | None = attr(
+        default=None,
+        check=_check_gateway,
+        help="Host to go through, as [user@]host[:port]; several, separated by commas, in this order.",
+    )
+    gateway_user: str | None = attr(default=None, check=_check_user, help="User on gateways that do not say.")
     ssh_config: str | None = attr(default=None, help="SSH configuration to read in place of ~/.ssh/config.")
     host_keys: str | None = attr(
         default=None,

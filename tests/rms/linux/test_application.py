@@ -400,6 +400,11 @@ def test_many_on_one_node(one):
     ("rtype", "attributes", "message"),
     [
         ("linux::Node", {"hostname": "-oProxyCommand=x"}, "is no name of a host"),
+        ("linux::Node", {"hostname": "root@h1"}, "the user and the port are attributes of their own"),
+        ("linux::Node", {"hostname": "h1$(id)"}, "is no name of a host"),
+        ("linux::Node", {"hostname": "h1", "username": "x y"}, "linux::Node.username: 'x y' is no name of a user"),
+        ("linux::Node", {"hostname": "h1", "gateway": "h2, h 3"}, "linux::Node.gateway: ' h 3' is no gateway"),
+        ("linux::Node", {"hostname": "h1", "gatewayUser": "`id`"}, "linux::Node.gateway_user: '`id`' is no name"),
         ("linux::Node", {"hostname": "h1", "home": "../x"}, "without '..'"),
         ("linux::Node", {"hostname": "h1", "port": 0}, "at least 1"),
         ("linux::Node", {"hostname": "h1", "hostKeys": "off"}, "is one of 'yes', 'accept-new', 'no'"),

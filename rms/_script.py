@@ -17,19 +17,17 @@ ANSWER_TIMEOUT: Final = 60.0
 _SLOWEST: Final = 100_000  # bytes per second that a line to a host must carry
 _FENCED: Final = 75  # the exit status with which the script says so
 
-# The script is input, so that it may be kept in a file; of one that is cut nothing is run.
+# The script is a parameter, so that it may be kept in a file; it is no secret.
 _OPEN: Final = """\
-text=$(cat)
-[ "${#text}" = "$1" ] || { echo "only ${#text} of the $1 characters of the launch script have arrived" >&2; exit 1; }
-set -- open "$2" "$3" - "$4" "$text"
-eval "$text"
+set -- open "$1" "$2" - "$3" "$4"
+eval "$6"
 """
 # In a shell of its own: what comes first is no part of the launch script.
 _FIRST: Final = """\
 (
 shift 4
 %s
-) </dev/null || exit
+) || exit
 """
 _LATEST: Final = re.compile(rb"(?:^|\n)fenced ([0-9]+)\n\Z")
 _CALL: Final = 'script=$1; shift; . "$script"'
@@ -105,8 +103,8 @@ class Script:
     def _open(self, first: str, *args: str) -> bytes:
         digest = hashlib.sha256(TEXT.encode()).hexdigest()[:12]
         name = f".launch-{digest}.sh"  # each version has a file of its own, which never changes
-        how = (str(len(TEXT)), self.base, self._number, name)
-        done = self._transport.run(first + _OPEN, *how, *args, stdin=f"{TEXT}\n".encode(), timeout=ANSWER_TIMEOUT)
+        how = (self.base, self._number, name, TEXT)
+        done = self._transport.run(first + _OPEN, *how, *args, timeout=ANSWER_TIMEOUT)
         told, _, last = self._checked("open", done).removesuffix(b"\n").rpartition(b"\n")
         if self.base.startswith("~/"):
             self.base = last.removeprefix(b"base ").decode("utf-8", "surrogateescape")

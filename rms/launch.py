@@ -113,6 +113,7 @@ class Launcher:
         prelude: str = "",
         stdin: bytes | None = None,
         as_root: bool = False,
+        directory: str = "",
     ) -> Started:
         """Starts a command, unless this attempt has been started before; returns when it has begun.
 
@@ -127,6 +128,7 @@ class Launcher:
                 place, by the process that becomes the command: for what it must be given and cannot be as a value.
             stdin: Its standard input; None is /dev/null.
             as_root: Whether it runs under `sudo -n -E`.
+            directory: One on the host that is made if need be, besides its own.
 
         Returns:
             Who it is. It may have ended by now.
@@ -140,7 +142,7 @@ class Launcher:
         text = _lines("command", self._entrance + command)
         counts = (str(before.count(b"\n")), str(text.count(b"\n")))
         how = ("nothing" if stdin is None else str(len(stdin)), "root" if as_root else "user")
-        report = self._report("start", token, *counts, *how, stdin=before + text + (stdin or b""))
+        report = self._report("start", token, *counts, *how, directory, stdin=before + text + (stdin or b""))
         if report.undecided:
             report = self._await_decision(token)
         if report.started is None or (report.end and not report.end.isdecimal()):

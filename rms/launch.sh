@@ -85,13 +85,14 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 	case $base in "~/"*) base=$HOME/${base#??} ;; esac
 	umask 077
 	[ -d "${base%/*}/" ] || mkdir -p "${base%/*}" || exit
-	if ! mkdir -m 700 "$base" 2>/dev/null; then # it is there, or cannot be
+	if [ -e "$base" ] || ! mkdir -m 700 "$base" "$base/epochs" "$base/epochs/$epoch" 2>/dev/null; then # or it cannot be
 		mkdir -p "$base" || exit
 		private
 		[ -z "$(ls -A "$base")" ] || [ -d "$base/epochs" ] || # in this order: another one may be opening it
 			fail "$base has files in it that are not of a run: give a run a directory of its own"
+		mkdir -p "$base/epochs/$epoch" || exit
 	fi
-	mkdir -p "$base/epochs/$epoch" && : >>"$base/journal" || exit
+	: >>"$base/journal" || exit
 	enter
 	keep "$base/$1" "$2"
 	printf 'base %s\n' "$base"
@@ -99,11 +100,21 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 
 keep() { # FILE, TEXT
 	[ ! -e "$1" ] || return 0
-	cat >"$1.$$" <<END && mv -f "$1.$$" "$1" && return
-$2
-END
+	put "$1.$$" "$2" && mv -f "$1.$$" "$1" && return
 	rm -f "$1.$$"
 	exit 1
+}
+
+# Without a process of its own; but what may be secret must show in no process's arguments, and for some ksh printf is one.
+put() { # FILE, TEXT
+	case ${KSH_VERSION:-} in
+	'') printf '%s\n' "$2" >"$1" ;;
+	*)
+		cat >"$1" <<END
+$2
+END
+		;;
+	esac
 }
 
 # --- Starting: this script runs three times over. `start` goes when the command has begun. `supervise` stays until it
@@ -130,7 +141,7 @@ store_input() { # FILE, BYTES
 
 # Standard input: the prelude, the command, and the command's own standard input. If the connection breaks, it ends too
 # early, and nothing begins.
-do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", "root" OR "user"
+do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", "root" OR "user", [DIRECTORY TO MAKE]
 	if [ -L "$at/claim" ]; then
 		settle
 		return
@@ -139,9 +150,7 @@ do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", 
 	prelude=$text
 	take "$2"
 	spec=$at/spec.$$ # each `start` its own: another one with this token may be at the same point
-	mkdir -p "$at/run" "$spec" && cat >"$spec/command" <<END || exit
-$text
-END
+	mkdir -p "$at/run" "$spec" "${5:-$spec}" && put "$spec/command" "$text" || exit
 	[ "$3" = nothing ] || store_input "$spec/stdin" "$3"
 	[ "$4" = user ] || : >"$spec/root" || exit
 	# step: stored

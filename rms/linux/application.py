@@ -183,6 +183,7 @@ class Application(ResourceManager, rtype="linux::Application"):
             prelude=self.prelude(from_file=file),
             stdin=None if file else self._input(),
             as_root=self.needs_root() and self.host.facts["privilege"] != "root",
+            directory=self._own_directory,
         )
         until_answered(intent, self.log, self._attend, token)
         return {"pid": started.pid, "start_time": started.start_time, "boot_id": started.boot_id}
@@ -228,7 +229,7 @@ class Application(ResourceManager, rtype="linux::Application"):
 
     def prelude(self, *, from_file: bool) -> str:
         """What cannot be given as a value: shell text that the process reads before it becomes the command."""
-        lines = ['[ -d "$APP_HOME" ] || mkdir -p "$APP_HOME"']
+        lines: list[str] = []
         if isinstance(self.env, str):
             lines.append(shell.open_exports(self.env).rstrip("\n"))
         if from_file:

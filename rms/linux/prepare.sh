@@ -1,4 +1,5 @@
-# Makes our directories on a host and tells what kind of host it is, with few processes: a host may be slow.
+# Makes our directories on a host and tells what kind of host it is, with few processes: on a busy host, or when there
+# are many, it is they that one waits for.
 #
 #     prepare.sh ROOT
 #
@@ -19,10 +20,15 @@ case $1 in
 /*) root=$1 ;;
 *) root=$HOME/$1 ;;
 esac
-(umask 077 && exec mkdir -p "$root/lib" "$root/bin" "$root/src" "$root/share" "$root/store") || exit
+for each in lib bin src share store; do
+	[ -d "$root/$each" ] && continue
+	(umask 077 && exec mkdir -p "$root/lib" "$root/bin" "$root/src" "$root/share" "$root/store") || exit
+	break
+done
 tell root "$root"
 tell home "$HOME"
-tell user "$(id -un)"
+user=${SSH_CONNECTION:+${LOGNAME:-}} # sshd sets it
+tell user "${user:-$(id -un)}"
 
 distribution=
 while IFS= read -r line; do
@@ -35,14 +41,26 @@ set -- $(uname -snrm)
 tell hostname "$2"
 tell kernel "$1 $3"
 tell architecture "$4"
-tell cores "$(getconf _NPROCESSORS_ONLN 2>/dev/null || grep -c '^processor' /proc/cpuinfo)"
+if read -r ranges 2>/dev/null </sys/devices/system/cpu/online; then # such as 0-3,5
+	cores=0 IFS=,
+	for range in $ranges; do cores=$((cores + ${range#*-} - ${range%-*} + 1)); done
+	unset IFS
+else
+	cores=$(grep -c '^processor' /proc/cpuinfo)
+fi
+tell cores "$cores"
 while read -r name size unit; do
 	case $name in MemTotal:) tell memory "$size" && break ;; esac
 done </proc/meminfo
 read -r boot </proc/sys/kernel/random/boot_id
 tell boot "$boot"
 tell shell "${SHELL:-}"
-tell sh "$(readlink /proc/$$/exe)"
+read -r range mode offset device inode program </proc/$$/maps # the program itself, as a rule
+case $program in
+*sh | */busybox) ;;
+*) program=$(readlink /proc/$$/exe) ;;
+esac
+tell sh "$program"
 
 while read -r name real effective rest; do
 	case $name in Uid:) break ;; esac

@@ -33,7 +33,7 @@ _SHELL: Final = "exec /bin/sh"
 # shells of all kinds must understand this line, so there is hardly any syntax in it.
 _READER: Final = "exec /bin/sh -c 'IFS= read -r line && eval \"$line\"'"
 _READ_FRAME: Final = (
-    "nl=$(printf '\\n.'); nl=${nl%.}; frame=; n=%d; "
+    "nl=${IFS#??}; frame=; n=%d; "  # a new shell's IFS is a blank, a tab and a newline
     'while [ $n -gt 0 ]; do IFS= read -r line || exit; frame=$frame$line$nl; n=$((n - 1)); done; eval "$frame"\n'
 )
 _PIECE: Final = 1 << 16  # bytes of input read at once

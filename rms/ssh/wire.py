@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
 import paramiko
@@ -54,12 +55,18 @@ class Wire:
         why: Why it broke; empty until then.
     """
 
-    def __init__(self, carrier: Carrier, let_go: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        let_go: Callable[[], None] = lambda: None,
+        acknowledge: Callable[[], None] = lambda: None,
+    ) -> None:
         self.heard: float | None = None
         self.why = ""
         self.on_broken: Callable[[], None] = lambda: None
         self._carrier = carrier
         self._let_go = let_go
+        self._acknowledge = acknowledge
         self._sending = False
         self._settled = False
         self._closed = False  # paramiko looks at it
@@ -84,6 +91,7 @@ class Wire:
             raise
         if data:
             self.heard = time.monotonic()
+            self._acknowledge()
         else:
             self.fail("the host closed the connection")
         return data
@@ -155,7 +163,9 @@ def connect(target: Target) -> Wire:
                 raise
     # Each of our messages is answered before the next: waiting to fill a segment would cost 40 ms for each.
     carrier.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Wire(carrier)
+    # Until the first command sshd does wait, for our word that the message before has come, which takes as long.
+    # The system forgets this each time that we answer.
+    return Wire(carrier, acknowledge=partial(carrier.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1))
 
 
 def run_proxy(command: str) -> Wire:

@@ -1,12 +1,14 @@
 """Commands as root, with a prelude, cut off, ended by another signal; what is asked first, forgotten, swept away."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
 
 from engine.rm.outcomes import Ended, NeverBegan
 from engine.rm.transport import CommandFailed
+from rms._script import TEXT
 from rms.launch import Fenced, Launcher
 from rms.local import LocalTransport
 from tests.rms.launching import SHELLS, Lab, use_shell
@@ -144,13 +146,16 @@ def test_what_has_arrived_in_part_does_not_begin_and_can_be_sent_again(any_shell
     assert (lab.runs(), Path(launcher.path("a", "stdout")).read_bytes()) == (1, b"\0in\n")
 
 
-@pytest.mark.parametrize("arrived", [0, 1, 5000])
-def test_a_script_that_has_arrived_in_part_opens_nothing(any_shell, lab, launcher, monkeypatch, arrived):
-    run = LocalTransport.run
-    monkeypatch.setattr(LocalTransport, "run", lambda *args, stdin, **how: run(*args, stdin=stdin[:arrived], **how))
-    with pytest.raises(CommandFailed, match=f"only {arrived} of the [0-9]+ characters of the launch script"):
-        launcher.open()
-    assert not Path(lab.base).exists()
+def test_the_host_keeps_the_script_as_it_is(any_shell, lab, launcher):
+    launcher.open()
+    (kept,) = Path(lab.base).glob(".launch-*.sh")
+    assert kept.read_text("utf-8").removesuffix("\n") == TEXT
+
+
+def test_a_directory_that_is_wanted_is_there_when_the_command_begins(any_shell, lab, launcher, tmp_path):
+    wanted = tmp_path / "some" / "where's it"
+    launcher.start("a", f"[ -d {shlex.quote(str(wanted))} ]", directory=str(wanted))
+    assert lab.end(launcher, "a") == Ended(0)
 
 
 def test_the_output_can_be_followed_as_soon_as_it_is_started(any_shell, launcher):

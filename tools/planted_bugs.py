@@ -109,7 +109,8 @@ def failure(copy: Path, tests: str) -> str | None:
         text=True,
         check=False,
     )
-    failed = [line for line in ran.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    summary = ran.stdout.partition("short test summary info")[2]
+    failed = [line for line in summary.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if ran.returncode and not failed:
         failed = [ran.stdout[-300:] + ran.stderr[-300:]]
     return failed[0].split(" - ")[0] if failed else None

@@ -99,13 +99,13 @@ class Simulation:
         """
         program = self.start(script)
         self._foreground = program
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             self.hub.run(lambda: not program.alive)
         except Stuck as stuck:
             raise Stuck(self._report(str(stuck))) from None
         finally:
-            self._real += time.perf_counter() - begun
+            self._real += time.process_time() - begun
             self._foreground = None
         if program.death is not None:
             raise program.death
@@ -192,7 +192,7 @@ class Simulation:
 
     @property
     def ratio(self) -> float:
-        """How many simulated seconds went by in a real one, while scripts were running."""
+        """How many simulated seconds went by in one of processor time, while scripts were running."""
         return self.seconds / self._real if self._real else 0.0
 
     def host(self, name: str = "host") -> Host:

@@ -12,7 +12,10 @@ _PORT: Final = 5201
 
 
 class Iperf3(Tool, rtype="linux::Iperf3"):
-    """One end of a measurement: a server, or a client of one. It has the options of iperf3, by their long names."""
+    """One end of a measurement: a server, or a client of one. It has the options of iperf3, by their long names.
+
+    The password of a ``username`` is what ``secret`` names.
+    """
 
     server: bool = switch("-s", "Whether it is the server.")
     client: str | None = option("-c", "Name or address of the server: it is a client.", check=no_option)
@@ -68,6 +71,13 @@ class Iperf3(Tool, rtype="linux::Iperf3"):
     udp_counters_64bit: bool = switch("--udp-counters-64bit", "Count datagrams with 64 bits.")
     repeating_payload: bool = switch("--repeating-payload", "Send a pattern in place of random bytes.")
     dont_fragment: bool = switch("--dont-fragment", "Set Don't Fragment.")
+    username: str | None = option("--username", "User to log in to the server as.")
+    rsa_public_key_path: str | None = option("--rsa-public-key-path", "File on the host with the server's public key.")
+    rsa_private_key_path: str | None = option("--rsa-private-key-path", "File on the host with the server's own key.")
+    authorized_users_path: str | None = option("--authorized-users-path", "File on the host with who may log in.")
+    time_skew_threshold: int | None = option(
+        "--time-skew-threshold", "Seconds by which the clocks of both ends may differ for a login.", ge=1
+    )
 
     program = "iperf3"
     packages: ClassVar = {"": "iperf3"}
@@ -77,6 +87,11 @@ class Iperf3(Tool, rtype="linux::Iperf3"):
         """See `Application.check_possible`."""
         super().check_possible()
         check_one_end(server=self.server, target=self.client, name="client")
+
+    def prelude(self, *, from_file: bool) -> str:
+        """See `Application.prelude`."""
+        password = 'export IPERF3_PASSWORD="$SECRET"\n' if self.username and self.secret else ""
+        return password + super().prelude(from_file=from_file)
 
     def ready_when(self) -> str | None:
         """See `Tool.ready_when`."""

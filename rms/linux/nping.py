@@ -17,7 +17,10 @@ _COUNTS: Final = (
 
 
 class NPing(Rounds, rtype="linux::NPing"):
-    """Packets of a chosen kind to a host, and the answers."""
+    """Packets of a chosen kind to a host, and the answers.
+
+    Its echo mode is left out, since others can see the passphrase among a command's arguments.
+    """
 
     target: str = attr(check=no_option, help="Names, addresses or networks of hosts, one of them as nping takes it.")
     sudo: bool = attr(default=True, help="Whether it runs as root, which all modes but tcp_connect need.")
@@ -84,6 +87,7 @@ class NPing(Rounds, rtype="linux::NPing"):
     bpf_filter: str | None = option("--bpf-filter", "Filter for the answers.")
     verbose: bool = switch("-v", "Tell more.")
     quiet: bool = switch("-q", "Tell less.")
+    debug: bool = switch("-d", "Tell what is of use to its authors.")
 
     program = "nping"
     packages: ClassVar = {"apt-get": "nmap", "pacman": "nmap", "apk": "nmap-nping", "": "nmap"}

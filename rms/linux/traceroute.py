@@ -132,6 +132,8 @@ class Mtr(Rounds, rtype="linux::Mtr"):
     mark: str | None = option("-M", "Mark of the packets, for policy routing.")
     ip_info: int | None = option("-y", "What is told of an address.", ge=0, le=4)
     as_lookup: bool = switch("-z", "Tell the network of an address.")
+    show_ips: bool = switch("-b", "Tell both the name and the address of a router.")
+    order: str | None = option("-o", "What is told of a router, as letters: LSRDNBAWVGJMXI.")
     early_start: bool = early_start()
 
     program = "mtr"
@@ -155,11 +157,18 @@ _COLUMNS: Final = {
     "host": "host",
     "Loss%": "loss",
     "Snt": "sent",
+    "Rcv": "received",
+    "Drop": "dropped",
     "Last": "last",
     "Avg": "avg",
     "Best": "best",
     "Wrst": "worst",
     "StDev": "stdev",
+    "Gmean": "gmean",
+    "Jttr": "jitter",
+    "Javg": "jitter_avg",
+    "Jmax": "jitter_worst",
+    "Jint": "jitter_interarrival",
 }
 
 
@@ -168,7 +177,7 @@ def parse_mtr(output: str) -> dict[str, Any]:
 
     Returns:
         ``rounds``, each with ``target timestamp`` and ``hops``: ``hop host loss`` (0 to 1) ``sent last avg best worst
-        stdev``.
+        stdev``, or what `Mtr.order` asks for.
     """
     rounds = []
     stamp: float | None = None
@@ -190,5 +199,6 @@ def parse_mtr(output: str) -> dict[str, Any]:
 def _round(report: dict[str, Any], stamp: float | None) -> dict[str, Any]:
     hops = [{_COLUMNS.get(name, name): value for name, value in hub.items()} for hub in report["hubs"]]
     for hop in hops:
-        hop["loss"] = hop["loss"] / 100
+        if "loss" in hop:
+            hop["loss"] /= 100
     return {"target": report["mtr"]["dst"], "timestamp": stamp, "hops": hops}

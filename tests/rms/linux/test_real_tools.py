@@ -1,9 +1,11 @@
 """The tools themselves, where they are installed."""
 
+import hashlib
 import json
 import shutil
 import socket
 import struct
+import subprocess
 
 import pytest
 
@@ -109,6 +111,27 @@ def test_iperf3(one):
     served, sent = finish(one, server, client)
     assert sent["tests"][0]["end"]["sum_sent"]["bytes"] == 1 << 20
     assert len(served["tests"]) == 1
+
+
+@needs("iperf3", "openssl")
+def test_iperf3_with_a_password_that_shows_nowhere(one, tmp_path, monkeypatch):
+    monkeypatch.setenv("IPERF_TEST", "hush-hush")
+    subprocess.run(["openssl", "genrsa", "-out", tmp_path / "key", "2048"], check=True, capture_output=True)
+    public = ["openssl", "rsa", "-in", tmp_path / "key", "-pubout", "-out", tmp_path / "key.pub"]
+    subprocess.run(public, check=True, capture_output=True)
+    digest = hashlib.sha256(b"{me}hush-hush").hexdigest()
+    (tmp_path / "users").write_text(f"me,{digest}\n")
+    port = free_port()
+    keys = {"rsa_private_key_path": str(tmp_path / "key"), "authorized_users_path": str(tmp_path / "users")}
+    server = add(one, "Iperf3", server=True, port=port, time_skew_threshold=100, **keys)
+    login = {"username": "me", "secret": "env:IPERF_TEST", "rsa_public_key_path": str(tmp_path / "key.pub")}
+    client = add(one, "Iperf3", client="127.0.0.1", port=port, bytes="1M", **login)
+    client_of(one, server, client)
+    _, sent = finish(one, server, client)
+    assert sent["tests"][0]["end"]["sum_sent"]["bytes"] == 1 << 20
+    kept = [path.read_bytes() for path in one.run_dir.rglob("*") if path.is_file()]
+    assert kept
+    assert not any(b"hush-hush" in content for content in kept)
 
 
 @needs("iperf3")

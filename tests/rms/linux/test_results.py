@@ -126,6 +126,12 @@ def test_mtr():
     assert second["timestamp"] == 17.5
 
 
+def test_mtr_tells_what_it_was_asked_for():
+    report = {"mtr": {"dst": "b"}, "hubs": [{"count": 1, "host": "r", "Rcv": 2, "Jttr": 0.1}]}
+    (told,) = traceroute.parse_mtr(json.dumps({"report": report}))["rounds"]
+    assert told["hops"] == [{"hop": 1, "host": "r", "received": 2, "jitter": 0.1}]
+
+
 NPING = """\
 Starting Nping 0.7.93 ( https://nmap.org/nping ) at 2026-11-22 18:12 UTC
 SENT (0.0145s) ICMP [127.0.0.1 > 127.0.0.1 Echo request (type=8/code=0) id=57856 seq=1] IP [ttl=64 id=37227 iplen=28 ]

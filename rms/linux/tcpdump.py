@@ -27,7 +27,7 @@ class Tcpdump(Tool, rtype="linux::Tcpdump"):
     sudo: bool = attr(default=True, help="Whether it runs as root, which capturing needs as a rule.")
     A: bool = switch("-A", "Print packets as text.")
     b: bool = switch("-b", "Print AS numbers in plain notation.")
-    B: int | None = option("-B", "Size of the kernel's buffer in KiB.", ge=1)
+    B: int | None = option("-B", "Size of the kernel's buffer in KiB; 65536 in immediate mode.", ge=1)
     c: int | None = option("-c", "Stop after so many packets.", ge=1)
     count: bool = switch("--count", "Print nothing but how many packets there are.")
     C: int | None = option("-C", "Begin another file after so many millions of bytes.", ge=1)
@@ -92,8 +92,13 @@ class Tcpdump(Tool, rtype="linux::Tcpdump"):
     stop_signal = "INT"
 
     def fixed(self) -> list[str]:
-        """See `Tool.fixed`. As a user of its own, it could write no file into a directory that is private."""
-        return ["-Z", "root"] if self.w and self.Z is None and self._is_root() else []
+        """See `Tool.fixed`. As a user of its own, it could write no file into a directory that is private.
+
+        In immediate mode a packet takes as much of the buffer as the largest could. The usual 2 MiB are full after
+        milliseconds: of a flood of echo requests half was lost.
+        """
+        buffer = ["-B", "65536"] if self.immediate_mode and self.B is None else []
+        return [*buffer, "-Z", "root"] if self.w and self.Z is None and self._is_root() else buffer
 
     def arguments(self) -> list[str]:
         """See `Tool.arguments`."""

@@ -51,8 +51,10 @@ def test_the_names_of_nepi_are_known(rtype, ec):
         (NPing(target="h", tcp=True, p="80,443", c=1), "nping --tcp -c 1 -p 80,443 h"),
         (
             Tcpdump(i="eth0", w="a b.pcap", Z="nobody", expression="host h"),
-            "tcpdump -i eth0 --immediate-mode -U -w 'a b.pcap' -Z nobody -- 'host h'",
+            "tcpdump -B 65536 -i eth0 --immediate-mode -U -w 'a b.pcap' -Z nobody -- 'host h'",
         ),
+        (Tcpdump(B=100, c=1), "tcpdump -B 100 -c 1 --immediate-mode -U"),
+        (Tcpdump(immediate_mode=False, U=False), "tcpdump"),
         (Iperf3(server=True, one_off=True), "iperf3 -s -J -1"),
         (Iperf3(client="h", xbind=["a", "b"], time=1), "iperf3 -c h -J -X a -X b -t 1"),
         (UdpTest(target="h", p=5, l=100), "iperf3 -J -u -c h -p 5 -l 100"),

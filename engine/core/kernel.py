@@ -125,7 +125,15 @@ class Kernel:
         for event in made:
             old = self._old_values(event)
             self.emit(event)
+            if isinstance(event, events.ResourceRemoved):
+                self._forget(event.guids)
             self.effects.extend(self._to_be_told(event, old))
+
+    def _forget(self, guids: Iterable[int]) -> None:
+        """Keep nothing of resources that are gone: another one may be registered under the number of one of them."""
+        for guid in guids:
+            for kept in (self._early, self._silent, self._limits):
+                kept.pop(guid, None)
 
     def _old_values(self, event: events.Event) -> dict[int, Any]:
         """The value that an attribute has before an event, by guid, for those who are to be told of another one."""

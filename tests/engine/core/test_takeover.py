@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import events, messages, story
+from engine.core import events, messages, revise, story
 from engine.core.states import ResourceState as State
 from engine.core.states import Step
 from tests.engine.core.lab import START, STOP, Lab, S, link
@@ -143,6 +143,18 @@ def test_a_host_that_does_not_answer_is_asked_again_ever_more_rarely(silent):
         unanswered(silent, 1)
     assert asked == [1, 2, 4, 8, 16, 30, 30, 30]
     assert silent.kinds().count("resource.unknown") == 1
+
+
+@pytest.mark.parametrize("anew", [True, False])
+def test_one_that_is_removed_is_not_asked_after_any_more(silent, anew):
+    silent.release()
+    silent.done(1)
+    silent.done(1)
+    silent.turn(revise.remove(silent.world, 1))
+    if anew:
+        silent.add("deploy", guid=1)
+    silent.wait(100)
+    assert silent.probed == []
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,13 @@ done 2>/dev/null </etc/os-release
 distribution=${distribution#[\"\']}
 tell distribution "${distribution%[\"\']}"
 
-set -- $(uname -snrm)
-tell hostname "$2"
-tell kernel "$1 $3"
-tell architecture "$4"
+read -r hostname </proc/sys/kernel/hostname
+read -r system </proc/sys/kernel/ostype
+read -r release </proc/sys/kernel/osrelease
+read -r architecture 2>/dev/null </proc/sys/kernel/arch || architecture=$(uname -m) # before Linux 6.1
+tell hostname "$hostname"
+tell kernel "$system $release"
+tell architecture "$architecture"
 if read -r ranges 2>/dev/null </sys/devices/system/cpu/online; then # such as 0-3,5
 	cores=0 IFS=,
 	for range in $ranges; do cores=$((cores + ${range#*-} - ${range%-*} + 1)); done

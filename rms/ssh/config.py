@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import glob
 import os
@@ -119,7 +120,7 @@ class _Resolver:
         # Of what is said twice the first counts, so the system's file comes after the user's own.
         text = _read(Path(path).expanduser(), must=True) if path else f"{_read_user()}\nHost *\n{_read_system()}"
         try:
-            self._config = paramiko.SSHConfig.from_text(text)
+            self._config = _parse(text)
         except paramiko.ConfigParseError as error:
             raise ValueError(f"{self._where}: {error}") from error
 
@@ -203,6 +204,12 @@ def _check_word(what: str, word: str) -> None:
     """Refuses what no host and no user is called, and what would mean something to the shell of a ProxyCommand."""
     if not word or word.startswith("-") or _NO_WORD.search(word):
         raise ValueError(f"{what} {word!r}: must be a name or an address, without blanks and characters of the shell")
+
+
+@functools.lru_cache(maxsize=8)
+def _parse(text: str) -> paramiko.SSHConfig:
+    """What a configuration says. Hosts share it, and parsing takes as long as looking a host up."""
+    return paramiko.SSHConfig.from_text(text)
 
 
 def _files(words: str) -> tuple[str, ...]:

@@ -47,8 +47,8 @@ def events(records: Iterable[eventlog.Event]) -> Table:
     return Table(_EVENT, (asdict(record) for record in records))
 
 
-def results(traces: Traces, name: str) -> tuple[Table, list[str]]:
-    """What a trace that is JSON says, of all resources that have it: a row for each, or for each of its samples.
+def results(traces: Traces, name: str, resources: Sequence[Resource] = ()) -> tuple[Table, list[str]]:
+    """What a trace that is JSON says, of these resources or of all that have it: a row for each, or for each sample.
 
     Objects within objects become columns with dots in their names. Where there is a list of objects, these are the
     samples, and what stands around them is repeated in each row; of several lists the outermost is taken, then the
@@ -57,8 +57,9 @@ def results(traces: Traces, name: str) -> tuple[Table, list[str]]:
     Returns:
         The table, and what could not be read.
     """
-    asked = [resource for resource in traces.world.resources.values() if name in traces.names(resource)]
-    told = side_by_side(lambda resource: _result(traces, resource, name), asked or traces.world.resources.values())
+    known = [resource for resource in traces.world.resources.values() if name in traces.names(resource)]
+    asked = resources or known or traces.world.resources.values()
+    told = side_by_side(lambda resource: _result(traces, resource, name), asked)
     rows = [row for each in told if isinstance(each, list) for row in each]
     keys = {key for row in rows for key in row} - set(_WHOSE)
     return Table((*_WHOSE, *sorted(keys)), rows), [each for each in told if isinstance(each, str)]

@@ -17,7 +17,7 @@ from replay.cli.program import FAILED, Refused, common, say
 from replay.traces import Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from replay.cli.runs import Run
     from replay.exporting import Table
@@ -59,22 +59,34 @@ FORMATS: Final[Mapping[str, Callable[[Table, IO[str]], int]]] = {"jsonl": _write
     epilog="""\b
 Example:
   netreel export hello --to jsonl | jq 'select(.kind == "step.done")'
-  netreel export hello --to csv --trace result --output results.csv""",
+  netreel export hello --to csv --trace result --guid pinger --output pings.csv""",
 )
 @click.argument("run")
 @click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The format.")
 @click.option("--trace", help="Not the events, but this trace of all resources, which is JSON, such as result.")
+@click.option(
+    "--guid",
+    "guids",
+    multiple=True,
+    help="With --trace: only of this resource, by its number or label; several times for several.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="File to write.  [default: standard output]")
 @common
-def export(run: str, to: str, trace: str | None, output: Path | None, home: Path, as_json: bool) -> int:
+def export(
+    run: str, to: str, trace: str | None, guids: Sequence[str], output: Path | None, home: Path, as_json: bool
+) -> int:
     """Write the events of a run, or the results of its tools, as a table: for spreadsheets, pandas, R or jq.
 
     A file of that name is replaced. With --json, it is told in JSON what was written to it.
     """
+    if guids and trace is None:
+        raise Refused(
+            "--guid goes with --trace; events of one resource are what netreel log RUN --guid GUID --json shows"
+        )
     found = runs.find(home, run)
     output = None if output == Path("-") else output
     with _destination(output) as file:
-        rows, problems = _events(found, to, file) if trace is None else _results(found, trace, to, file)
+        rows, problems = _events(found, to, file) if trace is None else _results(found, trace, guids, to, file)
     if output is not None:
         told = {"path": str(output), "format": to, "rows": rows}
         click.echo(words.to_json(told) if as_json else output)
@@ -94,9 +106,10 @@ def _events(run: Run, to: str, file: IO[str]) -> tuple[int, list[str]]:
     return rows, []
 
 
-def _results(run: Run, name: str, to: str, file: IO[str]) -> tuple[int, list[str]]:
-    """Write what a trace says, of all that have it; how many rows there were, and what could not be read."""
-    table, problems = exporting.results(Traces(run.path, runs.read(run).world), name)
+def _results(run: Run, name: str, guids: Sequence[str], to: str, file: IO[str]) -> tuple[int, list[str]]:
+    """Write what a trace says, of some or of all that have it; how many rows there were, and what could not be read."""
+    traces = Traces(run.path, runs.read(run).world)
+    table, problems = exporting.results(traces, name, [traces.find(guid) for guid in guids])
     return FORMATS[to](table, file), problems
 
 

@@ -128,6 +128,13 @@ def test_results_are_a_row_for_each_sample(live):
     }
 
 
+def test_results_of_those_that_are_named(live):
+    path_of(live.run_dir, 2, "result").write_text('{"loss": 1}')
+    named = ["export", "hello", "--to", "csv", "--trace", "result", "--guid"]
+    assert answer(*named, 2).splitlines() == ["run,guid,label,rtype,loss", f"{live.run_id},2,,lab::Recorder,1"]
+    assert answer(*named, "the one", "--guid", 2).count("\n") == 4
+
+
 def test_what_cannot_be_read_is_told_and_the_rest_exported(live):
     path_of(live.run_dir, 2, "result").write_text("no JSON")
     result = netreel("export", "hello", "--to", "csv", "--trace", "result")
@@ -195,6 +202,11 @@ def test_values_become_rows(value, rows):
         (["helo", "--to", "csv"], "there is no run 'helo' below {home}; did you mean hello?"),
         (["hello", "--to", "xlsx"], "Invalid value for '--to': 'xlsx' is not one of 'jsonl', 'csv'."),
         (["hello"], "Missing option '--to'. Choose from: jsonl, csv"),
+        (
+            ["hello", "--to", "csv", "--guid", 1],
+            "--guid goes with --trace; events of one resource are what netreel log",
+        ),
+        (["hello", "--to", "csv", "--trace", "result", "--guid", 3], "there is no resource #3; registered are #1, #2"),
         (["hello", "--to", "csv", "--output", "/there/is/no/x.csv"], "/there/is/no/"),
     ],
 )

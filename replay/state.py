@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import eventlog
 from engine import journal, snapshots
-from engine.core import conditions, story
+from engine.core import conditions, decide, story
 from engine.core.errors import UsageError
 from engine.dates import NS, from_datetime, to_datetime, to_ns
 
@@ -170,7 +170,7 @@ def fold(run_dir: str | os.PathLike[str], log: eventlog.Log, at: Moment | None =
         UsageError: the moment cannot be read, or is none of the run's.
     """
     seq = at if isinstance(at, int) else None
-    time = None if at is None or isinstance(at, int) else _moment(at, log)
+    time = None if at is None or isinstance(at, int) else to_time(at, log)
     world = snapshots.nearest(run_dir, log, seq, time)
     records = log.read(after=world.seq if world else 0)
     world = journal.rebuild(itertools.takewhile(lambda record: not _is_after(record, seq, time), records), world)
@@ -189,14 +189,29 @@ def _is_after(record: eventlog.Event, seq: int | None, time: int | None) -> bool
     return (seq is not None and record.seq > seq) or (time is not None and record.time > time)
 
 
-def _moment(at: str | datetime, log: eventlog.Log) -> int:
-    """A moment in ns since 1970; a duration counts from the first event."""
+def to_time(at: str | datetime, log: eventlog.Log) -> int:
+    """A moment in ns since 1970; a duration counts from the first event.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     if isinstance(at, datetime):
         return from_datetime(at) + _MICROSECOND - 1  # all of it: what a view shows as its time is in that view
     if not isinstance(at, str):
         raise UsageError(f"a moment is a seq, a time from the start such as '12.5s', or a datetime, not {at!r}")
     first = next(log.read(), None)
     return to_ns(at) + (0 if first is None else first.time)
+
+
+def find(world: CoreWorld, guid: int | str) -> Resource:
+    """The resource that is meant: by its label, or by its number, also as a text.
+
+    Raises:
+        UnknownGuid: there is none.
+    """
+    if isinstance(guid, str) and (guid in world.labels or not guid.isdecimal()):
+        return world.resources[decide.find_label(world, guid)]
+    return decide.find(world, int(guid))
 
 
 def view(world: CoreWorld) -> World:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -12,8 +11,6 @@ from rich.text import Text
 
 import eventlog
 from engine import journal
-from engine.core.errors import UsageError
-from engine.dates import to_ns
 from replay.audit import audit
 from replay.cli import runs, screen, words
 from replay.cli.program import FAILED, Refused, common, say
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
     from engine.core import events
     from engine.core.world import World
     from replay.cli.runs import Reading, Run
-    from replay.state import Moment
 
 
 _MANY: Final = 40
@@ -170,7 +166,7 @@ def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
     By default, that is the end of its log.
     """
     found = runs.find(home, run)
-    world = runs.read(found, None if at is None else moment(at)).world
+    world = runs.read(found, None if at is None else runs.moment(at)).world
     if as_json:
         click.echo(words.to_json(view(world).to_dict()))
         return
@@ -184,21 +180,6 @@ def _pending(world: World) -> Iterator[str]:
         yield f"#{timer.guid} is to {timer.step} at {timer.due:%H:%M:%S.%f}"
     for number, task in world.tasks.items():
         yield f"task {number} is {task.state}, due {screen.moment(task.due)}"
-
-
-def moment(text: str) -> Moment:
-    """The moment that an option names: a seq, a time from the start, or a date."""
-    if text.isdecimal():
-        return int(text)
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        to_ns(text)
-    except UsageError as error:
-        raise Refused(f"--at takes a seq, a time from the start such as 12.5s, or an ISO date: {error}") from error
-    return text
 
 
 # --- check --------------------------------------------------------------------------------------------------------

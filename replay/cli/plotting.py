@@ -11,7 +11,6 @@ import click
 from engine import description
 from engine.plot import PFormats, draw, format_for, render, write
 from replay.cli import runs, scripts, words
-from replay.cli.looking import moment
 from replay.cli.program import Refused, common
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def plot(what: str, name: str | None, output: Path, at: str | None, home: Path, 
 
 
 def _run(home: Path, text: str, at: str | None) -> Drawing:
-    return draw(runs.read(runs.find(home, text), None if at is None else moment(at)).world)
+    return draw(runs.read(runs.find(home, text), None if at is None else runs.moment(at)).world)
 
 
 def _described(path: Path, at: str | None) -> Drawing:

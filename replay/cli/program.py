@@ -40,6 +40,7 @@ _MODULES: Final = {
     "show": "replay.cli.looking",
     "log": "replay.cli.logs",
     "state": "replay.cli.looking",
+    "why": "replay.cli.explaining",
     "check": "replay.cli.looking",
     "reconnect": "replay.cli.running",
     "release": "replay.cli.running",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import eventlog
-from engine.core.errors import nearest
-from engine.dates import NS, to_datetime
+from engine.core.errors import UsageError, nearest
+from engine.dates import NS, to_datetime, to_ns
 from replay.cli import words
 from replay.cli.program import Refused, say
 from replay.state import fold, view
@@ -226,3 +227,18 @@ def _fold(run: Run, log: eventlog.Log, at: Moment | None) -> World:
         if error.path is not None:
             raise
         raise eventlog.WrongVersion(f"{run.path}: {error}", path=run.path) from error
+
+
+def moment(text: str) -> Moment:
+    """The moment that an option names: a seq, a time from the start, or a date."""
+    if text.isdecimal():
+        return int(text)
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    try:
+        to_ns(text)
+    except UsageError as error:
+        raise Refused(f"--at takes a seq, a time from the start such as 12.5s, or an ISO date: {error}") from error
+    return text

@@ -10,9 +10,13 @@ from engine.core import plan, story
 from engine.core.decide import describe
 from engine.core.states import ResourceState
 from engine.dates import NS
+from replay.telling import count as count  # noqa: PLC0414 - commands know these by this module
+from replay.telling import duration as duration  # noqa: PLC0414 - as above
+from replay.telling import numbers as numbers  # noqa: PLC0414 - as above
+from replay.telling import one_line as one_line  # noqa: PLC0414 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     import eventlog
     from engine.core.world import Resource, World
@@ -31,9 +35,7 @@ STYLES: Final[Mapping[ResourceState, str]] = {
 """How each state looks on a terminal."""
 
 _TELLING: Final = ("command", "hostname", "name")
-_FEW: Final = 5
 _MOST: Final = 40
-_LONGEST: Final = 60
 
 
 # --- values -----------------------------------------------------------------------------------------------------
@@ -48,36 +50,6 @@ def _plain(value: object) -> dict[str, str]:
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     raise TypeError(f"{type(value).__name__} has no form in JSON")
-
-
-def duration(nanoseconds: int) -> str:
-    """How long something took, as precisely as one cares."""
-    seconds = nanoseconds / NS
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours // 24} d {hours % 24} h"
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
-
-
-def count(number: int, noun: str) -> str:
-    """So many of them."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def one_line(text: str, longest: int = _LONGEST) -> str:
-    """A text on one line, cut if it is long."""
-    text = " ".join(text.split())
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def numbers(guids: Iterable[int]) -> str:
-    """Resources by number: the first few."""
-    guids = list(guids)
-    shown = " ".join(f"#{guid}" for guid in guids[:_FEW])
-    return f"{shown} and {len(guids) - _FEW} more" if len(guids) > _FEW else shown
 
 
 # --- resources --------------------------------------------------------------------------------------------------

@@ -218,6 +218,9 @@ class _Onlooker:
     def state(self, guid: int) -> ResourceState:
         return self._traces.world.resources[guid].state
 
+    def releasing(self, guid: int) -> bool:
+        return self._traces.world.resources[guid].releasing
+
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         world = self._traces.world
         others = (world.resources[other] for other in world.resources[guid].connections)

@@ -79,6 +79,9 @@ class Port(Protocol):
     def state(self, guid: int) -> ResourceState:
         """The state of a resource."""
 
+    def releasing(self, guid: int) -> bool:
+        """Whether the release of a resource was asked for."""
+
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those that it is connected to, of that type or of one that extends it."""
 
@@ -162,6 +165,11 @@ class ResourceManager(Described):
     def state(self) -> ResourceState:
         """Its state, as it stands in the log."""
         return self._bound.port.state(self.guid)
+
+    @property
+    def releasing(self) -> bool:
+        """Whether its release was asked for. What ends with it need not end by itself before."""
+        return self._bound.port.releasing(self.guid)
 
     @property
     def run_dir(self) -> Path:

@@ -270,6 +270,10 @@ class Session:
         """The state of a resource."""
         return self.read(lambda world: world.resources[guid].state)
 
+    def releasing(self, guid: int) -> bool:
+        """Whether the release of a resource was asked for."""
+        return self.read(lambda world: world.resources[guid].releasing)
+
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those connected to it that are of a type, or of one that extends it."""
         places: list[Place] = (

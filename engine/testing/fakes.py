@@ -61,6 +61,10 @@ class FakePort:
         """The state of a resource."""
         return self.states[guid]
 
+    def releasing(self, guid: int) -> bool:  # noqa: ARG002 - as the protocol has it
+        """Whether the release of a resource was asked for; here each is released by itself."""
+        return False
+
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those that it is connected to, of that type or of one that extends it."""
         others = (self.managers[other] for other in self.connections[guid])

@@ -1,0 +1,29 @@
+"""Networks out of the kernel's own namespaces.
+
+    from rms.netns import Emulation, Interface, Link, Node
+
+Each is fetched from its module when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rms.netns.emulation import Emulation
+    from rms.netns.interface import Interface
+    from rms.netns.link import Link
+    from rms.netns.node import Node
+
+_HOME = {"Emulation": "emulation", "Interface": "interface", "Link": "link", "Node": "node"}
+
+__all__ = ["Emulation", "Interface", "Link", "Node"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'rms.netns' has no attribute {name!r}")
+    return getattr(import_module(f"rms.netns.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,76 @@
+"""Into the namespaces of a node: for commands that outlive us, and for scripts."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Final
+
+from rms import shell
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from engine.rm.transport import Completed, Following, Transport
+    from rms.netns._batch import Place
+
+_CHECK: Final = (
+    "alive() { read -r stat 2>/dev/null </proc/%(pid)d/stat || return; set -- ${stat##*') '}; "
+    '[ "$1" != Z ] && [ "${20}" = %(start_time)s ]; }; '
+    "alive || { echo 'the node is gone: its first process has ended' >&2; exit 1; }; "
+)
+_ENTER: Final = "nsenter --target %(pid)d %(how)s --net --uts --mount --pid"
+
+# What a command begins with, all in one line, so that the shell's complaints name the lines of the user. Its file is
+# run three times over: the first one enters the node, where it has to find its way back to its directory. The second
+# one waits, outside of the node's namespace for processes, so that it lives to tell how the third one ended, whatever
+# becomes of the node. Signals are for the third one.
+_ENTRANCE: Final = (
+    f'case $# in 0) {_CHECK}exec {_ENTER} --no-fork -- sh "$PWD/$0" "$PWD" "$0" ;; '
+    '2) cd "$1" || exit; trap : HUP INT QUIT TERM PIPE; sh "$2" inside; exit ;; esac; shift; '
+)
+_RUN: Final = f'{_CHECK}exec {_ENTER} -- sh -c \'script=$SCRIPT; unset SCRIPT; eval "$script"\' sh "$@"\n'
+
+
+def entrance(place: Place, how: str) -> str:
+    """Shell text that commands of a node begin with; see `rms.launch.Launcher.behind`."""
+    return _ENTRANCE % {"pid": place.pid, "start_time": place.start_time, "how": how}
+
+
+class InsideTransport:
+    """The way into a node: the scripts that it runs run there; files and processes are those of the host."""
+
+    def __init__(self, outside: Transport, place: Place, how: str) -> None:
+        self._outside = outside
+        self._enter = _RUN % {"pid": place.pid, "start_time": place.start_time, "how": how}
+
+    @property
+    def host(self) -> str:
+        """See `Transport.host`."""
+        return self._outside.host
+
+    def run(self, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float | None = None) -> Completed:
+        """See `Transport.run`."""
+        text = shell.exports({"SCRIPT": script}) + self._enter
+        return self._outside.run(text, *args, stdin=stdin, timeout=timeout)
+
+    def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """See `Transport.read`."""
+        return self._outside.read(path, offset, size)
+
+    def size(self, path: str) -> int | None:
+        """See `Transport.size`."""
+        return self._outside.size(path)
+
+    def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
+        """See `Transport.write`."""
+        self._outside.write(path, data, mode)
+
+    def follow(self, path: str, offset: int, on_data: Callable[[bytes], None]) -> Following:
+        """See `Transport.follow`."""
+        return self._outside.follow(path, offset, on_data)
+
+    def on_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
+        """See `Transport.on_exit`."""
+        self._outside.on_exit(pid, start_time, callback)
+
+    def close(self) -> None:
+        """The way to the host is not ours to close."""

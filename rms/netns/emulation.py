@@ -1,0 +1,271 @@
+"""`netns::Emulation`: what holds the networks of an experiment on a host."""
+
+from __future__ import annotations
+
+import re
+import threading
+from importlib import resources
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from engine.core.errors import BadState
+from engine.core.states import Step
+from engine.rm.base import Intent, ResourceManager
+from engine.rm.links import link
+from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
+from engine.rm.transport import CommandFailed, TransportLost
+from rms import shell
+from rms._patience import until_answered
+from rms._script import Fenced
+from rms.linux.node import Node as Machine
+from rms.netns._batch import TEXT, Batch, Change, End, Make, Place
+from rms.netns._together import Together
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from engine.rm.transport import Completed, Transport
+    from rms.launch import Launcher
+    from rms.netns._batch import Answer, Asked, Lines
+
+_HOLDER: Final = resources.files("rms.netns").joinpath("holder.sh").read_text("utf-8")
+_AT: Final = re.compile(rb"^holder (\d+) (\d+)$", re.MULTILINE)
+_PATIENCE: Final = 20.0  # seconds that the holder may take
+_EACH: Final = 0.5  # seconds more for each change of a batch
+_FENCED: Final = 75
+
+_SANDBOX: Final = "--user --map-root-user"
+_ENTER_SANDBOX: Final = "--user --preserve-credentials"
+
+
+class Emulation(ResourceManager, rtype="netns::Emulation"):
+    """Networks on a Linux host, out of its kernel's own namespaces: what nodes, links and switches are part of.
+
+    One process on the host holds them, so they outlive the controller, and end with that process. If whoever logs in
+    there is root, so are they; else the host must let users make namespaces, which is asked when it is deployed.
+    Without a host it is on this machine. Nothing outside of it is changed.
+    """
+
+    machine = link("linux::Node", max=1, before="provision")
+
+    def setup(self) -> None:
+        """See `ResourceManager.setup`."""
+        self._own: Machine | None = None
+        self._holder: Place | None = None
+        self._finding = threading.Lock()
+        self._together: Together[Asked, Answer] = Together(self._act)
+
+    # --- the host -----------------------------------------------------------------------------------------------
+
+    @property
+    def host(self) -> Machine:
+        """Where it is: what it is connected to, or this machine."""
+        linked = self.linked("machine")
+        if linked:
+            return cast("Machine", linked[0])
+        if self._own is None:  # as if it were connected to one that has its number
+            self._own = Machine.bind(self.guid, {"hostname": "localhost"}, self._bound.port)
+        self._own.brief(self.receipts, self.tokens)
+        return self._own
+
+    @property
+    def transport(self) -> Transport:
+        """The way to its host."""
+        return self.host.transport
+
+    @property
+    def launcher(self) -> Launcher:
+        """That of its host."""
+        return self.host.launcher
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it is made without root's rights, in a namespace for users."""
+        return bool(self.host.facts["privilege"] != "root")
+
+    @property
+    def entrance(self) -> str:
+        """What nsenter needs to have the rights there, besides a process."""
+        return _ENTER_SANDBOX if self.is_sandbox else ""
+
+    # --- hooks --------------------------------------------------------------------------------------------------
+
+    def provision(self, intent: Intent) -> dict[str, Any] | None:
+        """Get to know this machine, if it is there."""
+        return None if self.linked("machine") else self.host.provision(intent)
+
+    def deploy(self, intent: Intent) -> dict[str, Any]:
+        """Have a process hold the namespaces."""
+        env = {"NETREEL_FLAGS": _SANDBOX if self.is_sandbox else ""}
+        until_answered(intent, self.log, self.launcher.start, intent.token, _HOLDER, env=env)
+        holder = until_answered(intent, self.log, self._await_holder, intent.token)
+        return {"holder": [holder.pid, holder.start_time]}
+
+    def start(self, intent: Intent) -> None:
+        """Have its end told."""
+        until_answered(intent, self.log, self._watch, intent.token)
+
+    def release(self, intent: Intent) -> None:
+        """End the process, and with it all that is left of nodes, links and switches."""
+        token = self.tokens.get(Step.DEPLOY)
+        if token is not None:
+            until_answered(intent, self.log, self.launcher.stop, token, name="KILL")
+        if self._own is not None:
+            self._own.release(intent)
+
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
+        """Ask the host whether the process is there."""
+        if intent.step not in (Step.DEPLOY, Step.START):
+            return NeverBegan()
+        outcome = self.launcher.probe(self.tokens[Step.DEPLOY])
+        if intent.step is Step.START:
+            return self._running(intent.token, outcome)
+        if isinstance(outcome, Alive):
+            self._await_holder(intent.token)
+        return Gone(f"its process ended: {self._last_words()}") if isinstance(outcome, Ended) else outcome
+
+    def _running(self, token: str, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Alive):
+            self._watch(token)
+            return outcome
+        return outcome if isinstance(outcome, Gone) else Gone("the process that held it has ended")
+
+    def _watch(self, token: str) -> None:
+        self.launcher.watch(self.tokens[Step.DEPLOY], lambda outcome: self._tell(token, outcome))
+
+    def _tell(self, token: str, outcome: Ended | Gone) -> None:
+        if Step.RELEASE not in self.tokens:
+            code = outcome.code if isinstance(outcome, Ended) else None
+            self.failed("the process that held the namespaces has ended, and all that was in them", code, token=token)
+
+    # --- the holder ---------------------------------------------------------------------------------------------
+
+    @property
+    def holder(self) -> Place:
+        """The process that holds it, on the host.
+
+        Raises:
+            BadState: it has none.
+        """
+        with self._finding:
+            if self._holder is None:
+                told = (self.receipts.get(Step.DEPLOY) or {}).get("holder")
+                self._holder = Place(*told) if told else self._read_holder(self.tokens[Step.DEPLOY])
+            if self._holder is None:
+                raise BadState(f"#{self.guid} {self.rtype} is not deployed: nothing can be made in it")
+            return self._holder
+
+    def _read_holder(self, token: str) -> Place | None:
+        said = _AT.search(self.transport.read(self.launcher.path(token, "stdout")) or b"")
+        return Place(int(said[1]), said[2].decode()) if said else None
+
+    def _await_holder(self, token: str) -> Place:
+        """Sleeps until it has said who it is, or has ended."""
+        news: SimpleQueue[object] = SimpleQueue()
+        following = self.transport.follow(self.launcher.path(token, "stdout"), 0, news.put)
+        self.launcher.watch(token, news.put)
+        try:
+            while (found := self._read_holder(token)) is None:
+                if isinstance(news.get(timeout=_PATIENCE), Ended | Gone):
+                    raise BadState(self._advice(token))
+        except Empty:
+            raise TransportLost(self.transport.host, f"no namespaces were made in {_PATIENCE:g} s") from None
+        finally:
+            following.close()
+        return found
+
+    def _advice(self, token: str) -> str:
+        why = f"{self.host.hostname} gives no namespaces: {self._last_words(token)}"
+        if not self.is_sandbox:
+            return why
+        user = self.host.facts["user"]
+        return (
+            f"{why}; {user} is not root there: log in as root, or let users make namespaces (user.max_user_namespaces)"
+        )
+
+    def _last_words(self, token: str | None = None) -> str:
+        path = self.launcher.path(token or self.tokens[Step.DEPLOY], "stderr")
+        return (self.transport.read(path) or b"").decode(errors="replace").strip() or "nothing was said"
+
+    # --- for what is in it --------------------------------------------------------------------------------------
+
+    def change(self, intent: Intent, *steps: Lines) -> None:
+        """Change networks: one step after the other.
+
+        Raises:
+            CommandFailed: a line was refused; the others were done.
+            TransportLost: nobody answered, and the result is not wanted any more.
+        """
+        until_answered(intent, self.log, self.change_once, *steps)
+
+    def change_once(self, *steps: Lines) -> None:
+        """The same, without patience: for what is no hook."""
+        self._ask(Change(steps))
+
+    def make_node(self, intent: Intent, guid: int, hostname: str) -> Place:
+        """Make the namespaces of a node. One that is there is found.
+
+        Raises:
+            CommandFailed: the host refused.
+            TransportLost: nobody answered, and the result is not wanted any more.
+        """
+        return cast("Place", until_answered(intent, self.log, self._ask, Make(guid, hostname)))
+
+    def end_node(self, intent: Intent, place: Place) -> None:
+        """End all that runs in a node; returns when it has ended, and with it the node."""
+        gone = threading.Event()
+        until_answered(intent, self.log, self._ask, End(place))
+        self.transport.on_exit(place.pid, place.start_time, gone.set)
+        if not gone.wait(_PATIENCE):
+            raise TransportLost(
+                self.transport.host, f"process {place.pid} was killed, and is there after {_PATIENCE:g} s"
+            )
+
+    def ask(self, place: Place | None, *words: str) -> str:
+        """What a command says that runs in a place.
+
+        Raises:
+            CommandFailed: its exit status is not 0.
+            TransportLost: nobody answered.
+        """
+        enter = "here" if place is None else f"at {place.pid} {place.start_time}"
+        done = self._run(f"{enter} {shell.words(words)}\n", _PATIENCE)
+        said = done.stdout.decode(errors="replace")
+        if done.code:
+            raise CommandFailed(
+                self.transport.host, " ".join(words), done.code, said + done.stderr.decode(errors="replace")
+            )
+        return said
+
+    def find_node(self, guid: int) -> Place | None:
+        """Who the first process of a node is, as it said itself."""
+        said = (self.transport.read(f"{self._directory}/node-{guid}") or b"").split()
+        return Place(int(said[0]), said[1].decode()) if len(said) == 2 else None
+
+    @property
+    def _directory(self) -> str:
+        return self.launcher.path(self.tokens[Step.DEPLOY], ".")
+
+    def _ask(self, asked: Asked) -> Answer:
+        answer = self._together.ask(asked)
+        if isinstance(answer, CommandFailed):
+            raise answer
+        return answer
+
+    def _act(self, asked: Sequence[Asked]) -> list[Answer]:
+        batch = Batch(self.transport.host, asked)
+        done = self._run(batch.script(), _PATIENCE + _EACH * len(asked))
+        if done.code < 0:  # what it has done before it was killed, nobody has told
+            raise TransportLost(self.transport.host, f"a change was killed by signal {-done.code}")
+        if done.stderr:  # no part of it: it did not begin
+            raise CommandFailed(self.transport.host, "a change", done.code, done.stderr.decode(errors="replace"))
+        return batch.answers(done.stdout.decode(errors="replace"))
+
+    def _run(self, text: str, timeout: float) -> Completed:
+        """Run what `batch.sh` has, with this on its standard input."""
+        holder, base = self.holder, self.host.layout.base
+        args = (base, f"{self.epoch:08d}", str(holder.pid), holder.start_time, self.entrance, self._directory)
+        done = self.transport.run(TEXT, *args, stdin=shell.encoded("a change", text), timeout=timeout)
+        if done.code == _FENCED:
+            raise Fenced(self.transport.host, self.epoch, int(done.stdout.split()[1]))
+        return done

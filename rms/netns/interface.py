@@ -1,0 +1,154 @@
+"""`netns::Interface`: where a node, or a switch, is connected to a link."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_interface
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from engine.core.errors import BadState
+from engine.rm.attributes import attr
+from engine.rm.links import link
+from engine.rm.outcomes import NeverBegan
+from rms.netns._batch import Lines
+from rms.netns._changing import Changing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engine.rm.base import Intent
+    from rms.netns._batch import Place
+    from rms.netns.emulation import Emulation
+    from rms.netns.node import Node
+
+_MTU: Final = 1500
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # the kernel takes 15 bytes (IFNAMSIZ - 1)
+_MAC: Final = re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")  # not of a group
+
+
+def _check_name(name: str) -> None:
+    if name and not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of an interface: 1 to 15 letters, digits, '_', '.' and '-'")
+
+
+def _check_mac(mac: str) -> None:
+    if not _MAC.fullmatch(mac) or int(mac.replace(":", ""), 16) == 0:
+        raise ValueError(f"{mac!r} is no MAC address of one interface; write it as '02:00:00:00:00:01'")
+
+
+def _check_addresses(addresses: list[str]) -> None:
+    for text in addresses:
+        if "/" not in text:
+            raise ValueError(f"{text!r} has no length of a prefix; write it as '10.0.0.1/24' or 'fd00::1/64'")
+        ip_interface(text)
+    if len({ip_interface(text).ip for text in addresses}) < len(addresses):
+        raise ValueError("it has an address twice")
+
+
+class Interface(Changing, rtype="netns::Interface"):
+    """One end of a link: at a node."""
+
+    name: str = attr(default="", check=_check_name, help="What it is called there; by default eth and its number.")
+    mac: str | None = attr(default=None, check=_check_mac, help="MAC address; by default one made from its number.")
+    mtu: int | None = attr(
+        default=None, ge=68, le=65535, when="live", help="Bytes that a frame may carry; by default 1500."
+    )
+    addresses: list[str] = attr(
+        default=[], check=_check_addresses, when="live", help="IPv4 and IPv6 addresses, each with its prefix."
+    )
+    up: bool = attr(default=True, when="live", help="Whether it is up; going down it loses its routes.")
+
+    node = link("netns::Node", min=1, max=1, before="provision")
+    wire = link("netns::Link", min=1, max=1)
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> str:
+        """What the kernel calls it."""
+        return self.name or f"eth{self.guid}"
+
+    @property
+    def address(self) -> str:
+        """Its MAC address. One that is made is the same in each run."""
+        return self.mac or ":".join(f"{byte:02x}" for byte in (2, *self.guid.to_bytes(5, "big")))
+
+    @property
+    def emulated(self) -> Emulation:
+        """What it is part of."""
+        return self._node.emulated
+
+    @property
+    def inside(self) -> Place:
+        """Where it is."""
+        return self._node.inside
+
+    @property
+    def _node(self) -> Node:
+        return cast("Node", self.linked("node")[0])
+
+    def birth(self) -> str:
+        """How it is described when its link is made: the words after its name."""
+        mtu = "" if self.mtu is None else f" mtu {self.mtu}"
+        return f"address {self.address}{mtu} netns {self.inside.pid}"
+
+    # --- hooks --------------------------------------------------------------------------------------------------
+
+    def deploy(self, intent: Intent) -> None:
+        """Set it up; its link has made it."""
+        self.emulated.change(intent, self._ip(*self._brought_up()))
+
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
+        """Setting it up can be done again at any time."""
+        return NeverBegan()
+
+    def change(self, name: str, old: Any, new: Any) -> None:
+        """See `Changing.change`."""
+        self.emulated.change_once(self._ip(*self._changed(name, old, new)))
+
+    def _brought_up(self) -> list[str]:
+        if not self.up:
+            return [f"link set {self.device} down"]
+        return [f"link set {self.device} up", *self._addressed(self.addresses)]
+
+    def _addressed(self, addresses: Iterable[str]) -> list[str]:
+        # Nobody else on the link has it: there is no reason to wait until that has been asked.
+        how = {4: "brd +", 6: "nodad"}
+        return [f"address replace {each} dev {self.device} {how[ip_interface(each).version]}" for each in addresses]
+
+    def _changed(self, name: str, old: Any, new: Any) -> list[str]:
+        if name == "mtu":
+            return [f"link set {self.device} mtu {new or _MTU}"]
+        if name == "addresses":
+            kept = {ip_interface(each) for each in new}
+            gone = [each for each in old if ip_interface(each) not in kept]
+            return [*(f"address delete {each} dev {self.device}" for each in gone), *self._addressed(new)]
+        return self._brought_up()  # one that was down has lost its IPv6 addresses
+
+    def _ip(self, *lines: str) -> Lines:
+        return Lines(self.inside, "ip", lines)
+
+    # --- for its link -------------------------------------------------------------------------------------------
+
+    def is_there(self) -> bool:
+        """Whether there is an interface of this name and address: then it is this one."""
+        return f"link/ether {self.address.lower()} " in self.emulated.ask(
+            self.inside, "ip", "-o", "link", "show", self.device
+        )
+
+    def check_against(self, other: Interface) -> None:
+        """See that the two ends of a link do not have an address in common.
+
+        Raises:
+            BadState: they do.
+        """
+        mine, theirs = ({ip_interface(text).ip for text in end.addresses} for end in (self, other))
+        if mine & theirs:
+            twice = ", ".join(sorted(map(str, mine & theirs)))
+            raise BadState(
+                f"#{self.guid} and #{other.guid}, the two ends of a link, both have {twice}: give each its own"
+            )
+        if self.address.lower() == other.address.lower():
+            raise BadState(
+                f"#{self.guid} and #{other.guid}, the two ends of a link, both have the MAC address {self.address}"
+            )

@@ -1,0 +1,151 @@
+"""`netns::Node`: a node of an emulated network."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from engine.core.errors import BadState
+from engine.core.states import Step
+from engine.rm.attributes import attr
+from engine.rm.links import link
+from engine.rm.outcomes import Alive, Gone, NeverBegan, Outcome
+from rms._patience import until_answered
+from rms.linux.host import Host
+from rms.netns import _inside
+from rms.netns._batch import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.rm.base import Intent
+    from engine.rm.transport import Transport
+    from rms.launch import Launcher
+    from rms.linux._archive import Archive
+    from rms.linux._layout import Layout
+    from rms.linux.node import Node as Machine
+    from rms.netns.emulation import Emulation
+
+_ENDED: Final = "its first process has ended, and so have all others that were in it"
+_HOSTNAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,62}[A-Za-z0-9])?")
+
+
+def _check_hostname(name: str) -> None:
+    if not _HOSTNAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no name of a host: up to 64 letters, digits, '-' and '.', no '-' or '.' at an end"
+        )
+
+
+class Node(Host, rtype="netns::Node"):
+    """A node of an emulated network: interfaces, processes, mounts and a host name of its own.
+
+    Every ``linux::`` application and tool can be connected to it as to a host. Its files are those of the host that it
+    is made on; there, and with that host's network, is also prepared what an application needs.
+    """
+
+    hostname: str = attr(check=_check_hostname, help="Its host name.")
+    emulation = link("netns::Emulation", min=1, max=1)
+
+    def setup(self) -> None:
+        """See `ResourceManager.setup`."""
+        self._inside: Place | None = None
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    @property
+    def emulated(self) -> Emulation:
+        """What it is part of."""
+        return cast("Emulation", self.linked("emulation")[0])
+
+    @property
+    def inside(self) -> Place:
+        """Its network namespace.
+
+        Raises:
+            BadState: it was not made.
+        """
+        if self._inside is None:
+            told = (self.receipts.get(Step.DEPLOY) or {}).get("process")
+            self._inside = Place(*told) if told else self.emulated.find_node(self.guid)
+        if self._inside is None:
+            raise BadState(f"#{self.guid} {self.hostname} is not deployed, so nothing can be done in it")
+        return self._inside
+
+    @property
+    def transport(self) -> Transport:
+        """The way into it: scripts run inside, files are those of its machine."""
+        emulation = self.emulated
+        return _inside.InsideTransport(emulation.transport, self.inside, emulation.entrance)
+
+    @property
+    def launcher(self) -> Launcher:
+        """Starts commands in it, and finds them again."""
+        emulation = self.emulated
+        return emulation.launcher.behind(_inside.entrance(self.inside, emulation.entrance))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What kind of host it is: as its machine, but that whoever is in it is root."""
+        return {**self.preparing.facts, "hostname": self.hostname, "privilege": "root"}
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are: as on its machine."""
+        return self.preparing.layout
+
+    @property
+    def is_let_go(self) -> bool:
+        """Whether nobody is to ask its machine for anything."""
+        return self.preparing.is_let_go
+
+    @property
+    def preparing(self) -> Machine:
+        """Its machine: an emulated network reaches nothing from which a package could come."""
+        return self.emulated.host
+
+    def place(self, archive: Archive, directory: str) -> None:
+        """See `Host.place`."""
+        self.preparing.place(archive, directory)
+
+    # --- hooks --------------------------------------------------------------------------------------------------
+
+    def deploy(self, intent: Intent) -> dict[str, Any]:
+        """Make its namespaces, and the process that holds them."""
+        self._inside = self.emulated.make_node(intent, self.guid, self.hostname)
+        return {"process": [self._inside.pid, self._inside.start_time]}
+
+    def start(self, intent: Intent) -> None:
+        """Have its end told."""
+        until_answered(intent, self.log, self._watch, intent.token)
+
+    def release(self, intent: Intent) -> None:
+        """End what is in it, and so the namespaces; unless all of the emulation ends."""
+        if Step.DEPLOY in self.tokens and not self.emulated.releasing:
+            inside = until_answered(intent, self.log, self._find)
+            if inside is not None:
+                self.emulated.end_node(intent, inside)
+
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
+        """Ask whether its first process is there."""
+        inside = self._find()
+        if intent.step is Step.START and inside is not None:
+            self._watch(intent.token)
+            return Alive()
+        if intent.step is Step.START:
+            return Gone(_ENDED)
+        return NeverBegan()  # to make one that is there finds it
+
+    def _find(self) -> Place | None:
+        try:
+            return self.inside
+        except BadState:
+            return None
+
+    def _watch(self, token: str) -> None:
+        inside = self.inside
+        self.emulated.transport.on_exit(inside.pid, inside.start_time, lambda: self._tell(token))
+
+    def _tell(self, token: str) -> None:
+        if Step.RELEASE not in self.tokens:
+            self.failed(_ENDED, token=token)

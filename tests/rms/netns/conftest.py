@@ -1,0 +1,147 @@
+"""Networks of the kernel for tests: this machine must be able to have them, and is as it was after each test."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from engine import ResourceFactory
+from rms.linux.node import this_machine
+from rms.linux.ping import Ping
+from rms.netns import Emulation, Interface, Link, Node
+
+TYPES = [Emulation, Node, Interface, Link, Ping]
+PROGRAMS = ("ip", "tc", "bridge", "unshare", "nsenter", "setsid", "mount", "ping")
+
+
+def why_not():
+    """What this machine lacks to have networks; None if nothing."""
+    if os.geteuid() != 0:
+        return "as a user, only what test_rights tries can be relied on"
+    missing = [program for program in PROGRAMS if shutil.which(program) is None]
+    return f"{', '.join(missing)} missing: apt-get install iproute2 util-linux iputils-ping" if missing else None
+
+
+@pytest.fixture(autouse=True)
+def types(monkeypatch):
+    """The types of this package, whether or not they are announced by an entry point yet."""
+    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {each.rtype: each for each in TYPES})
+
+
+def namespaces():
+    """The network namespaces that processes are in."""
+    return {inode for process in Path("/proc").glob("[0-9]*") if (inode := namespace(process))}
+
+
+def namespace(process):
+    try:
+        return (process / "ns" / "net").readlink().name
+    except OSError:  # it has ended
+        return None
+
+
+def look():
+    """What of this machine a network may have touched: names of namespaces, interfaces, mounts."""
+    said = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
+    links = {line.split(": ")[1].partition("@")[0] for line in said.splitlines()}
+    return (
+        sorted(path.name for path in Path("/run/netns").glob("*")),
+        sorted(link for link in links if not re.match(r"nr\d+", link)),  # those are hosts of other tests
+        Path("/proc/self/mounts").read_text(),
+    )
+
+
+class Network:
+    """An emulation of a controller, and nodes in it that are linked."""
+
+    def __init__(self, ec, machine=None):
+        self.ec = ec
+        self.emulation = ec.add(Emulation(), on=machine)
+        self.nodes = {}
+        self.used = set()
+
+    def node(self, name):
+        self.nodes[name] = self.ec.add(Node(hostname=name), on=self.emulation)
+        return self.nodes[name]
+
+    def interface(self, node, name="eth0", **attributes):
+        return self.ec.add(Interface(name=name, **attributes), on=node)
+
+    def pair(self, **attributes):
+        """Two nodes, a at 10.0.0.1 and b at 10.0.0.2, on one link; gives both, both interfaces, and the link."""
+        a, b = self.node("a"), self.node("b")
+        ends = [self.interface(node, addresses=[f"10.0.0.{n}/24", f"fd00::{n}/64"]) for n, node in enumerate((a, b), 1)]
+        return a, b, *ends, self.ec.add(Link(**attributes), on=ends)
+
+    def up(self):
+        """Deploys it all, and notes the namespaces, which must be gone at the end."""
+        self.ec.deploy()
+        assert self.ec.wait_started(list(self.ec.resources)), self.failures()
+        self.used |= {namespace(Path(f"/proc/{self.pid(node)}")) for node in self.nodes.values()}
+        self.used.add(namespace(Path(f"/proc/{self.holder()}")))
+
+    def failures(self):
+        return [str(self.ec.failure(guid)) for guid in self.ec.resources if self.ec.failure(guid)]
+
+    def pid(self, node):
+        """The first process of a node."""
+        return self.receipt(node.guid)["process"][0]
+
+    def holder(self):
+        return self.receipt(self.emulation.guid)["holder"][0]
+
+    def receipt(self, guid):
+        return self.ec._session.read(lambda world: dict(world.resources[guid].receipts))["deploy"]
+
+    def run(self, node, *words):
+        """What a command says that is run in a node by hand."""
+        command = ["nsenter", "--target", str(self.pid(node)), "--net", "--", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def await_changes(self, resource, number):
+        """Returns the changes of a resource once there are so many."""
+        path = self.ec.run_dir / f"changes-{resource.guid}.jsonl"
+        path.touch()
+        return [json.loads(line) for line in self.await_lines(path, number)]
+
+    def output(self, app):
+        """Where a command that was started writes to."""
+        token = self.ec._session.read(lambda world: world.resources[app.guid].tokens)["start"]
+        return self.ec.run_dir / f"node-{self.emulation.guid}" / token / "run" / "stdout"
+
+    def await_lines(self, path, number):
+        """Returns the lines of a file once there are so many."""
+        pieces = SimpleQueue()
+        following = this_machine().follow(str(path), 0, pieces.put)
+        said = b""
+        while said.count(b"\n") < number:
+            said += pieces.get(timeout=10)
+        following.close()
+        return said.splitlines()
+
+    def gone(self):
+        """Whether no process is left in it."""
+        return not self.used & namespaces()
+
+
+@pytest.fixture
+def network(ec):
+    """`network()` is one in a new controller. After the test the machine is as it was before."""
+    if reason := why_not():
+        (pytest.fail if os.geteuid() == 0 else pytest.skip)(reason)
+    before, made = look(), []
+
+    def make(**options):
+        made.append(Network(ec("exp", **options)))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.ec.shutdown()
+        assert each.gone()
+    assert look() == before

@@ -57,8 +57,10 @@ def attr(
         A declaration, typed as anything so that it fits every annotation.
 
     Raises:
-        BadAttribute: the default of a secret is a value, and not where one comes from.
+        BadAttribute: the default of a secret is a value, and not where one comes from; or the choices are a text.
     """
+    if isinstance(choices, str):
+        raise BadAttribute(f"choices lists the values, as in choices=({choices!r},); {choices!r} alone is letters")
     if secret and default is not REQUIRED:
         _check_source(default, "the default of an attribute")
     return Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
@@ -113,6 +115,30 @@ class Attribute:
         except UsageError as error:
             raise BadAttribute(str(error)) from None
         return copied(converted)
+
+    def check_limits(self, where: str) -> None:
+        """See that what is declared of its values fits its type.
+
+        Raises:
+            BadAttribute: it does not, so that no value would be taken, or some would break the check.
+        """
+        kind = describe_type(self.type)
+        if (self.ge, self.le) != (None, None) and not {*_alternatives(self.type)} <= {int, float, Any, type(None)}:
+            raise BadAttribute(f"{where}: ge and le are for int and float, and it is {kind}")
+        if self.ge is not None and self.le is not None and self.ge > self.le:
+            raise BadAttribute(f"{where}: no value is at least {self.ge} and at most {self.le}")
+        if self.choices == ():
+            raise BadAttribute(f"{where}: choices names no value; leave it out where any may be given")
+        for choice in self.choices or ():
+            if not self._is_typed(choice):
+                raise BadAttribute(f"{where} is {kind}, so {choice!r} cannot be one of its choices")
+
+    def _is_typed(self, value: Any) -> bool:
+        """Whether a value is one of the declared type as it stands."""
+        try:
+            return bool(self._typed(value, "") == value)
+        except BadAttribute:
+            return False
 
     def take_default(self, rtype: str) -> None:
         """Have the default checked and converted like any other value.
@@ -312,6 +338,7 @@ def collect(cls: type) -> dict[str, Attribute]:
             _check_type(annotation, f"{base.__name__}.{name}", found.get(name) if name in _OURS else None)
             declared[name].type = annotation
         for attribute in declared.values():
+            attribute.check_limits(f"{base.__name__}.{attribute.name}")
             attribute.take_default(getattr(cls, "rtype", "") or cls.__name__)
         found.update(declared)
     return found

@@ -103,6 +103,37 @@ def test_a_type_that_cannot_be_read(declared):
         made.declared()
 
 
+@pytest.mark.parametrize(
+    ("declared", "limits", "message"),
+    [
+        ("str", {"ge": 1}, "Made.size: ge and le are for int and float, and it is str"),
+        ("int | str", {"le": 1}, "Made.size: ge and le are for int and float, and it is int or str"),
+        ("int", {"ge": 5, "le": 4}, "Made.size: no value is at least 5 and at most 4"),
+        ("str", {"choices": ()}, "Made.size: choices names no value; leave it out where any may be given"),
+        ("int", {"choices": (1, "2")}, "Made.size is int, so '2' cannot be one of its choices"),
+        ("int | None", {"choices": ["a"]}, "Made.size is int or None, so 'a' cannot be one of its choices"),
+    ],
+)
+def test_limits_that_do_not_fit_the_type(declared, limits, message):
+    with pytest.raises(BadAttribute) as caught:
+        make(types={"size": declared}, size=attr(**limits)).declared()
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("declared", "limits"),
+    [("float | None", {"ge": 0, "le": 0}), ("Any", {"le": 3}), ("str | None", {"choices": [None, "a"]})],
+)
+def test_limits_that_fit_the_type(declared, limits):
+    made = make(types={"size": declared}, size=attr(**limits), __module__=__name__)
+    assert list(made.declared()) == ["critical", "hard_release", "size"]
+
+
+def test_choices_are_no_text():
+    with pytest.raises(BadAttribute, match=r"choices lists the values, as in choices=\('green',\)"):
+        attr(choices="green")
+
+
 @pytest.mark.parametrize("name", ["critical", "hard_release"])
 def test_what_the_engine_reads_keeps_its_type(name):
     assert make(types={name: "bool"}, **{name: attr(default=True)}).declared()[name].default is True

@@ -38,3 +38,13 @@ def check_callable(function: Any, name: str) -> None:
     """
     if function is not None and not callable(function):
         raise UsageError(f"{name} is a function, not {function!r}")
+
+
+def check_clock(clock: Any) -> None:
+    """Refuse what is given for a clock and is none.
+
+    Raises:
+        UsageError: it is neither an `engine.runtime.clock.Clock` nor None.
+    """
+    if clock is not None and not (hasattr(clock, "now") and hasattr(clock, "alarm")):
+        raise UsageError(f"a clock has now() and alarm(ring), unlike {clock!r}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from engine import from_graph, home, letting_go
-from engine.arguments import check_callable, check_state
+from engine.arguments import check_callable, check_clock, check_state
 from engine.core import decide, events, revise
 from engine.core.errors import BadConnection, ExperimentError, ExperimentWarning, UsageError, WaitTimeout
 from engine.core.kernel import NEVER_RETURNED, PATIENCE
@@ -87,6 +87,7 @@ class ExperimentController(Describing):
         persist = to_bool(persist, "persist")
         check_callable(add_node_callback, "add_node_callback")
         check_callable(add_edge_callback, "add_edge_callback")
+        check_clock(clock)
         netgraph = from_graph.make(topology, signature(ExperimentController).parameters)
         if netgraph is None and (add_node_callback or add_edge_callback):
             raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
@@ -173,6 +174,7 @@ class ExperimentController(Describing):
             BadState: the run is over: everything was released and its controller shut down.
         """
         number, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
+        check_clock(clock)
         machine = machine or System()
         path = Path(run_dir).absolute()
         home.load(path, machine.open_log)  # refuses what cannot be taken over before a byte of it is touched

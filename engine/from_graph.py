@@ -31,7 +31,7 @@ def make(topology: dict[str, Any], own: Iterable[str]) -> NetGraph | None:
         return None
     from engine.netgraph import NetGraph  # noqa: PLC0415 - networkx takes a tenth of a second, and few need it
 
-    known = [*signature(NetGraph).parameters, *own]
+    known = {*signature(NetGraph).parameters, *own}
     for name in topology:
         if name not in known:
             raise UsageError(f"a controller has no argument {name!r}; {nearest(name, known)}")

@@ -1,5 +1,6 @@
 """The controller through its public calls: describing an experiment, deploying it, taking it step by step."""
 
+import time
 import warnings
 from datetime import UTC, datetime
 
@@ -58,6 +59,15 @@ def test_a_number_of_workers_that_is_none_is_refused(ec, home, workers):
     with pytest.raises(UsageError, match=f"a number from 1 on, not {workers!r}"):
         ec("exp", workers=workers)
     assert not home.exists()
+
+
+def test_what_is_no_clock_is_refused(ec, home):
+    with pytest.raises(UsageError, match=r"a clock has now\(\) and alarm\(ring\), unlike 3"):
+        ec("exp", clock=3)
+    assert not home.exists()
+    run_dir = ec("exp").run_dir
+    with pytest.raises(UsageError, match="a clock has now"):
+        ec.reconnect(run_dir, clock=time.monotonic)
 
 
 @pytest.mark.parametrize("text", ["0", "many", "-3", ""])

@@ -15,7 +15,8 @@ has() {
 	command -v "$1" >/dev/null 2>&1
 }
 
-tell clock "$(date +%s.%N)" # first: the nearer to the question, the better
+clock=$(date +%s.%N) || exit # first: the nearer to the question, the better
+tell clock "$clock"
 case $1 in
 /*) root=$1 ;;
 *) root=$HOME/$1 ;;

@@ -13,6 +13,7 @@ import pytest
 
 import replay
 from engine import (
+    CommandFailed,
     ExperimentController,
     ExperimentError,
     ResourceAction,
@@ -211,6 +212,37 @@ def test_a_disk_that_is_full_says_so_and_keeps_nothing_half(ec, host, tmp_path):
         "/tmp/.netreel/share:",
         "/tmp/.netreel/store:",
     ]
+
+
+TOOLS = "cat chmod date env find head id ln ls mkdir mv readlink rm setsid sh sha256sum sleep stat tail tar tee wc"
+
+
+@pytest.mark.parametrize("tool", ["date", "mv", "setsid", "sha256sum", "tail"])
+def test_a_tool_that_every_host_is_expected_to_have_is_named(far, host, tmp_path, tool):
+    (tmp_path / "data").write_text("x")
+    tools = host.tmp / "bin"
+    tools.mkdir()
+    for name in set(TOOLS.split()) - {tool}:
+        (tools / name).symlink_to(f"/usr/bin/{name}")
+    host.configure("SetEnv PATH=/tmp/bin")
+    app = add(far, "true", files=str(tmp_path / "data"))
+    finish(far, app)
+    if tool == "tail":  # without it only traces cannot be read
+        with pytest.raises(CommandFailed, match="tail: not found"):
+            far.trace(app, "stdout")
+    else:
+        assert f"{tool}: not found" in str(far.failure(1) or far.failure(app))
+    far.shutdown()  # while it is so
+
+
+def test_one_session_at_a_time_and_a_noisy_login_are_enough(far, host, tmp_path):
+    (tmp_path / "data").write_text("x")
+    (host.directory / "banner").write_text("Welcome!\n" * 100)
+    (host.home / ".bashrc").write_text("echo noise; echo more noise >&2; yes | head -c 300000; printf 'no end'\n")
+    host.configure("MaxSessions 1", f"Banner {host.directory}/banner")
+    apps = [add(far, f'cat "$SHARE/data"; echo {n}', files=str(tmp_path / "data"), build="true") for n in range(5)]
+    finish(far, *apps)
+    assert [far.trace(app, "stdout") for app in apps] == [f"x{n}\n" for n in range(5)]
 
 
 @pytest.fixture

@@ -61,6 +61,13 @@ class Wire:
         let_go: Callable[[], None] = lambda: None,
         acknowledge: Callable[[], None] = lambda: None,
     ) -> None:
+        """Takes it over.
+
+        Args:
+            carrier: What carries the connection.
+            let_go: Called once it is closed.
+            acknowledge: Called whenever something has come, so that the system tells the host so at once.
+        """
         self.heard: float | None = None
         self.why = ""
         self.on_broken: Callable[[], None] = lambda: None
@@ -84,6 +91,7 @@ class Wire:
     def _hear(self) -> bytes:
         try:
             data = self._carrier.recv(_AHEAD)
+            self._acknowledge()
         except TimeoutError:
             raise
         except OSError as error:
@@ -91,7 +99,6 @@ class Wire:
             raise
         if data:
             self.heard = time.monotonic()
-            self._acknowledge()
         else:
             self.fail("the host closed the connection")
         return data

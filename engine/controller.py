@@ -140,7 +140,8 @@ class ExperimentController(Describing):
             tell(self)
 
     def _opened(self, *, persist: bool) -> events.ControllerOpened:
-        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, self._session.machine.holder(), persist)
+        holder = {**self._session.machine.holder(), "workers": self._workers}
+        return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, holder, persist)
 
     @classmethod
     def reconnect(

@@ -5,6 +5,7 @@
     replay.state(run_dir).resources[2].state
     replay.state(run_dir, at="12.5s").resources[2].waiting_for
     print(replay.explain(run_dir, 2))          # why it is in its state, down to the line of the script that asked
+    print(replay.critical_path(run_dir))       # what took the time
     replay.check(run_dir)                      # [] for every log that the engine wrote
     replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
@@ -19,13 +20,30 @@ from replay.audit import Violation, check
 from replay.state import ResourceView, Timer, World, state
 
 if TYPE_CHECKING:
+    from replay.critical import critical_path
     from replay.explaining import explain
     from replay.takeover import reconnect
     from replay.traces import trace
 
-__all__ = ["ResourceView", "Timer", "Violation", "World", "check", "explain", "reconnect", "state", "trace"]
+__all__ = [
+    "ResourceView",
+    "Timer",
+    "Violation",
+    "World",
+    "check",
+    "critical_path",
+    "explain",
+    "reconnect",
+    "state",
+    "trace",
+]
 
-_HOME = {"explain": "replay.explaining", "reconnect": "replay.takeover", "trace": "replay.traces"}
+_HOME = {
+    "critical_path": "replay.critical",
+    "explain": "replay.explaining",
+    "reconnect": "replay.takeover",
+    "trace": "replay.traces",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,7 @@ from engine.core.states import DEPLOYMENT, ENDS, ResourceState, Step
 from engine.dates import NS
 from replay.history import History, chain
 from replay.state import find, fold, to_time
-from replay.telling import awaited, duration, end, host, message, name, names, tell
+from replay.telling import awaited, duration, end, host, message, name, names, tell, with_place
 
 if TYPE_CHECKING:
     import os
@@ -75,7 +75,7 @@ class Happened:
 
     def line(self) -> str:
         """It as `netreel why` says it."""
-        return f"{self.seconds:>10.2f} s  {_with_place(self.text, self.at)}"
+        return f"{self.seconds:>10.2f} s  {with_place(self.text, self.at)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -128,12 +128,8 @@ def _shortened(lines: list[str]) -> list[str]:
 
 def _outline(waits: Iterable[Wait], depth: int) -> Iterator[str]:
     for each in waits:
-        yield _INDENT * depth + _with_place(each.text, each.at) + (":" if each.because else "")
+        yield _INDENT * depth + with_place(each.text, each.at) + (":" if each.because else "")
         yield from _outline(each.because, depth + 1)
-
-
-def _with_place(text: str, at: str) -> str:
-    return f"{text} ({at})" if at else text
 
 
 def explain(run_dir: str | os.PathLike[str], guid: int | str, at: Moment | None = None) -> Explanation:
@@ -185,17 +181,10 @@ def _now(run_dir: str | os.PathLike[str], log: eventlog.Log, world: World, at: M
 
 
 def _causes(world: World, history: History, resource: Resource) -> Iterator[Happened]:
-    seqs = [resource.moved_by]
-    failed_at = resource.times.get(ResourceState.FAILED)
-    if failed_at is not None and resource.state is ResourceState.RELEASED:
-        failure = history.at(failed_at, lambda event: event.guid == resource.guid and _tells_failure(event))
-        seqs += [] if failure is None else [failure.seq]
-    for seq in seqs:
-        yield from _led_to(world, history, seq)
-
-
-def _tells_failure(event: events.Event) -> bool:
-    return isinstance(event, events.StepFailed | events.ResourceFailed)
+    yield from _led_to(world, history, resource.moved_by)
+    if resource.state is ResourceState.RELEASED:
+        failure = history.entered(resource, ResourceState.FAILED)
+        yield from () if failure is None else _led_to(world, history, failure.seq)
 
 
 def _led_to(world: World, history: History, seq: int) -> Iterator[Happened]:

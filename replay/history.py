@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from engine import journal
 from engine.core import conditions, events
-from engine.core.states import Step
+from engine.core.states import ResourceState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     import eventlog
-    from engine.core.world import Condition, World
+    from engine.core.world import Condition, Resource, World
 
 _NEAR: Final = 32
 """How many events before one are read with it: what led to an event mostly stands close to it."""
@@ -58,12 +58,34 @@ class History:
                 return entry
         return None
 
+    def entered(self, resource: Resource, state: ResourceState) -> events.Entry | None:
+        """With which event a resource last came to STARTED, STOPPED or FAILED; None if it never did."""
+        if state not in resource.times:
+            return None
+        if state is ResourceState.STARTED:
+            return self.get(resource.started_by)
+        ends = _stops if state is ResourceState.STOPPED else _fails
+        return self.at(resource.times[state], lambda event: event.guid == resource.guid and ends(event))
+
     def place(self, condition: Condition) -> str:
         """Where in his script the user asked for a condition; "" if nobody knows.
 
         Those of links that wait for one resource share a condition, so it names the first connection of several.
         """
         return "" if condition.origin == "link" else self.get(condition.seq).at
+
+
+def _stops(event: events.Event) -> bool:
+    match event:
+        case events.StepDone(_, step):
+            return step is Step.STOP
+        case events.StepPassed(_, steps):
+            return Step.STOP in steps
+    return isinstance(event, events.ResourceEnded)
+
+
+def _fails(event: events.Event) -> bool:
+    return isinstance(event, events.StepFailed | events.ResourceFailed)
 
 
 class Cause(NamedTuple):

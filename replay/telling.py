@@ -80,6 +80,11 @@ def host(world: World, resource: Resource) -> str:
     return "" if named is None else f" on host {named.attributes['hostname']}"
 
 
+def with_place(text: str, at: str) -> str:
+    """A sentence, and where in his script the user asked for what it tells, if that is known."""
+    return f"{text} ({at})" if at else text
+
+
 def names(world: World, guids: Iterable[int]) -> str:
     """Several resources: the first few with their types and labels."""
     guids = list(guids)

@@ -87,7 +87,7 @@ def _event(kind: str, version: int = 1) -> Callable[[type[_E]], type[_E]]:
 
 @_event("controller.opened", version=2)
 class ControllerOpened(Event):
-    """A controller took charge. The first event of every epoch; `holder` says who: host, pid, versions.
+    """A controller took charge. The first event of every epoch; `holder` says who: host, pid, versions, workers.
 
     `persist`: whether the description is to be saved when the experiment is released.
     """

@@ -55,7 +55,6 @@ def test_what_is_not_there_is_refused(home, tmp_path):
     assert refusal("why", tmp_path / "empty", "1").startswith(f"{tmp_path}/empty is empty; ")
     assert refusal("why", "hello", "1", "--at", "99") == "there is no event 99: the log goes from 1 to 10"
     assert refusal("why", "hello", "1", "--at", "soon").startswith("--at takes a seq, ")
-    assert "Missing argument 'GUID'" in refusal("why", "hello")
 
 
 def test_a_log_that_was_cut_short_is_explained_as_far_as_it_goes(home):

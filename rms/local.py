@@ -17,8 +17,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # the package ships no types
-
 from engine.diagnostics import get_logger
 from engine.rm.transport import CommandFailed, Completed, TransportLost
 
@@ -220,7 +218,11 @@ class _Watcher:
         self._exits: dict[int, Callable[[], None]] = {}  # by pidfd
         self._followed: dict[int, list[_Following]] = {}  # by inotify's number of the file
         self._jobs: deque[Callable[[], None]] = deque()
+        # Not before somebody watches something here: who has hosts over SSH alone never does.
+        from inotify_simple import INotify, flags  # type: ignore[import-untyped]  # noqa: PLC0415 - it ships no types
+
         self._inotify = INotify(nonblocking=True)  # first: of these a user may have few
+        self._modify = flags.MODIFY
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll = select.epoll()
         self._epoll.register(self._bell, select.EPOLLIN)
@@ -233,7 +235,7 @@ class _Watcher:
         following = _Following(self, os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset, on_data)
         try:
             with self._open():
-                watch = self._inotify.add_watch(f"/proc/self/fd/{following.fd}", flags.MODIFY)
+                watch = self._inotify.add_watch(f"/proc/self/fd/{following.fd}", self._modify)
                 self._followed.setdefault(watch, []).append(following)
         except BaseException:
             os.close(following.fd)

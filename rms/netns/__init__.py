@@ -13,10 +13,19 @@ if TYPE_CHECKING:
     from rms.netns.interface import Interface
     from rms.netns.link import Link
     from rms.netns.node import Node
+    from rms.netns.route import Route
+    from rms.netns.switch import Switch
 
-_HOME = {"Emulation": "emulation", "Interface": "interface", "Link": "link", "Node": "node"}
+_HOME = {
+    "Emulation": "emulation",
+    "Interface": "interface",
+    "Link": "link",
+    "Node": "node",
+    "Route": "route",
+    "Switch": "switch",
+}
 
-__all__ = ["Emulation", "Interface", "Link", "Node"]
+__all__ = ["Emulation", "Interface", "Link", "Node", "Route", "Switch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -68,6 +68,7 @@ class Make:
 
     guid: int
     hostname: str
+    forwarding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Batch:
         self._text += [f"end {it.place.pid} {it.place.start_time}\n" for it in self._asked if isinstance(it, End)]
         makes = [it for it in self._asked if isinstance(it, Make)]
         if makes:
-            words = (shell.words((str(it.guid), it.hostname)) for it in makes)
+            words = (shell.words((str(it.guid), it.hostname, "forwarding" * it.forwarding)) for it in makes)
             self._text.append("make_nodes <<'@'\n" + "".join(f"make {each}\n" for each in words) + "@\n")
         return "{\n" + "".join(self._text) + "}\n"
 

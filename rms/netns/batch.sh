@@ -7,6 +7,7 @@
 
 set -u
 base=$1 epoch=$2 holder=$3 user=$5
+[ -d "$base/epochs/$epoch" ] || mkdir "$base/epochs/$epoch" || exit # as launch.sh does it: first publish, then look
 for latest in "$base"/epochs/*; do :; done
 [ "${latest##*/}" = "$epoch" ] || { echo "fenced ${latest##*/}"; exit 75; }
 
@@ -34,13 +35,13 @@ make_nodes() { # the text that asks for them is on standard input
 	# A session of their own, in the namespace of the emulation for processes, so that they end with it.
 	nsenter --target "$HOLDER" --pid -- setsid sh -c "$FUNCTIONS$asked" 2>&1 </dev/null
 }
-make() { # GUID NAME
+make() { # GUID NAME [forwarding]
 	note=$DIRECTORY/node-$1
 	if read -r pid start 2>/dev/null <"$note" && alive "$pid" "$start"; then
 		echo "node $1 $pid $start" # this was asked for before
 		return
 	fi
-	unshare --net --uts --mount --pid -- sh -c "$NODE" sh "$1" "$2" "$note"
+	unshare --net --uts --mount --pid -- sh -c "$NODE" sh "$1" "$2" "$note" "${3:-}"
 }
 '
 # Its first background process is the first of the new namespace for processes. What /proc is before it has its own is
@@ -48,10 +49,18 @@ make() { # GUID NAME
 node='
 {
 	read -r stat </proc/self/stat
-	pid=${stat%% *} guid=$1 name=$2 note=$3
+	pid=${stat%% *} guid=$1 name=$2 note=$3 forwarding=$4
 	set -- ${stat##*") "}
-	why=$(mount -t proc proc /proc && mount -t sysfs sysfs /sys && ip link set lo up 2>&1) &&
-		echo "$name" >/proc/sys/kernel/hostname || { echo "no node $guid: $why"; exit 1; }
+	why=$(exec 2>&1; mount -t proc proc /proc && mount -t sysfs sysfs /sys && ip link set lo up &&
+		{ (echo "$name" >/proc/sys/kernel/hostname) 2>/dev/null || hostname "$name"; }) || # only root may write to it
+		{ echo "no node $guid: $why"; exit 1; }
+	cd /proc/sys/net
+	[ -z "$forwarding" ] || echo 1 >ipv4/ip_forward
+	if [ -e ipv6 ]; then # a kernel may be without
+		echo 0 >ipv6/conf/default/accept_dad # or for two seconds an interface answers nobody
+		[ -z "$forwarding" ] || echo 1 >ipv6/conf/all/forwarding
+	fi
+	cd /
 	echo "$pid ${20}" >"$note"
 	echo "node $guid $pid ${20}"
 	exec >/dev/null 2>&1

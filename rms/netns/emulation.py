@@ -18,7 +18,7 @@ from rms import shell
 from rms._patience import until_answered
 from rms._script import Fenced
 from rms.linux.node import Node as Machine
-from rms.netns._batch import TEXT, Batch, Change, End, Make, Place
+from rms.netns._batch import TEXT, Batch, Change, End, Place
 from rms.netns._together import Together
 
 if TYPE_CHECKING:
@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 
     from engine.rm.transport import Completed, Transport
     from rms.launch import Launcher
-    from rms.netns._batch import Answer, Asked, Lines
+    from rms.netns._batch import Answer, Asked, Lines, Make
 
 _HOLDER: Final = resources.files("rms.netns").joinpath("holder.sh").read_text("utf-8")
 _AT: Final = re.compile(rb"^holder (\d+) (\d+)$", re.MULTILINE)
 _PATIENCE: Final = 20.0  # seconds that the holder may take
 _EACH: Final = 0.5  # seconds more for each change of a batch
 _FENCED: Final = 75
+_NOT_THERE: Final = ("Cannot find device", "No such process", "No such file or directory", "the node is gone")
 
 _SANDBOX: Final = "--user --map-root-user"
 _ENTER_SANDBOX: Final = "--user --preserve-credentials"
@@ -198,18 +199,26 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         """
         until_answered(intent, self.log, self.change_once, *steps)
 
+    def undo(self, intent: Intent, *steps: Lines) -> None:
+        """The same, to take away what may be gone already, or may never have been made."""
+        try:
+            self.change(intent, *steps)
+        except CommandFailed as error:
+            if not any(why in error.output for why in _NOT_THERE):
+                raise
+
     def change_once(self, *steps: Lines) -> None:
         """The same, without patience: for what is no hook."""
         self._ask(Change(steps))
 
-    def make_node(self, intent: Intent, guid: int, hostname: str) -> Place:
+    def make_node(self, intent: Intent, node: Make) -> Place:
         """Make the namespaces of a node. One that is there is found.
 
         Raises:
             CommandFailed: the host refused.
             TransportLost: nobody answered, and the result is not wanted any more.
         """
-        return cast("Place", until_answered(intent, self.log, self._ask, Make(guid, hostname)))
+        return cast("Place", until_answered(intent, self.log, self._ask, node))
 
     def end_node(self, intent: Intent, place: Place) -> None:
         """End all that runs in a node; returns when it has ended, and with it the node."""

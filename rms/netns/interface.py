@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rms.netns._batch import Place
     from rms.netns.emulation import Emulation
     from rms.netns.node import Node
+    from rms.netns.switch import Switch
 
 _MTU: Final = 1500
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # the kernel takes 15 bytes (IFNAMSIZ - 1)
@@ -45,8 +46,14 @@ def _check_addresses(addresses: list[str]) -> None:
         raise ValueError("it has an address twice")
 
 
+def _check_vlans(vlans: list[int]) -> None:
+    for vlan in vlans:
+        if not 1 <= vlan <= 4094:
+            raise ValueError(f"a VLAN is a number from 1 to 4094, not {vlan}")
+
+
 class Interface(Changing, rtype="netns::Interface"):
-    """One end of a link: at a node."""
+    """One end of a link: at a node, or a port of a switch."""
 
     name: str = attr(default="", check=_check_name, help="What it is called there; by default eth and its number.")
     mac: str | None = attr(default=None, check=_check_mac, help="MAC address; by default one made from its number.")
@@ -58,7 +65,13 @@ class Interface(Changing, rtype="netns::Interface"):
     )
     up: bool = attr(default=True, when="live", help="Whether it is up; going down it loses its routes.")
 
-    node = link("netns::Node", min=1, max=1, before="provision")
+    vlan: int | None = attr(
+        default=None, ge=1, le=4094, help="At a switch: VLAN of frames without a tag; by default 1."
+    )
+    tagged: list[int] = attr(default=[], check=_check_vlans, help="At a switch: VLANs whose frames have a tag here.")
+
+    node = link("netns::Node", max=1, before="provision")
+    switch = link("netns::Switch", max=1, before="provision")
     wire = link("netns::Link", min=1, max=1)
 
     # --- what it is ---------------------------------------------------------------------------------------------
@@ -76,27 +89,32 @@ class Interface(Changing, rtype="netns::Interface"):
     @property
     def emulated(self) -> Emulation:
         """What it is part of."""
-        return self._node.emulated
+        return self._owner.emulated
 
     @property
-    def inside(self) -> Place:
-        """Where it is."""
-        return self._node.inside
+    def inside(self) -> Place | None:
+        """Where it is: in a node; None is the emulation itself, where switches are."""
+        return self._owner.inside
 
     @property
-    def _node(self) -> Node:
-        return cast("Node", self.linked("node")[0])
+    def _owner(self) -> Node | Switch:
+        owners = cast("list[Node | Switch]", [*self.linked("node"), *self.linked("switch")])
+        if len(owners) != 1:
+            found = "both a node and a switch" if owners else "neither a node nor a switch"
+            raise BadState(f"#{self.guid} {self.device} is connected to {found}: connect it to one of them")
+        return owners[0]
 
     def birth(self) -> str:
         """How it is described when its link is made: the words after its name."""
         mtu = "" if self.mtu is None else f" mtu {self.mtu}"
-        return f"address {self.address}{mtu} netns {self.inside.pid}"
+        netns = "" if self.inside is None else f" netns {self.inside.pid}"
+        return f"address {self.address}{mtu}{netns}"
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
     def deploy(self, intent: Intent) -> None:
         """Set it up; its link has made it."""
-        self.emulated.change(intent, self._ip(*self._brought_up()))
+        self.emulated.change(intent, *self._plugged_in(), self._ip(*self._brought_up()))
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
         """Setting it up can be done again at any time."""
@@ -105,6 +123,22 @@ class Interface(Changing, rtype="netns::Interface"):
     def change(self, name: str, old: Any, new: Any) -> None:
         """See `Changing.change`."""
         self.emulated.change_once(self._ip(*self._changed(name, old, new)))
+
+    def _plugged_in(self) -> list[Lines]:
+        """What makes it a port of its switch, if it is at one."""
+        owner = self._owner
+        if owner.inside is not None:
+            if self.vlan is not None or self.tagged:
+                raise BadState(f"#{self.guid} {self.device} is at a node, which knows no VLANs; set vlan at a switch")
+            return []
+        if self.addresses:
+            raise BadState(f"#{self.guid} {self.device} is a port of a switch, which has no addresses")
+        port = self._ip(f"link set {self.device} master {owner.device} addrgenmode none")
+        vlans = [f"vlan add dev {self.device} vid {vlan}" for vlan in self.tagged]
+        if self.vlan is not None:
+            own = f"vlan add dev {self.device} vid {self.vlan} pvid untagged"
+            vlans += [f"vlan delete dev {self.device} vid 1", own]
+        return [port, Lines(None, "bridge", tuple(vlans))] if vlans else [port]
 
     def _brought_up(self) -> list[str]:
         if not self.up:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from engine.core.errors import BadState
@@ -54,13 +55,8 @@ class Link(ResourceManager, rtype="netns::Link"):
         if Step.DEPLOY not in self.tokens or self.emulated.releasing:
             return
         one = self.interfaces[0]
-        try:
-            self.emulated.change(intent, Lines(one.inside, "ip", (f"link delete {one.device}",)))
-        except CommandFailed as error:
-            if not any(why in error.output for why in ("Cannot find device", "is gone")):
-                raise
-        except BadState:  # its node was never made
-            return
+        with suppress(BadState):  # its node was never made
+            self.emulated.undo(intent, Lines(one.inside, "ip", (f"link delete {one.device}",)))
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
         """Making it again finds it."""

@@ -13,7 +13,7 @@ from engine.rm.outcomes import Alive, Gone, NeverBegan, Outcome
 from rms._patience import until_answered
 from rms.linux.host import Host
 from rms.netns import _inside
-from rms.netns._batch import Place
+from rms.netns._batch import Make, Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,6 +45,7 @@ class Node(Host, rtype="netns::Node"):
     """
 
     hostname: str = attr(check=_check_hostname, help="Its host name.")
+    forwarding: bool = attr(default=False, help="Whether it is a router: passes on packets that are not for itself.")
     emulation = link("netns::Emulation", min=1, max=1)
 
     def setup(self) -> None:
@@ -112,7 +113,7 @@ class Node(Host, rtype="netns::Node"):
 
     def deploy(self, intent: Intent) -> dict[str, Any]:
         """Make its namespaces, and the process that holds them."""
-        self._inside = self.emulated.make_node(intent, self.guid, self.hostname)
+        self._inside = self.emulated.make_node(intent, Make(self.guid, self.hostname, self.forwarding))
         return {"process": [self._inside.pid, self._inside.start_time]}
 
     def start(self, intent: Intent) -> None:

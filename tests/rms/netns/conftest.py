@@ -13,9 +13,9 @@ import pytest
 from engine import ResourceFactory
 from rms.linux.node import this_machine
 from rms.linux.ping import Ping
-from rms.netns import Emulation, Interface, Link, Node
+from rms.netns import Emulation, Interface, Link, Node, Route, Switch
 
-TYPES = [Emulation, Node, Interface, Link, Ping]
+TYPES = [Emulation, Node, Interface, Link, Switch, Route, Ping]
 PROGRAMS = ("ip", "tc", "bridge", "unshare", "nsenter", "setsid", "mount", "ping")
 
 
@@ -65,12 +65,18 @@ class Network:
         self.nodes = {}
         self.used = set()
 
-    def node(self, name):
-        self.nodes[name] = self.ec.add(Node(hostname=name), on=self.emulation)
+    def node(self, name, **attributes):
+        self.nodes[name] = self.ec.add(Node(hostname=name, **attributes), on=self.emulation)
         return self.nodes[name]
 
     def interface(self, node, name="eth0", **attributes):
         return self.ec.add(Interface(name=name, **attributes), on=node)
+
+    def link(self, *ends):
+        return self.ec.add(Link(), on=ends)
+
+    def switch(self, **attributes):
+        return self.ec.add(Switch(**attributes), on=self.emulation)
 
     def pair(self, **attributes):
         """Two nodes, a at 10.0.0.1 and b at 10.0.0.2, on one link; gives both, both interfaces, and the link."""
@@ -89,8 +95,8 @@ class Network:
         return [str(self.ec.failure(guid)) for guid in self.ec.resources if self.ec.failure(guid)]
 
     def pid(self, node):
-        """The first process of a node."""
-        return self.receipt(node.guid)["process"][0]
+        """The first process of a node, or of the emulation."""
+        return self.holder() if node is self.emulation else self.receipt(node.guid)["process"][0]
 
     def holder(self):
         return self.receipt(self.emulation.guid)["holder"][0]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from engine import BadAttribute, BadConnection, ResourceState, UsageError
 from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Interface, Link, Node
+from tests.rms.netns.conftest import namespace
 
 
 def finished(net, *resources):
@@ -129,8 +131,7 @@ def test_a_node_that_is_released_takes_its_processes_with_it(network):
     net.up()
     pid = net.pid(a)
     net.ec.release([app, a])
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+    assert namespace(Path(f"/proc/{pid}")) is None
     assert net.ec.state(b) is ResourceState.STARTED
 
 

@@ -412,13 +412,12 @@ class _Auditor:
     @staticmethod
     def _reached_at(seen: _Seen, gate: _Gate) -> int | None:
         """When a resource reached what a gate waits for; None if it has not."""
-        if gate.state in seen.first:
-            return seen.first[gate.state]
-        if not seen.critical and ResourceState.FAILED in seen.first:
-            return seen.first[ResourceState.FAILED]
-        if gate.group and ResourceState.RELEASED in seen.first:
-            return seen.first[ResourceState.RELEASED]
-        return None
+        counted = {gate.state}
+        if not seen.critical:
+            counted.add(ResourceState.FAILED)
+        if gate.group:
+            counted.add(ResourceState.RELEASED)
+        return min((time for state, time in seen.first.items() if state in counted), default=None)
 
     def _move(self, seen: _Seen, occurrence: Step | Turn) -> None:
         after = TRANSITIONS[seen.state].get(occurrence)

@@ -59,10 +59,9 @@ def watch(world: World, condition: Condition, guids: Iterable[int], entry: Entry
 
 
 def _reached_at(resource: Resource, state: ResourceState) -> int:
-    """When it reached a state that it has reached, in ns since 1970."""
-    if state in resource.times:
-        return resource.times[state]
-    return resource.times[ResourceState.FAILED]
+    """When it reached a state that it has reached, in ns since 1970. One that failed first had got there then."""
+    counted = (state,) if resource.critical else (state, ResourceState.FAILED)
+    return min(resource.times[it] for it in counted if it in resource.times)
 
 
 def unwatch(world: World, condition: Condition) -> None:

@@ -360,10 +360,9 @@ class Model:
 
     def _reached(self, thing: Thing, gate: Gate) -> When:
         entered = thing.entered
-        if gate.state in entered:
-            return entered[gate.state]
-        if "FAILED" in entered and not thing.critical:
-            return entered["FAILED"]
+        counted = {gate.state} if thing.critical else {gate.state, "FAILED"}
+        if counted & entered.keys():
+            return min(entered[state] for state in counted & entered.keys())
         if thing.state == "RELEASED":
             return entered["RELEASED"] if gate.origin == "group" else FOREVER
         return FOREVER if thing.state == "FAILED" and gate.state != "RELEASED" else None

@@ -289,3 +289,20 @@ def test_a_step_that_was_requested_in_the_turn_of_the_abort_is_not_begun(lab):
     error = {"type": "X", "message": "no", "step": "start"}
     lab.turn(requested, messages.HookFailed(one, lab.token(one), error))
     assert lab.state(one, two) == ["FAILED", "NEW"]
+
+
+def test_one_that_failed_and_was_released_had_got_there_when_it_failed(lab):
+    one = lab.add("deploy", "release", critical=False)
+    early, late = lab.add(), lab.add()
+    lab.when(early, START, one, State.RELEASED, 5)
+    lab.deploy(one, early)
+    lab.fail(one)
+    lab.wait(1)
+    lab.release(one)
+    lab.done(one)
+    lab.when(late, START, one, State.RELEASED, 5)
+    lab.deploy(late)
+    lab.wait(3)
+    assert lab.state(early, late) == ["READY", "READY"]
+    lab.wait(1)
+    assert lab.state(early, late) == ["STARTED", "STARTED"]

@@ -6,6 +6,7 @@
     replay.state(run_dir, at="12.5s").resources[2].waiting_for
     print(replay.explain(run_dir, 2))          # why it is in its state, down to the line of the script that asked
     print(replay.critical_path(run_dir))       # what took the time
+    replay.diff(run_dir, another)              # what is different, noise left out
     replay.check(run_dir)                      # [] for every log that the engine wrote
     replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
@@ -20,6 +21,7 @@ from replay.audit import Violation, check
 from replay.state import ResourceView, Timer, World, state
 
 if TYPE_CHECKING:
+    from replay.comparing import diff
     from replay.critical import critical_path
     from replay.explaining import explain
     from replay.takeover import reconnect
@@ -32,6 +34,7 @@ __all__ = [
     "World",
     "check",
     "critical_path",
+    "diff",
     "explain",
     "reconnect",
     "state",
@@ -40,6 +43,7 @@ __all__ = [
 
 _HOME = {
     "critical_path": "replay.critical",
+    "diff": "replay.comparing",
     "explain": "replay.explaining",
     "reconnect": "replay.takeover",
     "trace": "replay.traces",

@@ -41,6 +41,7 @@ _MODULES: Final = {
     "log": "replay.cli.logs",
     "state": "replay.cli.looking",
     "why": "replay.cli.explaining",
+    "diff": "replay.cli.comparing",
     "check": "replay.cli.looking",
     "reconnect": "replay.cli.running",
     "release": "replay.cli.running",

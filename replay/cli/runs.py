@@ -229,7 +229,7 @@ def _fold(run: Run, log: eventlog.Log, at: Moment | None) -> World:
         raise eventlog.WrongVersion(f"{run.path}: {error}", path=run.path) from error
 
 
-def moment(text: str) -> Moment:
+def moment(text: str, option: str = "--at") -> Moment:
     """The moment that an option names: a seq, a time from the start, or a date."""
     if text.isdecimal():
         return int(text)
@@ -240,5 +240,5 @@ def moment(text: str) -> Moment:
     try:
         to_ns(text)
     except UsageError as error:
-        raise Refused(f"--at takes a seq, a time from the start such as 12.5s, or an ISO date: {error}") from error
+        raise Refused(f"{option} takes a seq, a time from the start such as 12.5s, or an ISO date: {error}") from error
     return text

@@ -23,14 +23,9 @@ ANSWER_TIMEOUT: Final = 60.0
 
 
 class Host(ResourceManager, rtype="linux::Host"):
-    """What every ``linux::`` application and tool can be connected to. It is no type by itself.
-
-    Attributes:
-        installing: held by who installs packages there: package managers do not share a host.
-    """
+    """What every ``linux::`` application and tool can be connected to. It is no type by itself."""
 
     hostname: str
-    installing: threading.Lock
 
     traces = (Trace("facts", "What kind of host it is, as JSON."),)
 
@@ -57,6 +52,11 @@ class Host(ResourceManager, rtype="linux::Host"):
     @abstractmethod
     def layout(self) -> Layout:
         """Where things are there."""
+
+    @property
+    @abstractmethod
+    def installing(self) -> threading.Lock:
+        """Held by who installs packages there: package managers do not share a host."""
 
     @property
     @abstractmethod

@@ -117,7 +117,7 @@ class Node(Host, rtype="linux::Node"):
         self._making = threading.RLock()
         self._placing = threading.Lock()
         self._placed: set[tuple[str, str]] = set()  # archives that this controller has put in place, and where
-        self.installing = threading.Lock()  # package managers do not share a host
+        self._installing = threading.Lock()
         self._transport: Transport | None = None
         self._launcher: Launcher | None = None
         self._facts: dict[str, Any] | None = None
@@ -186,6 +186,11 @@ class Node(Host, rtype="linux::Node"):
 
     def _layout_below(self, root: str) -> Layout:
         return _layout.on_host(root, self.run_dir.parent.name, self.run_dir.name, self.guid)
+
+    @property
+    def installing(self) -> threading.Lock:
+        """See `Host.installing`."""
+        return self._installing
 
     @property
     def is_let_go(self) -> bool:

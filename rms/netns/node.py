@@ -16,6 +16,7 @@ from rms.netns import _inside
 from rms.netns._batch import Make, Place
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Mapping
 
     from engine.rm.base import Intent
@@ -94,6 +95,11 @@ class Node(Host, rtype="netns::Node"):
     def layout(self) -> Layout:
         """Where things are: as on its machine."""
         return self.preparing.layout
+
+    @property
+    def installing(self) -> threading.Lock:
+        """That of its machine."""
+        return self.preparing.installing
 
     @property
     def is_let_go(self) -> bool:

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from rms.netns.interface import Interface
 
 
-def _check_destination(text: str) -> None:
-    if text != "default":
-        ip_network(text)
+def _check_destination(given: str | list[str]) -> None:
+    for text in _listed(given):
+        if text != "default":
+            ip_network(text)
+
+
+def _listed(given: str | list[str]) -> list[str]:
+    return [given] if isinstance(given, str) else given
 
 
 def _check_gateway(text: str) -> None:
@@ -31,9 +36,11 @@ def _check_gateway(text: str) -> None:
 
 
 class Route(Changing, rtype="netns::Route"):
-    """A route of a node, through one of its interfaces."""
+    """A route of a node, or several that lead to one router, through one of its interfaces."""
 
-    destination: str = attr(default="default", check=_check_destination, help="Network, as 10.2.0.0/16; or default.")
+    destination: str | list[str] = attr(
+        default="default", check=_check_destination, help="Network, as 10.2.0.0/16, or several of them; or default."
+    )
     via: str | None = attr(
         default=None, check=_check_gateway, when="live", help="Address of the router; by default all are on the link."
     )
@@ -42,13 +49,13 @@ class Route(Changing, rtype="netns::Route"):
 
     def deploy(self, intent: Intent) -> None:
         """Enter it, in place of one to the same network with the same metric."""
-        self._device.emulated.change(intent, self._ip(f"route replace {self._described(self.via)}"))
+        self._device.emulated.change(intent, self._ip("replace", self.via))
 
     def release(self, intent: Intent) -> None:
         """Take it out; unless all of the emulation ends."""
         if Step.DEPLOY in self.tokens and not self._device.emulated.releasing:
             with suppress(BadState):  # its node was never made
-                self._device.emulated.undo(intent, self._ip(f"route delete {self._described(self.via)}"))
+                self._device.emulated.undo(intent, self._ip("delete", self.via))
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
         """Entering it can be done again at any time."""
@@ -56,16 +63,16 @@ class Route(Changing, rtype="netns::Route"):
 
     def change(self, name: str, old: Any, new: Any) -> None:  # noqa: ARG002
         """See `Changing.change`."""
-        self._device.emulated.change_once(self._ip(f"route replace {self._described(new)}"))
+        self._device.emulated.change_once(self._ip("replace", new))
 
     @property
     def _device(self) -> Interface:
         return cast("Interface", self.linked("interface")[0])
 
-    def _described(self, via: str | None) -> str:
+    def _ip(self, verb: str, via: str | None) -> Lines:
         through = "" if via is None else f" via {via}"
         metric = "" if self.metric is None else f" metric {self.metric}"
-        return f"{self.destination}{through} dev {self._device.device}{metric}"
-
-    def _ip(self, line: str) -> Lines:
-        return Lines(self._device.inside, "ip", (line,))
+        how = f"{through} dev {self._device.device}{metric}"
+        return Lines(
+            self._device.inside, "ip", tuple(f"route {verb} {each}{how}" for each in _listed(self.destination))
+        )

@@ -326,7 +326,7 @@ class Oracle(Promises):
             thing = self.model.things.get(it.facts["guid"])
             attempt = thing.attempt if thing is not None and thing.releasing and not thing.unknown else None
             unwanted = attempt is not None and attempt.step not in UNDOING
-            job = Job(it.facts["guid"], what, cancelled=unwanted)
+            job = Job(it.facts["guid"], what, cancelled=unwanted, late=unwanted)
             crowded = self._workers[it.where].begin(key, job, self.model, it.time)
             self._must(not crowded or it.where != self._program, crowded)
 

@@ -18,11 +18,15 @@ UNDOING_TAKES = 600 * NS
 
 @dataclass
 class Job:
-    """Something that a worker is at. Once it is cancelled it does not count."""
+    """Something that a worker is at. Once it is cancelled it does not count.
+
+    One that was cancelled while it waited is `late`: it counts unless it had its worker by then, which nobody can see.
+    """
 
     guid: int
     what: str
     cancelled: bool = False
+    late: bool = False
 
     def counts(self, model: Model, now: int) -> bool:
         """Whether its result is wanted."""
@@ -51,7 +55,7 @@ class Workers:
 
     def look(self, model: Model, now: int) -> None:
         """Keep in mind when all were busy: to be called before any of them no longer is."""
-        if sum(it.counts(model, now) for it in self.jobs.values()) >= self.size:
+        if sum(it.late or it.counts(model, now) for it in self.jobs.values()) >= self.size:
             self.full_at = now
 
     def end(self, key: Any) -> None:
@@ -70,7 +74,7 @@ class Workers:
 
     def idle(self, model: Model, called: set[str], now: int) -> str:
         """Who waits at this moment although there is room; "" if nobody does."""
-        wanted = [it for it in self.jobs.values() if it.counts(model, now)]
+        wanted = [it for it in self.jobs.values() if it.late or it.counts(model, now)]
         busy = {it.guid for it in self.jobs.values()}
         undone = sum(it.what in (*UNDOING, "probe", "told") for it in wanted)
         for thing in model.things.values():

@@ -37,6 +37,10 @@ class Promises:
         if not good:
             self._wrong(what)
 
+    def _at_the_latest(self, due: int) -> int:
+        """When that is done that is due. The log alone does not say that there may have been no time for it."""
+        return due
+
     def _nothing_comes_before_its_conditions(self, event: dict[str, Any]) -> None:
         """5. No action comes before all of its conditions hold, with their delays."""
         data, time = event["data"], event["time"]
@@ -141,7 +145,8 @@ class Promises:
         if thing.unknown and not undoing:
             return 0
         since = max(thing.attempt.time, thing.releasing, self.model.opened)
-        return since + PATIENCE + (UNDOING_TAKES if undoing else 0)
+        cancelled = self._at_the_latest(since + UNDOING_TAKES) if undoing else since
+        return cancelled + PATIENCE
 
     def _failures_mean_what_the_policy_says(self, event: dict[str, Any], was: str, batch: list[dict[str, Any]]) -> None:
         """6, too: what has failed ends the experiment if the policy says so, and only then."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from tests.simulation.calls import goes_up
 from tests.simulation.model import DEPLOYMENT, FOREVER, NEXT, UNDOING, Gate, Model, Thing
 from tests.simulation.workers import PATIENCE, UNDOING_TAKES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Wrong(AssertionError):
@@ -121,7 +124,7 @@ class Promises:
             dues = [(gate.due(), f"the planned {gate.name} of {name}") for gate in thing.plans]
             found = [(0 if due == FOREVER else due, what) for due, what in dues if due is not None]
         if thing.attempt:
-            ends = self._patience_ends(thing)
+            ends = self._patience_ends(thing, self._at_the_latest)
             return found if ends is None else [*found, (ends, f"the end of {thing.attempt.step} of {name}")]
         step = self.model.wish(thing)
         if step is None:
@@ -137,15 +140,15 @@ class Promises:
             return [*found, (0, f"the news that {step} of {name} can never come")]
         return found if due is None else [*found, (due, f"{step} of {name}")]
 
-    def _patience_ends(self, thing: Thing) -> int | None:
-        """When the step under way of one that is released is waited for no longer."""
+    def _patience_ends(self, thing: Thing, done: Callable[[int], int] = lambda due: due) -> int | None:
+        """When the step under way of one that is released is waited for no longer, if what is due is `done` then."""
         if not thing.releasing or thing.attempt is None:
             return None
         undoing = thing.attempt.step in UNDOING
         if thing.unknown and not undoing:
             return 0
         since = max(thing.attempt.time, thing.releasing, self.model.opened)
-        cancelled = self._at_the_latest(since + UNDOING_TAKES) if undoing else since
+        cancelled = done(since + UNDOING_TAKES) if undoing else since
         return cancelled + PATIENCE
 
     def _failures_mean_what_the_policy_says(self, event: dict[str, Any], was: str, batch: list[dict[str, Any]]) -> None:

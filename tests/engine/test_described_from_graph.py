@@ -65,6 +65,7 @@ def test_a_wrong_topology_leaves_no_run(ec, home, wrong, message):
     assert not home.exists()
 
 
+@pytest.mark.slow
 def test_a_topology_is_in_the_log_and_comes_back(ec):
     def note(ec, nid):
         ec.netgraph.annotate_node(nid, "guid", ec.register_resource("test::Plain"))

@@ -143,6 +143,7 @@ def call(ec, kind, *args):
             (ec.enable_trace if enabled else ec.disable_trace)(guid, "log")
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CALLS, max_size=20), st.sampled_from(SFormats))
 @example([("trace", 2, False), ("trace", 2, True)], SFormats.XML)
@@ -161,6 +162,7 @@ def test_whatever_is_described_by_calls_is_loaded_as_it_was(home, calls, kind):
             assert standing(second) == standing(first)
 
 
+@pytest.mark.slow
 def test_a_thousand_resources_are_one_append(ec, tmp_path):
     resources = tuple(
         ResourceDescription(guid, "test::Plain", connections=(1,) * (guid > 1)) for guid in range(1, 1001)

@@ -102,6 +102,7 @@ DESCRIPTIONS = st.builds(
 """Any description that a file can hold, whether it makes sense or not."""
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(DESCRIPTIONS)
 def test_any_description_comes_back_from_each_format_and_through_the_other(description):

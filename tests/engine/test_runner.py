@@ -181,6 +181,7 @@ def test_what_interrupts_a_run_has_it_released(described, error):
 # --- when it is enough --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_samples_with_which_nepi_stopped_need_two_more(described):
     """NEPI took 2 for the quantile and the deviation of the population, which is too sure of few samples.
 

@@ -35,6 +35,7 @@ def description(tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_a_run_is_drawn_into_the_current_directory(home, here):
     run_dir = write(home)
     before = sorted(run_dir.rglob("*"))

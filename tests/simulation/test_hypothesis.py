@@ -11,6 +11,7 @@ RANDOM = st.randoms(use_true_random=False)
 SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=SUPPRESSED)
 @given(random=RANDOM)
 def test_what_was_promised_is_kept(random):

@@ -14,7 +14,15 @@ AT_ONCE = 25
 """Seeds in one test: enough to make little of what a test costs, few enough for several processes to share."""
 
 
-@pytest.mark.parametrize("first", range(0, 1000, AT_ONCE))
+QUICKLY = 150
+"""How many seeds the inner loop proves."""
+
+
+def _slow_from(first):
+    return pytest.param(first, marks=pytest.mark.slow) if first >= QUICKLY else first
+
+
+@pytest.mark.parametrize("first", map(_slow_from, range(0, 1000, AT_ONCE)))
 def test_what_was_promised_is_kept(first):
     simulated = real = 0.0
     for seed in range(first, first + AT_ONCE):

@@ -68,6 +68,7 @@ def finish(image: Image) -> Lab:
     return lab
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [12, pytest.param(1, marks=pytest.mark.torture)])
 def test_every_image_is_a_log_from_which_a_controller_can_finish(share: int) -> None:
     everything = images(live)

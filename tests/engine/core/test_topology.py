@@ -256,6 +256,7 @@ def test_a_deployment_is_checked_no_further_than_it_waits(lab):
     assert lab.state(three) == "STARTED"
 
 
+@pytest.mark.slow
 def test_a_deployment_one_by_one_looks_at_one_by_one(lab, monkeypatch):
     looked_at = []
     before = topology._before_step
@@ -266,6 +267,7 @@ def test_a_deployment_one_by_one_looks_at_one_by_one(lab, monkeypatch):
     assert len(looked_at) == 50 * 6
 
 
+@pytest.mark.slow
 def test_a_thousand_for_a_thousand_are_checked_in_no_time(lab):
     plain = declare("plain")
     for _ in range(2000):

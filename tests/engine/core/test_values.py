@@ -35,6 +35,7 @@ def write(value):
     return next(store.read()).data["value"]
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(ANYTHING)
 def test_what_is_let_in_comes_back_as_it_was(value):

@@ -171,6 +171,7 @@ def test_actors_are_not_entered_in_the_registry_of_all(pool):
     assert ref.is_alive()
 
 
+@pytest.mark.slow
 def test_ten_thousand_actors_share_four_workers(pool):
     before = threading.active_count()
     refs = [Echo.start(pool) for _ in range(10_000)]

@@ -499,6 +499,7 @@ def test_nothing_goes_wrong_without_a_planted_bug(seed):
     assert not goes_wrong(seed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", [let_out_before_it_is_written, believe_in_absence_and_fence_nobody, forget_to_sync])
 def test_a_planted_bug_is_found(plant, monkeypatch):
     plant(monkeypatch)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from engine import from_graph, home, letting_go
 from engine.arguments import check_callable, check_clock, check_state
-from engine.core import decide, events, revise
+from engine.core import decide, events, revise, stepping
 from engine.core.errors import BadConnection, ExperimentError, ExperimentWarning, UsageError, WaitTimeout
 from engine.core.kernel import NEVER_RETURNED, PATIENCE
 from engine.core.states import ResourceState, Step
@@ -265,9 +265,9 @@ class ExperimentController(Describing):
     def _step(self, guid: Guid, step: Step) -> None:
         number = guid_of(self, guid)
         self._session.refuse_within(step)
-        self._session.ask(lambda kernel: kernel.emit_all(decide.request_step(kernel.world, number, step)))
+        self._session.ask(lambda kernel: kernel.emit_all(stepping.request_step(kernel.world, number, step)))
         taken = self._session.wait([number], done_with(step), through_abort=True)
-        self._session.read(lambda world: decide.check_taken(world, number, step, taken=taken))
+        self._session.read(lambda world: stepping.check_taken(world, number, step, taken=taken))
 
     # --- waiting ------------------------------------------------------------------------------------------------
 
@@ -399,7 +399,7 @@ class ExperimentController(Describing):
         self._session.refuse_within("release")
 
         def act(kernel: Kernel) -> tuple[list[int], bool]:
-            made = decide.release(kernel.world, wanted)
+            made = stepping.release(kernel.world, wanted)
             kernel.emit_all(made)
             return list(kernel.world.resources) if wanted is None else wanted, bool(made)
 

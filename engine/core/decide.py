@@ -20,7 +20,7 @@ from engine.core.errors import (
     UnknownGuid,
     nearest,
 )
-from engine.core.states import FINAL, GATE, TRANSITIONS, ResourceAction, ResourceState, Step
+from engine.core.states import FINAL, GATE, ResourceAction, ResourceState
 from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info, values_of
 from engine.core.world import describe as describe  # noqa: PLC0414 - others know it by this module
 
@@ -82,7 +82,7 @@ def _numbers(world: World) -> str:
     return f"registered are {shown}" + (f" and {len(known) - 10} more" if len(known) > 10 else "")
 
 
-def _standing(resource: Resource) -> str:
+def standing(resource: Resource) -> str:
     """Its state, or that it is on its way out."""
     on_its_way = resource.releasing and resource.state is not ResourceState.RELEASED
     return "being released" if on_its_way else resource.state.name
@@ -174,7 +174,7 @@ def _check_connection(world: World, types: Mapping[str, TypeInfo], one: Resource
         raise BadConnection(f"{describe(one)} cannot be connected to itself")
     for mine, other in ((one, two), (two, one)):
         if mine.state in FINAL or mine.releasing:
-            raise BadConnection(f"{describe(mine)} is {_standing(mine)} and takes no more connections")
+            raise BadConnection(f"{describe(mine)} is {standing(mine)} and takes no more connections")
         for link in links_to(types, mine, other):
             _check_room(world, mine, other, link)
     _check_accepted(types, one, two)
@@ -252,7 +252,7 @@ def _check_to_come(resource: Resource, action: ResourceAction, condition: Condit
     """Refuse to hold back what has come already, or never will: the user counts on an order that there cannot be."""
     if resource.state in FINAL or resource.releasing or topology.is_behind(resource, condition):
         raise BadCondition(
-            f"{describe(resource)} is {_standing(resource)}: no {action.name} of it is to come that a condition could "
+            f"{describe(resource)} is {standing(resource)}: no {action.name} of it is to come that a condition could "
             f"hold back; register conditions before it is deployed"
         )
 
@@ -309,7 +309,7 @@ def _check_not_in_vain(world: World, resource: Resource, joined: Condition | Non
             lost = world.resources[condition.broken_by]
             raise BadCondition(
                 f"{describe(resource)} would wait for {describe(lost)} to be {condition.state.name}, and that is "
-                f"{_standing(lost)}: it can never hold; "
+                f"{standing(lost)}: it can never hold; "
                 + ("deploy it in another group" if condition is joined else "unregister the condition first")
             )
 
@@ -363,7 +363,7 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
         if resource.group is not None:
             raise BadState(f"{describe(resource)} is deployed already, in group {resource.group}")
         if ResourceState.STARTED in resource.times or resource.state in FINAL or resource.releasing:
-            raise BadState(f"{describe(resource)} is {_standing(resource)} and cannot be deployed")
+            raise BadState(f"{describe(resource)} is {standing(resource)} and cannot be deployed")
     return wanted
 
 
@@ -389,73 +389,6 @@ def check_complete(world: World, types: Mapping[str, TypeInfo], resource: Resour
             )
 
 
-def request_step(world: World, guid: int, step: Step) -> list[events.Event]:
-    """One step now, whatever the conditions.
-
-    Raises:
-        UnknownGuid, BadState: it is not there, or its state does not allow the step.
-        ExperimentAborted: nothing is deployed or started any more.
-    """
-    resource = find(world, guid)
-    if step is not Step.STOP:
-        check_not_aborted(world)
-    if resource.releasing:
-        raise BadState(f"{describe(resource)} is {_standing(resource)}: nothing else can be done with it any more")
-    if resource.attempt is not None:
-        raise BadState(f"{describe(resource)} is busy with {resource.attempt.step}")
-    if step not in _possible(resource):
-        raise BadState(f"{describe(resource)} is {resource.state.name}: it cannot {step}; {_allowed(resource)}")
-    return [events.StepRequested(guid, step)]
-
-
-def _possible(resource: Resource) -> list[Step]:
-    """The steps that its state allows."""
-    steps = [step for step in TRANSITIONS[resource.state] if isinstance(step, Step)]
-    if resource.state is ResourceState.FAILED and not resource.running:
-        steps.remove(Step.STOP)
-    return steps
-
-
-def _allowed(resource: Resource) -> str:
-    steps = _possible(resource)
-    return f"what it can do now: {', '.join(steps)}" if steps else "nothing can be done with it any more"
-
-
-def release(world: World, guids: Sequence[int] | None) -> list[events.Event]:
-    """Undo these, or all. Those that are being released already are left alone.
-
-    Raises:
-        UnknownGuid: one is not there.
-        BadState: something else still needs one of them.
-    """
-    wanted = world.resources.values() if guids is None else [find(world, guid) for guid in dict.fromkeys(guids)]
-    chosen = {resource.guid: resource for resource in wanted if not _on_its_way_out(resource)}
-    if guids is not None:
-        for resource in chosen.values():
-            _check_not_needed(world, resource, chosen)
-    return [events.ReleaseRequested(EXPERIMENT, list(chosen))] if chosen else []
-
-
-def _on_its_way_out(resource: Resource) -> bool:
-    return resource.releasing or resource.state is ResourceState.RELEASED
-
-
-def _check_not_needed(world: World, resource: Resource, chosen: Mapping[int, Resource]) -> None:
-    """Refuse to take away what something else stands on. Who is NEW has not used it yet."""
-    staying = [world.resources[guid] for guid in resource.connections if guid not in chosen]
-    needing = [
-        other
-        for other in staying
-        if not _on_its_way_out(other) and other.is_touched and links_to(world.types, other, resource)
-    ]
-    if needing:
-        names = ", ".join(f"{describe(other)} ({other.state.name})" for other in needing[:10])
-        more = f" and {len(needing) - 10} more" if len(needing) > 10 else ""
-        raise BadState(
-            f"{describe(resource)} cannot be released: needed by {names}{more}; release them first, or with it"
-        )
-
-
 def check_not_aborted(world: World) -> None:
     """Refuse what is not done any more after a critical failure.
 
@@ -475,20 +408,3 @@ def failure(resource: Resource) -> ResourceFailed:
     """What is known of why it failed."""
     story = resource.error or {"message": "nothing is known of why"}
     return ResourceFailed(resource.guid, resource.rtype, story.get("step"), story)
-
-
-def check_taken(world: World, guid: int, step: Step, *, taken: bool) -> None:
-    """See whether a step that was asked for is taken, now that nobody waits for it any more.
-
-    Raises:
-        ResourceFailed: it failed.
-        ExperimentAborted, BadState: it was accepted, but something else came first.
-    """
-    resource = world.resources.get(guid)
-    if resource is None:
-        raise BadState(f"#{guid} was released and forgotten before anybody could say whether its {step} was taken")
-    if resource.error is not None and resource.error.get("step") == step:
-        raise failure(resource)
-    if not taken:
-        check_not_aborted(world)
-        raise BadState(f"{describe(resource)} was released before it could {step}")

@@ -23,7 +23,7 @@ from engine import (
     UnknownResourceType,
     UsageError,
 )
-from engine.core import decide, events
+from engine.core import events, stepping
 from tests.engine.kinds import READY, START, STARTED, STOP, STOPPED, Beside, boom
 
 # --- a run and its files
@@ -406,7 +406,7 @@ def test_a_release_during_a_start_undoes_it(ec, stage):
     one.register_resource("test::Thing")
     one.deploy()
     door.await_hook()
-    one._session.ask(lambda kernel: kernel.emit_all(decide.release(kernel.world, None)))
+    one._session.ask(lambda kernel: kernel.emit_all(stepping.release(kernel.world, None)))
     door.open()
     one.release()
     assert stage.called[-4:] == ["start #1", "cancelled: True", "stop #1", "release #1"]
@@ -418,8 +418,8 @@ def test_a_release_during_a_start_undoes_it(ec, stage):
 )
 def test_a_step_that_something_else_overtakes_is_no_success(ec, monkeypatch, overtaking, error):
     """Both are accepted in one turn, so the step is never begun."""
-    real = decide.request_step
-    monkeypatch.setattr(decide, "request_step", lambda *args: [*real(*args), overtaking])
+    real = stepping.request_step
+    monkeypatch.setattr(stepping, "request_step", lambda *args: [*real(*args), overtaking])
     one = ec()
     one.register_resource("test::Plain")
     with pytest.raises(error):

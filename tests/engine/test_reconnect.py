@@ -21,7 +21,7 @@ from engine import (
     ResourceFactory,
     UnknownResourceType,
 )
-from engine.core import decide
+from engine.core import stepping
 from tests.engine.kinds import FAILED, PATIENCE, READY, RELEASED, START, STARTED, STOPPED, Broken, new_stage
 
 
@@ -153,7 +153,7 @@ def test_a_release_goes_on(ec, stage):
     door = stage.door("release #1")
     one = ec()
     one.register_resource("test::Thing")
-    one._session.ask(lambda kernel: kernel.emit_all(decide.release(kernel.world, None)))
+    one._session.ask(lambda kernel: kernel.emit_all(stepping.release(kernel.world, None)))
     door.await_hook()
     later, reconnect = again(one)
     door.open()

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgpack
 
 from engine import journal
-from engine.core import decide, events, messages, snapshot
+from engine.core import decide, events, messages, snapshot, stepping
 from engine.core.apply import apply
 from engine.core.effects import Call, Cancel, Changed, Connected, Forgotten, GiveUp, Probe, Run
 from engine.core.kernel import Kernel
@@ -213,10 +213,10 @@ class Lab:
         return made[0].group
 
     def request(self, guid, step):
-        self.turn(decide.request_step(self.world, guid, Step(step)))
+        self.turn(stepping.request_step(self.world, guid, Step(step)))
 
     def release(self, *guids):
-        self.turn(decide.release(self.world, guids or None))
+        self.turn(stepping.release(self.world, guids or None))
 
     # --- what happens
 

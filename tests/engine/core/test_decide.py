@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import decide, errors
+from engine.core import decide, errors, stepping
 from engine.core.errors import BadAttribute, BadCondition, BadConnection, BadState, UnknownGuid, UsageError
 from engine.core.states import ResourceState as State
 from engine.core.states import Step
@@ -262,11 +262,11 @@ def test_a_step_of_what_is_being_released(lab):
 
 
 def test_a_step_of_nobody(lab):
-    refused(UnknownGuid, "there is no resource #8", decide.request_step, lab.world, 8, Step.START)
+    refused(UnknownGuid, "there is no resource #8", stepping.request_step, lab.world, 8, Step.START)
 
 
 def test_releasing_nobody(lab):
-    refused(UnknownGuid, "there is no resource #8", decide.release, lab.world, [1, 8])
+    refused(UnknownGuid, "there is no resource #8", stepping.release, lab.world, [1, 8])
 
 
 # --- errors
@@ -303,7 +303,7 @@ def test_what_was_probably_meant(name, known, hint):
 
 def test_one_who_waits_for_a_step_of_what_is_forgotten_is_told(lab):
     with pytest.raises(BadState, match="#9 was released and forgotten before anybody could say whether its stop was"):
-        decide.check_taken(lab.world, 9, Step.STOP, taken=True)
+        stepping.check_taken(lab.world, 9, Step.STOP, taken=True)
 
 
 def test_a_bug_carries_the_last_events():

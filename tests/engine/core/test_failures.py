@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import decide, messages
+from engine.core import decide, messages, stepping
 from engine.core.errors import BadCondition, ExperimentAborted
 from engine.core.states import ResourceState as State
 from engine.core.states import Step
@@ -255,7 +255,7 @@ def test_a_policy_may_abort_for_anyone(lab):
 
 def test_an_abort_is_due_to_the_failure(lab):
     """Also if the policy, while it is asked, does something else first."""
-    lab.wants_abort = lambda guid: lab.kernel.emit(decide.request_step(lab.world, two, Step.DISCOVER)[0])
+    lab.wants_abort = lambda guid: lab.kernel.emit(stepping.request_step(lab.world, two, Step.DISCOVER)[0])
     one, two = lab.add("start"), lab.add("discover")
     lab.deploy(one)
     lab.fail(one)
@@ -285,7 +285,7 @@ def test_a_step_that_was_requested_in_the_turn_of_the_abort_is_not_begun(lab):
     one, two = lab.add("start"), lab.add()
     lab.deploy(one)
     lab.look()
-    requested = decide.request_step(lab.world, two, Step.DISCOVER)
+    requested = stepping.request_step(lab.world, two, Step.DISCOVER)
     error = {"type": "X", "message": "no", "step": "start"}
     lab.turn(requested, messages.HookFailed(one, lab.token(one), error))
     assert lab.state(one, two) == ["FAILED", "NEW"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import apply, decide, messages
+from engine.core import apply, messages, stepping
 from engine.core.errors import BadConnection, BadState
 from engine.core.states import ResourceState as State
 from tests.engine.core.lab import STOP, Lab, link
@@ -121,7 +121,7 @@ def test_a_second_release_adds_those_that_the_first_left_out(lab):
     (host,) = make(lab, "host")
     app, other = make(lab, "app", "app", to=[host])
     lab.release(app)
-    assert decide.release(lab.world, [app]) == []
+    assert stepping.release(lab.world, [app]) == []
     lab.release()
     lab.look()
     lab.done(app)
@@ -312,7 +312,7 @@ def test_nothing_is_left_to_release_after_a_release(lab):
     make(lab, "host")
     lab.release()
     lab.done(1)
-    assert decide.release(lab.world, None) == []
+    assert stepping.release(lab.world, None) == []
 
 
 def test_two_that_are_linked_to_each_other_are_released_all_the_same(lab):

@@ -248,11 +248,12 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
 
     def find_node(self, guid: int) -> Place | None:
         """Who the first process of a node is, as it said itself."""
-        said = (self.transport.read(f"{self._directory}/node-{guid}") or b"").split()
+        said = (self.transport.read(f"{self.directory}/node-{guid}") or b"").split()
         return Place(int(said[0]), said[1].decode()) if len(said) == 2 else None
 
     @property
-    def _directory(self) -> str:
+    def directory(self) -> str:
+        """Where what is in it keeps files on the host."""
         return self.launcher.path(self.tokens[Step.DEPLOY], ".")
 
     def _ask(self, asked: Asked) -> Answer:
@@ -273,7 +274,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
     def _run(self, text: str, timeout: float) -> Completed:
         """Run what `batch.sh` has, with this on its standard input."""
         holder, base = self.holder, self.host.layout.base
-        args = (base, f"{self.epoch:08d}", str(holder.pid), holder.start_time, self.entrance, self._directory)
+        args = (base, f"{self.epoch:08d}", str(holder.pid), holder.start_time, self.entrance, self.directory)
         done = self.transport.run(TEXT, *args, stdin=shell.encoded("a change", text), timeout=timeout)
         if done.code == _FENCED:
             raise Fenced(self.transport.host, self.epoch, int(done.stdout.split()[1]))

@@ -3,29 +3,60 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
 from engine.core.states import ResourceState, Step
-from engine.rm.base import ResourceManager
+from engine.rm.attributes import attr
 from engine.rm.links import link
-from engine.rm.outcomes import NeverBegan
+from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
 from rms._patience import until_answered
+from rms.netns import _impairing
 from rms.netns._batch import Lines
+from rms.netns._changing import Changing
+from rms.netns._relaying import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.rm.base import Intent
+    from engine.rm.outcomes import Outcome
     from rms.netns.emulation import Emulation
     from rms.netns.interface import Interface
 
+_RELAYED: Final = ("delay", "jitter", "duplication", "corruption", "reordering")
+_LONGEST: Final = 60.0  # seconds
 
-class Link(ResourceManager, rtype="netns::Link"):
-    """A cable between two interfaces: what one sends, the other one gets."""
+
+class Link(Changing, rtype="netns::Link"):
+    """A cable between two interfaces: what one sends, the other one gets; both ways alike.
+
+    Rate and loss are the kernel's. What takes time is done by a process that passes the frames on, a relay; a link has
+    one from the beginning, or never.
+    """
+
+    up: bool = attr(default=True, when="live", help="Whether frames arrive; if not, both ends stay up all the same.")
+    rate: float | None = attr(default=None, ge=1000, le=1e12, when="live", help="Bits per second; by default no limit.")
+    queue: int = attr(default=150_000, ge=1600, le=2**31 - 1, when="live", help="Bytes that may wait for the rate.")
+    loss: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that a frame is lost.")
+    delay: float = attr(default=0.0, ge=0, le=_LONGEST, when="live", help="Seconds from one end to the other.")
+    jitter: float = attr(
+        default=0.0,
+        ge=0,
+        le=_LONGEST,
+        when="live",
+        help="Seconds that it is more or less by; frames keep their order.",
+    )
+    duplication: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that a frame arrives twice.")
+    corruption: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that one of its bits is wrong.")
+    reordering: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that it has no delay at all.")
+    relay: bool = attr(default=False, help="Whether it has a relay though there is no delay yet, or the like.")
 
     ends = link("netns::Interface", min=2, max=2, after=ResourceState.PROVISIONED)
+
+    # --- what it is ---------------------------------------------------------------------------------------------
 
     @property
     def interfaces(self) -> tuple[Interface, Interface]:
@@ -38,31 +69,100 @@ class Link(ResourceManager, rtype="netns::Link"):
         """What it is part of."""
         return self.interfaces[0].emulated
 
-    def deploy(self, intent: Intent) -> None:
-        """Make both interfaces at once, each in its place."""
+    @property
+    def is_relayed(self) -> bool:
+        """Whether it has a relay."""
+        told = (self.receipts.get(Step.DEPLOY) or {}).get("relayed")
+        return self.relay or any(self._settings().values()) if told is None else bool(told)
+
+    @property
+    def _relay(self) -> Relay:
+        return Relay(self.emulated, self.guid)
+
+    def _settings(self) -> dict[str, float]:
+        return {name: self.value_of(self.declared()[name]) for name in _RELAYED}
+
+    @property
+    def _lost(self) -> float:
+        return self.loss if self.up else 1.0
+
+    # --- hooks --------------------------------------------------------------------------------------------------
+
+    def deploy(self, intent: Intent) -> dict[str, Any]:
+        """Make both interfaces at once, each in its place, and what frames suffer between them."""
         one, two = self.interfaces
         one.check_against(two)
-        line = f"link add {one.device} {one.birth()} type veth peer name {two.device} {two.birth()}"
+        relayed = self.relay or any(self._settings().values())
         try:
-            self.emulated.change(intent, Lines(None, "ip", (line,)))
+            self.emulated.change(intent, Lines(None, "ip", self._pairs(relayed=relayed)))
         except CommandFailed as error:
             if "File exists" not in error.output:
                 raise
             until_answered(intent, self.log, self._check_ours)
+        if relayed:
+            self._relay.start(intent, self._settings())
+        if relayed or self.rate or self._lost:
+            until_answered(intent, self.log, self._impair)
+        return {"relayed": relayed}
+
+    def start(self, intent: Intent) -> None:
+        """Have the end of its relay told, if it has one."""
+        if self.is_relayed:
+            until_answered(intent, self.log, self._relay.watch, partial(self._tell, intent.token))
 
     def release(self, intent: Intent) -> None:
         """Take it away, and with it both interfaces; unless all of the emulation ends."""
-        if Step.DEPLOY not in self.tokens or self.emulated.releasing:
+        if Step.DEPLOY not in self.tokens:
             return
-        one = self.interfaces[0]
-        with suppress(BadState):  # its node was never made
-            self.emulated.undo(intent, Lines(one.inside, "ip", (f"link delete {one.device}",)))
+        with suppress(BadState):  # its nodes were never made
+            if self.is_relayed:
+                self._relay.stop(intent)
+            if not self.emulated.releasing:
+                gone = (Lines(end.inside, "ip", (f"link delete {end.device}",)) for end in self.interfaces)
+                for each in gone:  # one by one: with the first one the other may be gone
+                    self.emulated.undo(intent, each)
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
-        """Making it again finds it."""
-        return NeverBegan()
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
+        """Making it again finds it. Its relay is asked for."""
+        if intent.step is not Step.START or not self.is_relayed:
+            return Alive() if intent.step is Step.START else NeverBegan()
+        if not isinstance(self._relay.probe(), Alive):
+            return Gone("its relay has ended")
+        self._relay.watch(partial(self._tell, intent.token))
+        return Alive()
+
+    def change(self, name: str, old: Any, new: Any) -> None:  # noqa: ARG002
+        """See `Changing.change`."""
+        if name not in _RELAYED:
+            self._impair()
+        elif self.is_relayed:
+            self._relay.set(self._settings())
+        elif new:
+            raise BadState(
+                f"#{self.guid} {self.rtype} has no relay, so it cannot have a {name}: describe it with relay=True, "
+                f"or with a {name} from the beginning"
+            )
+
+    # --- how it is done -----------------------------------------------------------------------------------------
+
+    def _pairs(self, *, relayed: bool) -> tuple[str, ...]:
+        ends = [f"link add {end.device} {end.birth()} type veth peer name" for end in self.interfaces]
+        if relayed:
+            return tuple(f"{end} {device}" for end, device in zip(ends, self._relay.devices, strict=True))
+        two = self.interfaces[1]
+        return (f"{ends[0]} {two.device} {two.birth()}",)
+
+    def _impair(self) -> None:
+        for end in self.interfaces:
+            self.emulated.change_once(*_impairing.steps(end, self.rate, self.queue, self._lost))
+            _impairing.check(self.emulated, end, self.rate, self._lost)
 
     def _check_ours(self) -> None:
         for end in self.interfaces:
             if not end.is_there():
                 raise BadState(f"#{end.guid}: {end.device} is taken there: two interfaces of a node need two names")
+
+    def _tell(self, token: str, outcome: Ended | Gone) -> None:
+        if Step.RELEASE not in self.tokens:
+            code = outcome.code if isinstance(outcome, Ended) else None
+            self.failed("its relay has ended: no frame arrives any more", code, token=token)

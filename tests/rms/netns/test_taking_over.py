@@ -22,7 +22,7 @@ CONTROLLER = textwrap.dedent("""
     emulation = ec.add(Emulation())
     nodes = [ec.add(Node(hostname=name), on=emulation) for name in ("a", "b")]
     ends = [ec.add(Interface(name="eth0", addresses=[f"10.0.0.{n}/24"]), on=node) for n, node in enumerate(nodes, 1)]
-    ec.add(Link(), on=ends)
+    ec.add(Link(delay=0.001), on=ends)
     ec.add(Application(command="read -r word <$FIFO; ping -c 1 10.0.0.2 && echo $word", env={"FIFO": sys.argv[2]}),
            on=nodes[0])
     print(ec.run_dir, flush=True)

@@ -1,0 +1,207 @@
+"""What frames suffer on a link: asked for, held by the kernel, and seen by who uses it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+
+import pytest
+
+from engine import BadAttribute, ResourceAction, ResourceState
+from rms.linux.application import Application
+from rms.linux.iperf3 import Iperf3
+from rms.linux.ping import Ping
+from rms.netns import Link
+
+
+def ping(net, node, **options):
+    """What ping says of node b, after it has ended."""
+    given = {"target": "10.0.0.2", "count": 10, "interval": 0.01, "timeout": 0.5, **options}
+    app = net.ec.add(Ping(**given), on=node)
+    net.ec.deploy([app])
+    assert net.ec.wait_finished(app, timeout=60), net.failures()
+    return json.loads(net.ec.trace(app, "result"))
+
+
+def held(net, node):
+    """The queues and filters that a node has at eth0."""
+    queues = json.loads(net.run(node, "tc", "-j", "qdisc", "show", "dev", "eth0"))
+    filters = json.loads(net.run(node, "tc", "-j", "filter", "show", "dev", "eth0", "ingress") or "[]")
+    rates = [it["options"]["rate"] * 8 for it in queues if it["kind"] == "tbf"]
+    losses = [it["options"]["bytecode"]["insns"][1]["k"] / 2**32 for it in filters if "options" in it]
+    return rates, [round(loss, 6) for loss in losses]
+
+
+def relays(net, link):
+    """The processes that hold back frames of a link."""
+    pattern = f"python3 - r{link.guid}a .*{net.ec.run_id}"
+    found = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def test_a_link_as_it_is_suffers_nothing(network):
+    net = network()
+    a, b, *_ = net.pair()
+    net.up()
+    assert [held(net, node) for node in (a, b)] == [([], []), ([], [])]
+
+
+def test_both_ends_hold_rate_and_loss_and_change_while_they_are_in_use(network):
+    net = network()
+    a, b, _, _, link = net.pair(rate=2e6, loss=0.25)
+    net.up()
+    assert [held(net, node) for node in (a, b)] == [([2e6], [0.25])] * 2
+    net.ec.set(link, "rate", 3e6)
+    net.ec.set(link, "loss", 0.5)
+    net.await_changes(link, 2)
+    assert [held(net, node) for node in (a, b)] == [([3e6], [0.5])] * 2
+    net.ec.set(link, "rate", None)
+    net.ec.set(link, "loss", 0)
+    net.await_changes(link, 4)
+    assert [held(net, node) for node in (a, b)] == [([], [0.0])] * 2
+
+
+def test_a_link_that_is_down_loses_all_and_is_as_before_when_it_is_up(network):
+    net = network()
+    a, _, _, _, link = net.pair()
+    net.up()
+    assert ping(net, a, count=1)["received"] == 1  # and both know each other from now on
+    net.ec.set(link, "up", False)
+    net.await_changes(link, 1)
+    assert ping(net, a, count=3, timeout=0.1)["received"] == 0
+    assert "state UP" in net.run(a, "ip", "link", "show", "eth0")
+    net.ec.set(link, "up", True)
+    net.await_changes(link, 2)
+    assert ping(net, a, count=3)["received"] == 3
+
+
+def test_so_many_frames_are_lost_as_was_asked_for(network):
+    net = network()
+    a, *_ = net.pair(loss=0.2)
+    net.up()
+    said = ping(net, a, count=400, interval=0.002, timeout=0.2)
+    # Of 400 requests 0.8 * 0.8 are answered: 256, with a standard deviation of 9.6. ARP may take some more.
+    assert 256 - 5 * 9.6 < said["received"] < 256 + 5 * 9.6
+
+
+def test_a_delay_is_what_was_asked_for_and_changes_while_it_is_in_use(network):
+    net = network()
+    a, _, _, _, link = net.pair(delay=0.02)
+    net.up()
+    assert 40 <= ping(net, a)["rtt"]["min"] < 42
+    net.ec.set(link, "delay", 0.005)
+    net.await_changes(link, 1)
+    assert 10 <= ping(net, a)["rtt"]["min"] < 10.5
+    net.ec.set(link, "delay", 0)
+    net.await_changes(link, 2)
+    assert ping(net, a)["rtt"]["min"] < 2
+
+
+def test_a_jitter_makes_times_differ_and_keeps_their_order(network):
+    net = network()
+    a, *_ = net.pair(delay=0.02, jitter=0.01)
+    net.up()
+    said = ping(net, a, count=50, interval=0.002)
+    assert said["rtt"]["min"] >= 20
+    assert said["rtt"]["max"] > said["rtt"]["min"] + 2
+    assert [reply["seq"] for reply in said["replies"]] == list(range(1, 51))
+
+
+def test_frames_are_reordered_when_they_are_to_be(network):
+    net = network()
+    a, *_ = net.pair(delay=0.02, reordering=0.3)
+    net.up()
+    said = ping(net, a, count=100, interval=0.002)
+    order = [reply["seq"] for reply in said["replies"]]
+    assert len(order) == 100
+    assert order != sorted(order)
+
+
+def test_frames_arrive_twice_when_they_are_to(network):
+    net = network()
+    a, *_ = net.pair(duplication=1)
+    net.up()
+    assert ping(net, a, count=5)["duplicates"] > 0
+
+
+def test_frames_that_are_damaged_are_not_taken(network):
+    net = network()
+    a, *_ = net.pair(corruption=1)
+    net.up()
+    # A bit may be wrong where nobody looks, as in the address that a frame comes from; but hardly every time.
+    assert ping(net, a, count=20, timeout=0.1)["received"] < 20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed here")
+@pytest.mark.parametrize("delay", [0.0, 0.005])
+def test_a_rate_is_what_was_asked_for(network, delay):
+    net = network()
+    a, b, *_ = net.pair(rate=20e6, delay=delay)
+    server = net.ec.add(Iperf3(server=True, one_off=True), on=b)
+    client = net.ec.add(Iperf3(client="10.0.0.2", udp=True, bitrate="30M", time=2), on=a)
+    net.ec.register_condition(client, ResourceAction.START, server, ResourceState.STARTED)
+    net.ec.deploy()
+    assert net.ec.wait_finished(client, timeout=60), net.failures()
+    end = json.loads(net.ec.trace(client, "stdout"))["end"]["sum_received"]
+    # What iperf3 counts goes without the headers of Ethernet, IP and UDP.
+    assert 0.95 * 20e6 < end["bits_per_second"] * 1514 / 1472 < 1.05 * 20e6
+
+
+def test_an_attribute_is_set_when_its_time_has_come(network):
+    net = network()
+    a, _, _, _, link = net.pair()
+    app = net.ec.add(Application(command="exec sleep 1000"), on=a)
+    net.ec.set_with_conditions("loss", 0.5, link, app, ResourceState.STARTED, "50ms")
+    net.up()
+    (change,) = net.await_changes(link, 1)
+    assert (change["attribute"], change["value"]) == ("loss", 0.5)
+    started = net.ec.get_start_time(app).timestamp()
+    assert started + 0.05 <= change["begun"] / 1e9
+    assert held(net, a) == ([], [0.5])
+
+
+def test_a_link_without_a_relay_cannot_have_a_delay_later_and_says_so(network):
+    net = network()
+    _, _, _, _, link = net.pair()
+    net.up()
+    net.ec.set(link, "delay", 0.1)
+    assert not net.ec.wait_finished(link, timeout=30)
+    assert "describe it with relay=True" in str(net.ec.failure(link))
+
+
+def test_a_link_whose_relay_is_killed_has_failed(network):
+    net = network()
+    _, _, _, _, link = net.pair(relay=True)
+    net.up()
+    for pid in relays(net, link):
+        os.kill(pid, signal.SIGKILL)
+    assert not net.ec.wait_finished(link, timeout=30)
+    assert re.search("its relay has ended", str(net.ec.failure(link)))
+
+
+def test_a_relay_ends_with_its_link(network):
+    net = network()
+    _, _, one, two, link = net.pair(delay=0.01)
+    net.up()
+    net.ec.release([link, one, two])
+    assert net.run(net.emulation, "ip", "-o", "link").count("\n") == 1
+    assert relays(net, link) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"loss": 1.1}, "at most 1"),
+        ({"loss": -0.1}, "at least 0"),
+        ({"delay": 61}, "at most 60"),
+        ({"rate": 999}, "at least 1000"),
+        ({"queue": 10}, "at least 1600"),
+        ({"duplication": 2}, "at most 1"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_when_it_is_described(wrong, why):
+    with pytest.raises(BadAttribute, match=why):
+        Link(**wrong)

@@ -193,9 +193,10 @@ is_root() {
 	[ -e "$1" ]
 }
 
-# To a whole process group. Processes of root's take no signal from others, but sudo's.
+# To a whole process group. Of root's only root's kill reaches all: sudo itself takes signals from its user, so ours would
+# succeed, and reach nobody else. It is the shell's, since that of procps takes groups up to 64 for signals.
 send() { # SIGNAL GROUP
-	kill -s "$1" -- "-$2" 2>/dev/null || { is_root && sudo -n kill -s "$1" -- "-$2" 2>/dev/null; }
+	{ is_root && sudo -n sh -c 'kill -s "$1" -- "-$2"' sh "$1" "$2" 2>/dev/null; } || kill -s "$1" -- "-$2" 2>/dev/null
 }
 
 group_lives() { # NUMBER

@@ -51,4 +51,8 @@ for each; do
 	is_installed "$each" || set -- "$@" "$each"
 done
 [ $# != 0 ] || exit 0
+[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || {
+	echo "not installed: $*: let $(id -un) use sudo on $(uname -n) without a password (NOPASSWD), or install it by hand" >&2
+	exit 1
+}
 install "$@" || { refresh && install "$@"; }

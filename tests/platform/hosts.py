@@ -53,6 +53,19 @@ Host *
     ServerAliveCountMax 2
 """
 
+# The accounts are those of the whole machine, so the host gets copies of its own.
+ADD_USER = """
+set -e
+for file in passwd group shadow; do cp -p /etc/$file /tmp/.$file; done
+echo "$0:x:4242:4242::/tmp/$0:/bin/sh" >>/tmp/.passwd
+echo "$0:x:4242:" >>/tmp/.group
+echo "$0:*:19000:0:99999:7:::" >>/tmp/.shadow
+for file in passwd group shadow; do mount --bind /tmp/.$file /etc/$file; done
+mkdir "/tmp/$0"
+chown 4242:4242 "/tmp/$0"
+[ -z "$1" ] || (umask 337 && echo "$1" >"/etc/sudoers.d/$0")
+"""
+
 
 def why_not() -> str | None:
     """What this machine lacks to have hosts; None if nothing."""
@@ -241,6 +254,11 @@ class Host:
         """Puts a small disk, or one that is read-only, at `path`."""
         self._mounted = True
         self.run(f"mount -t tmpfs -o {options} tmpfs {path}")
+
+    def add_user(self, name: str, rule: str = ""):
+        """Makes an ordinary user, with the home /tmp/NAME, and says what sudo lets that user do."""
+        self.mount("/etc/sudoers.d", "mode=755,size=64k")
+        self.run(ADD_USER, name, rule and f"{name} {rule}")
 
     def heal(self):
         """Undoes all faults, as cheaply as it can be done, and empties its home and its /tmp."""

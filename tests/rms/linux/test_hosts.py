@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -22,6 +23,7 @@ from engine import (
     UsageError,
 )
 from rms import _patience
+from rms.linux import application
 from tests.platform.hosts import PATIENCE
 
 pytestmark = pytest.mark.slow
@@ -180,6 +182,50 @@ def test_a_node_that_is_forgotten_leaves_no_run(ec, host):
     made, _ = another_run(ec, host, "true", hard_release=True)
     made.shutdown()
     assert not (host.home / ".netreel" / "exp" / "exp" / "node-1" / made.run_id).exists()
+
+
+# --- ordinary users
+
+needs_sudo = pytest.mark.skipif(not shutil.which("sudo"), reason="sudo is not installed here")
+
+
+def as_user(ec, host, rule, command, **attributes):
+    host.add_user("alice", rule)
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname=host.name, username="alice")
+    return made, add(made, command, **attributes)
+
+
+@needs_sudo
+def test_what_root_runs_by_sudo_is_asked_to_end_with_all_that_it_started(ec, host, gate):
+    saving = f'trap "echo saved >saved; exit" TERM; echo >{gate}; while :; do sleep 0.05; done'
+    made, app = as_user(ec, host, "ALL=(ALL) NOPASSWD: ALL", f"id -un; sh -c '{saving}'; true", sudo=True)
+    made.deploy()
+    gate.read_text()
+    assert made.wait_started(app, timeout=PATIENCE)
+    made.stop(app)
+    assert (made.trace(app, "stdout"), made.trace(app, "saved")) == ("root\n", "saved\n")
+
+
+@needs_sudo
+def test_what_root_runs_by_sudo_and_does_not_want_to_end_is_killed(ec, host, gate, monkeypatch):
+    monkeypatch.setattr(application, "GRACE", 0.1)
+    command = f"trap '' TERM; echo >{gate}; while :; do sleep 0.05; done"
+    made, app = as_user(ec, host, "ALL=(ALL) NOPASSWD: ALL", command, sudo=True)
+    made.deploy()
+    gate.read_text()
+    assert made.wait_started(app, timeout=PATIENCE)
+    made.stop(app)
+    assert (made.state(app), made.exit_code(app)) == (STOPPED, 137)
+    assert host.run("pgrep -c sudo || true") == "0\n"
+
+
+@needs_sudo
+@pytest.mark.parametrize("attributes", [{"sudo": True}, {"depends": "no-such-package-there-is"}])
+def test_a_sudo_that_asks_for_a_password_is_no_help(ec, host, attributes):
+    made, app = as_user(ec, host, "ALL=(ALL) ALL", "true", **attributes)
+    finish(made, app)
+    assert "use sudo on h1 without a password (NOPASSWD), or " in error_of(made, app)
 
 
 # --- bad days

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Four at once on two cores: many tests wait for processes.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
-.PHONY: help setup demo test quick lint torture bench-log bench-ssh clean
+.PHONY: help setup demo test quick lint torture bench-log bench-replay bench-ssh clean
 
 help:            ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,9 @@ torture: setup   ## the long proofs: about an hour
 
 bench-log: setup ## the log against bare system calls, as ratios
 	@$(BIN)/python benchmarks/bench_log.py
+
+bench-replay: setup ## commands that look into a long log, against their goals
+	@$(BIN)/python benchmarks/bench_replay.py
 
 bench-ssh: setup ## hosts over SSH against asyncssh, apssh, Fabric and EnOSlib, as ratios (root)
 	@$(BIN)/python benchmarks/bench_ssh.py

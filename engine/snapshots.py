@@ -28,8 +28,8 @@ DIRECTORY: Final = "snapshots"
 """The directory inside a run's own that holds its snapshots."""
 
 _NAME: Final = re.compile(r"(\d{16})-(\d{20})\.snap")
-_EVERY: Final = 20_000
-_PER_RESOURCE: Final = 10
+_EVERY: Final = 5_000
+_PER_RESOURCE: Final = 5
 
 
 @dataclass(frozen=True, slots=True)

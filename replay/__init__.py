@@ -17,10 +17,10 @@ Only `reconnect` runs anything: the rest reads. Only it and `trace` need the res
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from replay.audit import Violation, check
 from replay.state import ResourceView, Timer, World, state
 
 if TYPE_CHECKING:
+    from replay.audit import Violation, check
     from replay.comparing import diff
     from replay.critical import critical_path
     from replay.explaining import explain
@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Violation": "replay.audit",
+    "check": "replay.audit",
     "critical_path": "replay.critical",
     "diff": "replay.comparing",
     "explain": "replay.explaining",

@@ -228,7 +228,7 @@ def view(world: CoreWorld) -> World:
         closed=world.closed,
         resources={guid: _resource(world, resource) for guid, resource in world.resources.items()},
         groups={number: tuple(group.members) for number, group in world.groups.items()},
-        timers=tuple(_timers(world)),
+        timers=tuple(timers(world)),
         tasks={
             number: {"due": to_datetime(task.due).isoformat(), "state": task.state, "error": task.error}
             for number, task in world.tasks.items()
@@ -257,7 +257,8 @@ def _resource(world: CoreWorld, resource: Resource) -> ResourceView:
     )
 
 
-def _timers(world: CoreWorld) -> Iterator[Timer]:
+def timers(world: CoreWorld) -> Iterator[Timer]:
+    """The delays that are going by."""
     for resource in world.resources.values():
         for step, gate in resource.gates.items():
             for condition in gate:

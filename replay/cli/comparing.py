@@ -57,7 +57,8 @@ def _runs(home: Path, text: str, *, every: bool) -> list[Path]:
     """The run that is meant, or all runs of its experiment."""
     run = runs.find(home, text)
     if not every:
-        return [runs.read(run).run.path]
+        runs.world(run)  # refuses what cannot be read, in the words of the other commands
+        return [run.path]
     return sorted(each.path for each in runs.all_runs(run.path.parent.parent) if each.exp_id == run.exp_id)
 
 

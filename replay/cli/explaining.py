@@ -41,13 +41,13 @@ def why(run: str, guid: str | None, at: str | None, late: bool, home: Path, as_j
     if guid is None and not late:
         raise Refused("which resource? netreel why RUN GUID explains one, netreel why RUN --late what took the time")
     moment = None if at is None else runs.moment(at)
-    reading = runs.read(runs.find(home, run), moment)
-    path, world = reading.run.path, reading.world
-    resource = None if guid is None else find(world, guid)
-    with eventlog.open(path) as log:
+    found = runs.find(home, run)
+    with eventlog.open(found.path) as log:
+        world = runs.world_in(found, log, moment)
+        resource = None if guid is None else find(world, guid)
         answer: CriticalPath | Explanation
         if late or resource is None:
             answer = path_to(log, world, resource)
         else:
-            answer = explained(path, log, world, resource, moment)
+            answer = explained(found.path, log, world, resource, moment)
     click.echo(words.to_json(answer.to_dict()) if as_json else answer)

@@ -11,10 +11,9 @@ from rich.text import Text
 
 import eventlog
 from engine import journal
-from replay.audit import audit
 from replay.cli import runs, screen, words
 from replay.cli.program import FAILED, Refused, common, say
-from replay.state import view
+from replay.state import timers, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -166,7 +165,7 @@ def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
     By default, that is the end of its log.
     """
     found = runs.find(home, run)
-    world = runs.read(found, None if at is None else runs.moment(at)).world
+    world = runs.world(found, None if at is None else runs.moment(at))
     if as_json:
         click.echo(words.to_json(view(world).to_dict()))
         return
@@ -176,7 +175,7 @@ def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
 
 
 def _pending(world: World) -> Iterator[str]:
-    for timer in view(world).timers:
+    for timer in timers(world):
         yield f"#{timer.guid} is to {timer.step} at {timer.due:%H:%M:%S.%f}"
     for number, task in world.tasks.items():
         yield f"task {number} is {task.state}, due {screen.moment(task.due)}"
@@ -197,6 +196,8 @@ def check(run: str, home: Path, as_json: bool) -> int:
 
     If something was not, the exit status is 1.
     """
+    from replay.audit import audit  # noqa: PLC0415 - none of the other commands needs it
+
     found = runs.find(home, run)
     counted: list[int] = []
     with eventlog.open(found.path) as log:

@@ -67,7 +67,7 @@ def plot(what: str, name: str | None, output: Path, at: str | None, home: Path, 
 
 
 def _run(home: Path, text: str, at: str | None) -> Drawing:
-    return draw(runs.read(runs.find(home, text), None if at is None else runs.moment(at)).world)
+    return draw(runs.world(runs.find(home, text), None if at is None else runs.moment(at)))
 
 
 def _described(path: Path, at: str | None) -> Drawing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from dataclasses import dataclass
@@ -211,13 +212,28 @@ def read(run: Run, at: Moment | None = None) -> Reading:
     # In this order: a controller that shuts down meanwhile is in charge or done, but never gone.
     holder = eventlog.holder(run.path)
     with eventlog.open(run.path) as log:
-        world = _fold(run, log, at)
-        torn = log.torn
-    if not world.seq and at is not None:
+        return Reading(run, holder, world_in(run, log, at), log.torn)
+
+
+def world(run: Run, at: Moment | None = None) -> World:
+    """The world that the log of a run comes to, and nothing else about it; see `read`."""
+    with eventlog.open(run.path) as log:
+        return world_in(run, log, at)
+
+
+def world_in(run: Run, log: eventlog.Log, at: Moment | None) -> World:
+    """The same of a log that is open."""
+    gc.disable()  # a fold makes a great many objects and no garbage: looking for some takes a quarter of its time
+    try:
+        found = _fold(run, log, at)
+    finally:
+        gc.freeze()  # nor is there any among these later on
+        gc.enable()
+    if not found.seq and at is not None:
         raise Refused(f"{run.run_id} had not begun at {at}; leave --at out to see how it stands now")
-    if not world.seq:
+    if not found.seq:
         raise Refused(f"{run.path} holds no event: its controller ended before it wrote one; there is nothing to see")
-    return Reading(run, holder, world, torn)
+    return found
 
 
 def _fold(run: Run, log: eventlog.Log, at: Moment | None) -> World:

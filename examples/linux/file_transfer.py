@@ -2,6 +2,8 @@
 
 python examples/linux/file_transfer.py FILE SENDER RECEIVER [ADDRESS [GATEWAY]]
 
+It is two examples of NEPI's: netcat_file_transfer and, with a GATEWAY, multihop_ssh.
+
 ADDRESS is that of the receiver as the sender has it, by default its name. INTERFACE, in the environment, is where to
 capture; by default everywhere.
 """

@@ -1,6 +1,9 @@
 """Run commands on many hosts, several on each, by way of a gateway if you like.
 
 python examples/linux/many_hosts.py [--gateway GATEWAY] [--each N] COMMAND HOST...
+
+It is two examples of NEPI's: with a gateway nitos_testbed_bootstrap, and with "--each 20" scalability. A host that does
+not answer keeps no other one waiting: it and what was to run there are not critical.
 """
 
 import argparse

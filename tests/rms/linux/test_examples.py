@@ -55,3 +55,11 @@ def test_many_hosts(run, hosts):
     one, two, gate = hosts(3)
     printed = run("many_hosts.py", "--gateway", gate.name, "--each", "5", "hostname", one.name, two.name)
     assert printed.splitlines() == [f"{one.name}: {one.name}"] * 5 + [f"{two.name}: {two.name}"] * 5
+
+
+def test_many_commands_on_many_hosts_one_of_which_is_not_there(run, hosts):
+    names = [host.name for host in hosts(8)]
+    printed = run("many_hosts.py", "--each", "10", "sleep 0.1; hostname", *names, "no-such-host.invalid").splitlines()
+    assert printed[:80] == [f"{name}: {name}" for name in names for _ in range(10)]
+    assert len(printed) == 90
+    assert all("no-such-host.invalid" in line for line in printed[80:])

@@ -33,7 +33,8 @@ end() { # PID STARTTIME
 make_nodes() { # the text that asks for them is on standard input
 	asked=$(cat)
 	# A session of their own, in the namespace of the emulation for processes, so that they end with it.
-	nsenter --target "$HOLDER" --pid -- setsid sh -c "$FUNCTIONS$asked" 2>&1 </dev/null
+	# What they say goes through a pipe, which ends when all of them have begun, or failed.
+	nsenter --target "$HOLDER" --pid -- setsid sh -c "$FUNCTIONS$asked" 2>&1 </dev/null | cat
 }
 make() { # GUID NAME [forwarding]
 	note=$DIRECTORY/node-$1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -50,4 +52,9 @@ def why(run: str, guid: str | None, at: str | None, late: bool, home: Path, as_j
             answer = path_to(log, world, resource)
         else:
             answer = explained(found.path, log, world, resource, moment)
-    click.echo(words.to_json(answer.to_dict()) if as_json else answer)
+    click.echo(words.to_json(answer.to_dict()) if as_json else _fitted(str(answer)))
+
+
+def _fitted(text: str) -> str:
+    """A text as wide as the terminal, if there is one. In a pipe nothing is folded."""
+    return words.folded(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text

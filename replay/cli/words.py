@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import plan, story
@@ -36,6 +37,8 @@ STYLES: Final[Mapping[ResourceState, str]] = {
 
 _TELLING: Final = ("command", "hostname", "name")
 _MOST: Final = 40
+_INSIDE: Final = 4
+_NARROWEST: Final = 20
 
 
 # --- values -----------------------------------------------------------------------------------------------------
@@ -50,6 +53,17 @@ def _plain(value: object) -> dict[str, str]:
     if isinstance(value, bytes):
         return {"base64": base64.b64encode(value).decode()}
     raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def folded(text: str, width: int) -> str:
+    """A text whose lines are folded where they are longer than so many columns, below themselves and further in."""
+    return "\n".join(_folded(line, width) for line in text.splitlines())
+
+
+def _folded(line: str, width: int) -> str:
+    inside = len(line) - len(line.lstrip()) + _INSIDE
+    wrapped = textwrap.wrap(line, max(width, inside + _NARROWEST), subsequent_indent=" " * inside)
+    return "\n".join(wrapped)
 
 
 # --- resources --------------------------------------------------------------------------------------------------

@@ -5,17 +5,17 @@ from tests.engine.core.lab import Lab, S, link
 
 
 class Recorded(Lab):
-    """A lab with a run directory. Calls are made at `line` of a script, one line further each."""
+    """A lab with a run directory. Calls are made at `line` of a `script`, one line further each."""
 
-    def __init__(self, store, now=100 * S, wants_abort=None):
-        self.line = 0
+    def __init__(self, store, now=100 * S, wants_abort=None, script="demo.py"):
+        self.line, self.script = 0, script
         super().__init__(store, now, wants_abort)
         self.type("lab::Host", ("provision", "release"), attributes={"hostname": ""})
         self.type("lab::App", ("deploy", "start", "stop", "release"), [link("lab::Host", min=1, max=1)])
 
     def turn(self, *made, at=None):
         self.line += any(isinstance(item, list) for item in made)
-        place = f"demo.py:{self.line}"
+        place = f"{self.script}:{self.line}"
         return self.kernel.asked(place, lambda _: super(Recorded, self).turn(*made, at=at))
 
     def check(self):

@@ -5,6 +5,7 @@ import json
 import eventlog
 from engine.core import events
 from eventlog.testing import event
+from replay.cli import words
 from tests.replay.test_cli_looking import OVER, WAITING, damage, lines, netreel, refusal, tear, write
 
 WAITS = [
@@ -77,6 +78,18 @@ def test_nothing_is_cut_or_coloured_in_a_pipe(home):
     result = netreel("why", "hello", "1")
     assert "x" * 250 in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_long_lines_are_folded_below_themselves_on_a_terminal():
+    text = "one two three\n  its start waits for #2 lab::App (server) to be STARTED\n"
+    assert words.folded(text, 30).splitlines() == [
+        "one two three",
+        "  its start waits for #2",
+        "      lab::App (server) to be",
+        "      STARTED",
+    ]
+    assert words.folded(text, 200) == text.rstrip()
+    assert words.folded("", 5) == ""
 
 
 def test_the_line_of_the_script_is_in_it(home, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Traces of a run are read by somebody who is not its controller: from the host, or from what was collected."""
 
 import hashlib
+import re
 from functools import partial
 
 import pytest
@@ -45,9 +46,9 @@ def seen(made) -> Traces:
         return Traces(made.run_dir, fold(made.run_dir, log))
 
 
-def following(made, name="stdout"):
+def following(made, name="stdout", tell=lambda _: None):
     traces = seen(made)
-    return Follow(traces, traces.find(1), name, patience.Patience(10, lambda _: None)).pieces()
+    return Follow(traces, traces.find(1), name, patience.Patience(10, lambda _: None), tell).pieces()
 
 
 def without_types(monkeypatch):
@@ -223,13 +224,27 @@ def test_a_host_that_is_lost_at_the_end_is_waited_for(live, lab1, monkeypatch):
     assert b"".join(pieces) == b"two\n"
 
 
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("stdout", r"#1 .* \(the one\), which is STARTED, has recorded no trace 'stdout'"),
+        ("stdot", "there is no trace 'stdot' of .*; did you mean stdout"),
+    ],
+)
+def test_one_that_is_not_there_yet_is_said_and_waited_for(live, name, missing):
+    told = []
+
+    def tell(message):
+        told.append(message)
+        write(live, name, b"one\n")
+
+    assert next(following(live, name, tell)) == b"one\n"
+    assert [bool(re.match(missing, message)) for message in told] == [True]
+
+
 def test_what_cannot_be_followed(live, lab1):
-    with pytest.raises(NoTrace, match=r"#1 .* \(the one\), which is STARTED, has recorded no trace 'stdout'"):
-        next(following(live))
     with pytest.raises(NoTrace, match=r"trace 'debug' of .* is switched off"):
         next(following(live, "debug"))
-    with pytest.raises(NoTrace, match=r"there is no trace 'stdot' of .*; did you mean stdout"):
-        next(following(live, "stdot"))
     with pytest.raises(UsageError, match="trace 'made' is made when it is asked for"):
         next(following(live, "made"))
     lab1.lost = True

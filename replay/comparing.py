@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SECTIONS: Final = ("description", "order", "times", "results")
 """What a difference can be in, in the order in which they are told."""
 
-LEAST: Final = 0.1
+LEAST: Final = 0.2
 """Seconds. Times that are no further apart are not told."""
 
 SHARE: Final = 0.1

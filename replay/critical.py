@@ -9,22 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 import eventlog
 from engine.core import events
 from engine.core.errors import BadState
-from engine.core.states import ResourceState
 from engine.dates import NS
-from replay.history import History, chain
+from replay.history import History, last_of
 from replay.state import find, fold
 from replay.telling import awaited, duration, host, name, tell, with_place
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from engine.core.events import Entry
     from engine.core.world import Resource, World
-    from replay.history import Cause
+    from replay.history import Cause, Links
     from replay.state import Moment
-
-_REACHED: Final = (ResourceState.STARTED, ResourceState.STOPPED, ResourceState.FAILED)
 
 _SHORT: Final = 0.01
 """Where a path is told as a text, parts that took less than so many seconds are told together."""
@@ -129,7 +126,7 @@ def path_to(log: eventlog.Log, world: World, resource: Resource | None) -> Criti
         BadState: it had not started by then, nor had it ended.
     """
     history = History(log, world.seq)
-    links = _last(history, world, list(world.resources.values()) if resource is None else [resource])
+    links = last_of(history, world, list(world.resources.values()) if resource is None else [resource])
     if links is None:
         who = "no resource has" if resource is None else f"{name(world, resource.guid)} has not"
         raise BadState(f"{who} started or ended by then: netreel why says what it waits for")
@@ -137,25 +134,6 @@ def path_to(log: eventlog.Log, world: World, resource: Resource | None) -> Criti
     parts = tuple(_parts(history, world, links, _queued(log, links, world.holder.get("workers"))))
     text = tell(entry, world, history.get(led.seq).time if led.seq else None)
     return CriticalPath(text, (entry.time - world.start) / NS, parts)
-
-
-Links = list[tuple["Entry", "Cause"]]
-"""A chain of events, the latest first, each with what led to it."""
-
-
-def _last(history: History, world: World, resources: Iterable[Resource]) -> Links | None:
-    """How it came to the last of their starts and ends, except by a release; None if there was none."""
-    moments = [(each.times[state], each, state) for each in resources for state in _REACHED if state in each.times]
-    released_at: int | None = None
-    for time, resource, state in sorted(moments, key=lambda moment: moment[0], reverse=True):
-        if released_at is not None and resource.releasing and time >= released_at:
-            continue
-        entry = history.entered(resource, state)
-        links = [] if entry is None else list(chain(history, world, entry.seq))
-        if links and not isinstance(links[-1][0].event, events.ReleaseRequested):
-            return links
-        released_at = links[-1][0].time if links else released_at
-    return None
 
 
 # --- the parts ----------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import eventlog
 from engine.core import conditions, events, plan
 from engine.core.states import DEPLOYMENT, ENDS, ResourceState, Step
 from engine.dates import NS
-from replay.history import History, chain
+from replay.history import History, chain, last_of
 from replay.state import find, fold, to_time
 from replay.telling import awaited, duration, end, host, message, name, names, tell, with_place
 
@@ -183,8 +183,8 @@ def _now(run_dir: str | os.PathLike[str], log: eventlog.Log, world: World, at: M
 def _causes(world: World, history: History, resource: Resource) -> Iterator[Happened]:
     yield from _led_to(world, history, resource.moved_by)
     if resource.state is ResourceState.RELEASED:
-        failure = history.entered(resource, ResourceState.FAILED)
-        yield from () if failure is None else _led_to(world, history, failure.seq)
+        before = last_of(history, world, [resource])
+        yield from () if before is None else _led_to(world, history, before[0][0].seq)
 
 
 def _led_to(world: World, history: History, seq: int) -> Iterator[Happened]:
@@ -292,7 +292,8 @@ class _Waiting:
             yield self._abortion(step, depth)
         else:
             open_ones = [each for each in conditions.gates(resource, step) if not self._holds(each)]
-            yield from (self._condition(f"its {step}", each, depth) for each in open_ones)
+            what = "its deployment" if step is DEPLOYMENT[0] else f"its {step}"
+            yield from (self._condition(what, each, depth) for each in open_ones)
             if not open_ones:
                 yield Wait(f"its {step} is to begin")
         if resource.state is ResourceState.STARTED:

@@ -9,10 +9,12 @@ from engine.core import conditions, events
 from engine.core.states import ResourceState, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import eventlog
     from engine.core.world import Condition, Resource, World
+
+_REACHED: Final = (ResourceState.STARTED, ResourceState.STOPPED, ResourceState.FAILED)
 
 _NEAR: Final = 32
 """How many events before one are read with it: what led to an event mostly stands close to it."""
@@ -135,3 +137,22 @@ def chain(history: History, world: World, seq: int) -> Iterator[tuple[events.Ent
         led = cause(history, world, entry)
         yield entry, led
         seq = led.seq
+
+
+Links = list[tuple[events.Entry, Cause]]
+"""A chain of events, the latest first, each with what led to it."""
+
+
+def last_of(history: History, world: World, resources: Iterable[Resource]) -> Links | None:
+    """How it came to the last of their starts and ends, except by a release; None if there was none."""
+    moments = [(each.times[state], each, state) for each in resources for state in _REACHED if state in each.times]
+    released_at: int | None = None
+    for time, resource, state in sorted(moments, key=lambda moment: moment[0], reverse=True):
+        if released_at is not None and resource.releasing and time >= released_at:
+            continue
+        entry = history.entered(resource, state)
+        links = [] if entry is None else list(chain(history, world, entry.seq))
+        if links and not isinstance(links[-1][0].event, events.ReleaseRequested):
+            return links
+        released_at = links[-1][0].time if links else released_at
+    return None

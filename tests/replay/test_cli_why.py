@@ -109,4 +109,6 @@ def test_the_line_of_the_script_is_in_it(home, tmp_path, monkeypatch):
     assert netreel("run", "--quiet", "experiment.py").exit_code == 0
     told = lines("why", "real", "two", "--at", "0.5h")
     assert told[0].startswith("#2 lab::Why (two) has been RELEASED since ")
-    assert told[-1].endswith("the release of #1 #2 was asked for (experiment.py:3)")
+    assert any(line.endswith("the release of #1 #2 was asked for (experiment.py:3)") for line in told)
+    assert any(line.endswith("it waited for #1 lab::Why (one) to be STARTED (experiment.py:5)") for line in told)
+    assert told[-1].endswith("the deployment of #1 #2 was asked for, as group 1 (experiment.py:6)")

@@ -116,15 +116,15 @@ def test_two_moments_of_one_run(tmp_path):
 @pytest.mark.parametrize(
     ("a", "b", "noise"),
     [
-        ([1.0], [1.05], True),  # less than a tenth of a second
-        ([0.01], [0.12], False),
+        ([1.0], [1.15], True),  # less than a fifth of a second
+        ([0.01], [0.22], False),
         ([10.0], [10.9], True),  # less than a tenth of it
         ([10.0], [11.2], False),
         ([11.2], [10.0], False),
         ([1.0, 2.0], [2.5], True),  # no further apart than they are among themselves
         ([1.0, 2.0], [3.5], False),
         ([1.0, 2.0, 9.0], [5.0], True),
-        ([1.0, 1.1], [1.3, 1.4], False),
+        ([1.0, 1.1], [1.35, 1.4], False),
         ([1.0, 1.1], [1.1, 1.5], True),
     ],
 )

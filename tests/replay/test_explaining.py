@@ -2,16 +2,19 @@
 
 import json
 from itertools import pairwise
+from random import Random
 
 import pytest
 
 import replay
 from engine.core import messages, revise
 from engine.core.errors import UnknownGuid
-from engine.core.states import ResourceState, Step
+from engine.core.states import ENDS, ResourceState, Step
 from tests.engine.core.lab import DEPLOY, START, STOP, S
 from tests.golden.test_golden import VERSIONS
 from tests.replay.labs import lab_in
+from tests.simulation.experiments import draw
+from tests.simulation.playing import play
 
 SERVER = "#2 lab::App (server)"
 READY, STARTED, STOPPED, FAILED = (ResourceState[name] for name in ("READY", "STARTED", "STOPPED", "FAILED"))
@@ -100,7 +103,7 @@ def test_what_nobody_has_deployed(lab, why):
     lab.deploy(two)
     assert standing(why(two)) == [
         "#2 plain has been NEW since 0.00 s:",
-        "  its discover waits for #1 plain to be READY (demo.py:3):",
+        "  its deployment waits for #1 plain to be READY (demo.py:3):",
         "    #1 plain has been NEW since 0.00 s:",
         "      nobody has deployed it",
     ]
@@ -353,6 +356,19 @@ def test_it_is_plain_values(lab, tmp_path):
         "text": "the deployment of #1 #2 #3 #4 was asked for, as group 1",
         "at": "demo.py:6",
     }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_befalls_an_experiment_is_explained(seed, tmp_path):
+    """Random experiments with failures, silent hosts and controllers that die, looked at in between and at the end."""
+    played = play(draw(Random(seed), seed))
+    run_dir = played.sim.export(tmp_path / "run")
+    last = replay.state(run_dir).seq
+    for seq in (*Random(seed).sample(range(1, last), 5), last):
+        for guid in replay.state(run_dir, seq).resources:
+            found = replay.explain(run_dir, guid, seq)
+            assert all(each.seq <= seq and each.text in str(found) for each in found.causes[:5])
+            assert found.waits or found.state in ENDS
 
 
 @pytest.mark.parametrize("run_dir", VERSIONS, ids=lambda path: path.name)

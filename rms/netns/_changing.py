@@ -33,7 +33,7 @@ class Changing(ResourceManager):
 
     def on_set(self, name: str, old: Any, new: Any) -> None:
         """See `ResourceManager.on_set`. Before it is deployed there is nothing to change."""
-        if Step.DEPLOY not in self.tokens or self.declared()[name].when != "live":
+        if Step.DEPLOY not in self.tokens or self.declared()[name].when != "live" or new == old:
             return
         begun = time.time_ns()
         self.change(name, old, new)

@@ -102,9 +102,10 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         holder = until_answered(intent, self.log, self._await_holder, intent.token)
         return {"holder": [holder.pid, holder.start_time]}
 
-    def start(self, intent: Intent) -> None:
+    def start(self, intent: Intent) -> dict[str, Any]:
         """Have its end told."""
         until_answered(intent, self.log, self._watch, intent.token)
+        return {"watched": True}
 
     def release(self, intent: Intent) -> None:
         """End the process, and with it all that is left of nodes, links and switches."""
@@ -114,22 +115,23 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         if self._own is not None:
             self._own.release(intent)
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
-        """Ask the host whether the process is there."""
-        if intent.step not in (Step.DEPLOY, Step.START):
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
+        """Ask the host whether the process is there. To have its end told can be done again at any time."""
+        if intent.step is Step.DEPLOY:
+            return self._deployed(intent.token)
+        if intent.step is not Step.START or receipt is None:
             return NeverBegan()
         outcome = self.launcher.probe(self.tokens[Step.DEPLOY])
-        if intent.step is Step.START:
-            return self._running(intent.token, outcome)
-        if isinstance(outcome, Alive):
-            self._await_holder(intent.token)
-        return Gone(f"its process ended: {self._last_words()}") if isinstance(outcome, Ended) else outcome
+        if not isinstance(outcome, Alive):
+            return outcome if isinstance(outcome, Gone) else Gone("the process that held it has ended")
+        self._watch(intent.token)
+        return outcome
 
-    def _running(self, token: str, outcome: Outcome) -> Outcome:
+    def _deployed(self, token: str) -> Outcome:
+        outcome = self.launcher.probe(token)
         if isinstance(outcome, Alive):
-            self._watch(token)
-            return outcome
-        return outcome if isinstance(outcome, Gone) else Gone("the process that held it has ended")
+            self._await_holder(token)
+        return Gone(f"its process ended: {self._last_words(token)}") if isinstance(outcome, Ended) else outcome
 
     def _watch(self, token: str) -> None:
         self.launcher.watch(self.tokens[Step.DEPLOY], lambda outcome: self._tell(token, outcome))

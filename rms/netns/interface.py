@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
+from engine.core.states import Step
 from engine.rm.attributes import attr
 from engine.rm.links import link
-from engine.rm.outcomes import NeverBegan
+from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
+from engine.rm.traces import Trace
+from rms._patience import until_answered
 from rms.netns._batch import Lines
+from rms.netns._capturing import Capture
 from rms.netns._changing import Changing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from engine.rm.base import Intent
+    from engine.rm.outcomes import Outcome
     from rms.netns._batch import Place
     from rms.netns.emulation import Emulation
     from rms.netns.node import Node
     from rms.netns.switch import Switch
 
+_CAPTURED: Final = "its capture has ended by itself; packets from then on are not in it"
 _MTU: Final = 1500
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")  # the kernel takes 15 bytes (IFNAMSIZ - 1)
 _MAC: Final = re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}")  # not of a group
@@ -73,6 +80,7 @@ class Interface(Changing, rtype="netns::Interface"):
     node = link("netns::Node", max=1, before="provision")
     switch = link("netns::Switch", max=1, before="provision")
     wire = link("netns::Link", min=1, max=1)
+    traces = (*Changing.traces, Trace("pcap", "All packets, as tcpdump has them; enable it first.", enabled=False))
 
     # --- what it is ---------------------------------------------------------------------------------------------
 
@@ -112,13 +120,82 @@ class Interface(Changing, rtype="netns::Interface"):
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
-    def deploy(self, intent: Intent) -> None:
+    def deploy(self, intent: Intent) -> dict[str, Any]:
         """Set it up; its link has made it."""
         self.emulated.change(intent, *self._plugged_in(), self._ip(*self._brought_up()))
+        captured = self.trace_enabled("pcap")
+        if captured:
+            self._capture.start(intent, self.inside, self.device, self._file)
+        return {"captured": captured}
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
-        """Setting it up can be done again at any time."""
-        return NeverBegan()
+    def start(self, intent: Intent) -> dict[str, Any]:
+        """Have the end of its capture told, if there is one."""
+        if self._is_captured:
+            until_answered(intent, self.log, self._capture.watch, partial(self._tell, intent.token))
+        return {"watched": self._is_captured}
+
+    def stop(self, intent: Intent) -> None:
+        """End its capture, if there is one: then the trace is complete. The interface stays."""
+        if self._is_captured:
+            self._capture.stop(intent)
+
+    def release(self, intent: Intent) -> None:
+        """The same, if it was never started."""
+        if Step.DEPLOY in self.tokens:
+            self.stop(intent)
+
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
+        """Setting it up can be done again at any time. Its capture is asked for."""
+        if intent.step is not Step.START or receipt is None:
+            return NeverBegan()
+        if self._is_captured:
+            if not self._capture.runs():
+                return Gone(_CAPTURED)
+            self._capture.watch(partial(self._tell, intent.token))
+        return Alive()
+
+    def _tell(self, token: str, outcome: Ended | Gone) -> None:
+        if Step.STOP not in self.tokens and Step.RELEASE not in self.tokens:
+            self.failed(_CAPTURED, outcome.code if isinstance(outcome, Ended) else None, token=token)
+
+    @property
+    def _is_captured(self) -> bool:
+        """Whether it has a capture, as it was when it was deployed."""
+        told = self.receipts.get(Step.DEPLOY)
+        return self.trace_enabled("pcap") if told is None else bool(told["captured"])
+
+    @property
+    def _capture(self) -> Capture:
+        return Capture(self.emulated, self.guid)
+
+    @property
+    def _file(self) -> str:
+        """What its capture is called."""
+        return f"{self._owner.hostname}-{self.device}.pcap"
+
+    # --- traces -------------------------------------------------------------------------------------------------
+
+    def trace_path(self, name: str) -> str | None:
+        """Where a trace is: that of packets on the host."""
+        if name == "pcap" and Step.DEPLOY in self.tokens and self._is_captured:
+            return self._capture.path(self._file)
+        return super().trace_path(name)
+
+    def read_trace(self, name: str, offset: int = 0, size: int | None = None) -> bytes | None:
+        """Bytes of a trace."""
+        if name != "pcap":
+            return super().read_trace(name, offset, size)
+        path = self.trace_path(name)
+        return None if path is None else self.emulated.transport.read(path, offset, size)
+
+    def trace_size(self, name: str) -> int | None:
+        """How many bytes a trace has."""
+        if name != "pcap":
+            return super().trace_size(name)
+        path = self.trace_path(name)
+        return None if path is None else self.emulated.transport.size(path)
+
+    # --- how it is done -----------------------------------------------------------------------------------------
 
     def change(self, name: str, old: Any, new: Any) -> None:
         """See `Changing.change`."""

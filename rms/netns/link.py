@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rms.netns.interface import Interface
 
 _RELAYED: Final = ("delay", "jitter", "duplication", "corruption", "reordering")
+_ENDED: Final = "its relay has ended: no frame arrives any more"
 _LONGEST: Final = 60.0  # seconds
 
 
@@ -105,10 +106,11 @@ class Link(Changing, rtype="netns::Link"):
             until_answered(intent, self.log, self._impair)
         return {"relayed": relayed}
 
-    def start(self, intent: Intent) -> None:
+    def start(self, intent: Intent) -> dict[str, Any]:
         """Have the end of its relay told, if it has one."""
         if self.is_relayed:
             until_answered(intent, self.log, self._relay.watch, partial(self._tell, intent.token))
+        return {"watched": self.is_relayed}
 
     def release(self, intent: Intent) -> None:
         """Take it away, and with it both interfaces; unless all of the emulation ends."""
@@ -122,13 +124,14 @@ class Link(Changing, rtype="netns::Link"):
                 for each in gone:  # one by one: with the first one the other may be gone
                     self.emulated.undo(intent, each)
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
         """Making it again finds it. Its relay is asked for."""
-        if intent.step is not Step.START or not self.is_relayed:
-            return Alive() if intent.step is Step.START else NeverBegan()
-        if not isinstance(self._relay.probe(), Alive):
-            return Gone("its relay has ended")
-        self._relay.watch(partial(self._tell, intent.token))
+        if intent.step is not Step.START or receipt is None:
+            return NeverBegan()
+        if self.is_relayed:
+            if not isinstance(self._relay.probe(), Alive):
+                return Gone(_ENDED)
+            self._relay.watch(partial(self._tell, intent.token))
         return Alive()
 
     def change(self, name: str, old: Any, new: Any) -> None:  # noqa: ARG002
@@ -165,4 +168,4 @@ class Link(Changing, rtype="netns::Link"):
     def _tell(self, token: str, outcome: Ended | Gone) -> None:
         if Step.RELEASE not in self.tokens:
             code = outcome.code if isinstance(outcome, Ended) else None
-            self.failed("its relay has ended: no frame arrives any more", code, token=token)
+            self.failed(_ENDED, code, token=token)

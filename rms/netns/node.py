@@ -122,9 +122,10 @@ class Node(Host, rtype="netns::Node"):
         self._inside = self.emulated.make_node(intent, Make(self.guid, self.hostname, self.forwarding))
         return {"process": [self._inside.pid, self._inside.start_time]}
 
-    def start(self, intent: Intent) -> None:
+    def start(self, intent: Intent) -> dict[str, Any]:
         """Have its end told."""
         until_answered(intent, self.log, self._watch, intent.token)
+        return {"watched": True}
 
     def release(self, intent: Intent) -> None:
         """End what is in it, and so the namespaces; unless all of the emulation ends."""
@@ -133,15 +134,14 @@ class Node(Host, rtype="netns::Node"):
             if inside is not None:
                 self.emulated.end_node(intent, inside)
 
-    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
-        """Ask whether its first process is there."""
-        inside = self._find()
-        if intent.step is Step.START and inside is not None:
-            self._watch(intent.token)
-            return Alive()
-        if intent.step is Step.START:
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
+        """Ask whether its first process is there. To make one that is there finds it."""
+        if intent.step is not Step.START or receipt is None:
+            return NeverBegan()
+        if self._find() is None:
             return Gone(_ENDED)
-        return NeverBegan()  # to make one that is there finds it
+        self._watch(intent.token)
+        return Alive()
 
     def _find(self) -> Place | None:
         try:

@@ -40,6 +40,11 @@ class Switch(Changing, rtype="netns::Switch"):
         return f"s{self.guid}"
 
     @property
+    def hostname(self) -> str:
+        """What traces of its ports are called after."""
+        return self.device
+
+    @property
     def emulated(self) -> Emulation:
         """What it is part of."""
         return cast("Emulation", self.linked("emulation")[0])

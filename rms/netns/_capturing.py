@@ -1,0 +1,79 @@
+"""The capture of an interface: a tcpdump on its host, which outlives its controller like any command."""
+
+from __future__ import annotations
+
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import BadState
+from engine.rm.outcomes import Alive, Ended, Gone
+from engine.rm.transport import TransportLost
+from rms import shell
+from rms._patience import until_answered
+
+if TYPE_CHECKING:
+    from engine.rm.base import Intent
+    from rms._journal import OnEnd
+    from rms.netns._batch import Place
+    from rms.netns.emulation import Emulation
+
+_START: Final = """\
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+command -v tcpdump >/dev/null || { echo 'tcpdump is missing: traces of packets need it' >&2; exit 1; }
+exec nsenter %s tcpdump --immediate-mode -U -Z root -i %s -w %s
+"""
+_LISTENS: Final = b"listening on"
+_PATIENCE: Final = 20.0  # seconds
+
+
+class Capture:
+    """That of one interface, by its number: it is found again by that.
+
+    Args:
+        emulation: what the interface is part of.
+        guid: the number of the interface.
+    """
+
+    def __init__(self, emulation: Emulation, guid: int) -> None:
+        self._emulation = emulation
+        self._token = f"pcap-{guid}"
+
+    def path(self, file: str) -> str:
+        """Where its file is, on the host."""
+        return self._emulation.launcher.path(self._token, file)
+
+    def start(self, intent: Intent, place: Place | None, device: str, file: str) -> None:
+        """Have it run, unless it does; every packet that comes after this is in it."""
+        pid = (place or self._emulation.holder).pid
+        words = shell.words(["--target", str(pid), *self._emulation.entrance.split(), "--net", "--"])
+        command = _START % (words, shell.words([device]), shell.words([file]))
+        launcher = self._emulation.launcher
+        until_answered(intent, self._emulation.log, launcher.start, self._token, command)
+        until_answered(intent, self._emulation.log, self._await_listening)
+
+    def watch(self, on_end: OnEnd) -> None:
+        """Have its end told."""
+        self._emulation.launcher.watch(self._token, on_end)
+
+    def runs(self) -> bool:
+        """Whether it is there."""
+        return isinstance(self._emulation.launcher.probe(self._token), Alive)
+
+    def stop(self, intent: Intent) -> None:
+        """End it such that its file is complete."""
+        until_answered(intent, self._emulation.log, self._emulation.launcher.stop, self._token, name="INT")
+
+    def _await_listening(self) -> None:
+        """Sleeps until it has said so, or has ended."""
+        transport, path = self._emulation.transport, self.path("stderr")
+        news: SimpleQueue[object] = SimpleQueue()
+        following = transport.follow(path, 0, news.put)
+        self.watch(news.put)
+        try:
+            while _LISTENS not in (said := transport.read(path) or b""):
+                if isinstance(news.get(timeout=_PATIENCE), Ended | Gone):
+                    raise BadState(f"nothing can be captured: {said.decode(errors='replace').strip()}")
+        except Empty:
+            raise TransportLost(transport.host, f"a capture did not begin in {_PATIENCE:g} s") from None
+        finally:
+            following.close()

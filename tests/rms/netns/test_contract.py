@@ -1,0 +1,61 @@
+"""The types of networks keep the contract of resource types; interfaces and links need each other, which it has not."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.states import Step
+from engine.testing.contract import ResourceContract
+from rms.netns import Emulation, Node, Switch
+from tests.rms.netns.conftest import why_not
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
+
+
+def lives(subject, name):
+    """The process that a receipt names, if it is there."""
+    pid = ((subject.receipts.get(Step.DEPLOY) or {}).get(name) or [0])[0]
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
+    except FileNotFoundError:
+        return []
+    return [] if state in "ZX" else [pid]
+
+
+class Watched(ResourceContract):
+    """It runs from its deployment on. To start it is to have its end told, which can be done again at any time."""
+
+    test_what_never_began_never_will = None
+    test_what_runs_is_found_without_its_receipt = None
+
+
+class TestEmulation(Watched):
+    @pytest.fixture
+    def resource(self):
+        return Emulation()
+
+    def left(self, subject):
+        return lives(subject, "holder")
+
+
+class TestNode(Watched):
+    @pytest.fixture
+    def resource(self):
+        return Node(hostname="a")
+
+    @pytest.fixture
+    def others(self):
+        return [Emulation()]
+
+    def left(self, subject):
+        return lives(subject, "process")
+
+
+class TestSwitch(ResourceContract):
+    @pytest.fixture
+    def resource(self):
+        return Switch()
+
+    @pytest.fixture
+    def others(self):
+        return [Emulation()]

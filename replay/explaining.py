@@ -33,6 +33,9 @@ _LONG: Final = 24
 _LAST: Final = 6
 """How many of those at its end are kept."""
 
+_MOST: Final = 40
+"""When so many resources have been explained, no further ones are."""
+
 _INDENT: Final = "  "
 
 
@@ -335,11 +338,14 @@ class _Waiting:
         chosen = sorted(new, key=_how_telling)[:_WIDE]
         if depth >= _DEEP:
             chosen = [self._end_of_row(each) for each in chosen[:1]]
-        found = [self._in_turn(each, depth) for each in chosen if each.guid not in self._told]
+        found = [self._in_turn(each, depth) for each in chosen if self._is_worth_it(each)]
         left = len(guids) - len(found)
         if found and left:
             found.append(Wait(f"and {left} more"))
         return tuple(found)
+
+    def _is_worth_it(self, resource: Resource) -> bool:
+        return resource.guid not in self._told and len(self._told) < _MOST
 
     def _in_turn(self, resource: Resource, depth: int) -> Wait:
         skipped = "and so on, down to " if depth >= _DEEP else ""

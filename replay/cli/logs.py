@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 import eventlog
+from engine import journal
 from engine.core.errors import UsageError, nearest
 from engine.core.events import KINDS
 from engine.dates import NS, to_ns
@@ -249,7 +250,8 @@ class _Lines:
             yield click.style(f"controller {record.epoch}", bold=True)
         place = f"{record.seq:>6} {(record.time - self.start) / NS:>10.3f}"
         who = f"{self._who(record):<{_FULL_WHO if self._width >= _WIDE else _SHORT_WHO}}"
-        cause = f"  ← {record.cause}" if record.cause else ""
+        at = journal.place(record)
+        cause = f"  ← {record.cause}" if record.cause else f"  ← {at}" if at else ""
         left = self._width - len(f"{place}  {record.kind:<20}  {who}  {cause}")
         what = words.one_line(words.in_words(record), max(_SHORTEST, left))
         yield (

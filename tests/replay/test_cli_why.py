@@ -1,12 +1,15 @@
 """`netreel why`, as somebody types it who has not read the manual."""
 
 import json
+import time
 
 import eventlog
 from engine.core import events
 from eventlog.testing import event
 from replay.cli import words
-from tests.replay.test_cli_looking import OVER, WAITING, damage, lines, netreel, refusal, tear, write
+from tests.engine.core.lab import S
+from tests.replay.labs import lab_in
+from tests.replay.test_cli_looking import OVER, RUN, WAITING, damage, lines, netreel, refusal, tear, write
 
 WAITS = [
     "#2 lab::Thing has been READY since 0.00 s:",
@@ -78,6 +81,28 @@ def test_nothing_is_cut_or_coloured_in_a_pipe(home):
     result = netreel("why", "hello", "1")
     assert "x" * 250 in result.stdout
     assert "\x1b" not in result.stdout
+
+
+def test_a_line_of_the_log_has_the_place_of_a_call(home):
+    lab = lab_in(home / "hello" / RUN)
+    lab.add("start")
+    lab.deploy()
+    assert [line.rpartition("  ")[2] for line in lines("log", "hello", "--since", "3")[1:]] == [
+        "← demo.py:1",
+        "← demo.py:2",
+        "← 4",
+        "← 5",
+    ]
+
+
+def test_of_a_run_that_goes_on_it_is_said_how_it_stands_now(home, monkeypatch):
+    lab = lab_in(home / "hello" / RUN)
+    lab.add("start")
+    lab.deploy()
+    monkeypatch.setattr(time, "time_ns", lambda: lab.now + 90 * S)
+    assert lines("why", "hello", "1")[1] == "  its start has been under way for 1 min 30 s"
+    lab.writer.abandon()
+    assert lines("why", "hello", "1")[1] == "  its start has been under way for 0.00 s"
 
 
 def test_long_lines_are_folded_below_themselves_on_a_terminal():

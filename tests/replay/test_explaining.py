@@ -190,6 +190,16 @@ def test_of_many_the_most_telling_are_explained(lab, why):
     ]
 
 
+def test_of_a_great_many_only_some_are_explained(lab, why):
+    """Each of 60 waits for all before it: what all of them wait for would fill pages."""
+    apps = [lab.add("start")]
+    for _ in range(59):
+        apps.append(lab.add("start"))
+        lab.when(apps[-1], START, apps[:-1], STARTED)
+    lab.deploy(barrier=False)
+    assert len(standing(why(apps[-1]))) < 100
+
+
 def test_of_a_long_row_the_beginning_and_the_end_are_told(lab, why):
     row = [lab.add("start") for _ in range(30)]
     for one, two in pairwise(row):

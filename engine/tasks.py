@@ -6,7 +6,7 @@ import traceback
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from engine.core.values import text_of
+from engine.rm.secret import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ class Task:
         except BaseException as error:  # noqa: BLE001 - what it raises goes to the task, never to the engine
             self.result = _traceback()
             self.status = TaskStatus.ERROR
-            return f"{type(error).__name__}: {text_of(error)}"
+            return f"{type(error).__name__}: {message_of(error)}"
         self.status = TaskStatus.DONE
         return None
 

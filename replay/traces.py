@@ -20,11 +20,11 @@ from engine.core import decide
 from engine.core.apply import apply
 from engine.core.errors import ExperimentError, UnknownGuid, UsageError, nearest
 from engine.core.states import ENDS
-from engine.core.values import copied, text_of
+from engine.core.values import copied
 from engine.rm import collected
-from engine.rm.described import hide_secrets
 from engine.rm.fetching import Reader, checksum_on_host
 from engine.rm.registry import ResourceFactory
+from engine.rm.secret import message_of
 from engine.rm.traces import TraceAttr, read_trace
 from engine.rm.transport import CommandFailed, TransportLost
 from engine.runtime.pool import Pool
@@ -245,11 +245,11 @@ def _blaming(what: str) -> Iterator[None]:
     except ExperimentError:
         raise
     except (CommandFailed, TransportLost) as error:
-        raise NotRead(f"{what}: {hide_secrets(str(error))}") from error
+        raise NotRead(f"{what}: {message_of(error)}") from error
     except ValueError as error:  # the name cannot be one of a trace
-        raise UsageError(f"{what}: {hide_secrets(str(error))}") from error
+        raise UsageError(f"{what}: {message_of(error)}") from error
     except Exception as error:
-        raise NotRead(f"{what}: {type(error).__name__}: {hide_secrets(text_of(error))}") from error
+        raise NotRead(f"{what}: {type(error).__name__}: {message_of(error)}") from error
 
 
 def _once(act: Callable[..., _T], *args: Any) -> _T:

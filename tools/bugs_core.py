@@ -403,8 +403,8 @@ BUGS = (
     Bug(
         "a secret shows in an error",
         "runtime/crew.py",
-        '            "message": hide_secrets(text_of(error)),',
-        '            "message": text_of(error),',
+        '            "message": message_of(error),',
+        '            "message": str(error),',
     ),
     Bug(
         "the manager is not told of a value",

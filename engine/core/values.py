@@ -60,14 +60,6 @@ def clip(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def text_of(error: BaseException | None) -> str:
-    """What an exception says, as the log takes it; the name of its type if it says nothing, or cannot."""
-    try:
-        return clip(str(error)) or type(error).__name__
-    except BaseException:  # noqa: BLE001 - its own code failed
-        return type(error).__name__
-
-
 def _size(value: Any, where: str, depth: int) -> int:
     """How many bytes a plain value takes, at the most."""
     kind = type(value)

@@ -13,8 +13,9 @@ from engine.diagnostics import get_logger
 from engine.rm import links as _links
 from engine.rm.attributes import attr
 from engine.rm.declaring import check_class
-from engine.rm.described import Described, hide_secrets
+from engine.rm.described import Described
 from engine.rm.outcomes import Gone
+from engine.rm.secret import told
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,7 +219,7 @@ class ResourceManager(Described):
 
     def failed(self, why: str, code: int | None = None, *, token: str | None = None) -> None:
         """Say that it failed by itself, and why; otherwise as `ended`."""
-        self._bound.port.failed(self.guid, hide_secrets(why), code, token)
+        self._bound.port.failed(self.guid, told(str(why)), code, token)
 
     # --- what a type may define ---------------------------------------------------------------------------------
 

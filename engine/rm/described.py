@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from engine.core.values import copied
 from engine.rm import attributes as _attributes
 from engine.rm.attributes import Attribute, attr
+from engine.rm.secret import read_secret
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_known_secrets: Final[set[str]] = set()
 
 
 # Two that are alike are two resources, so there is no equality.
@@ -60,34 +57,3 @@ class Described:
         if attribute.secret and value and value is not _attributes.REQUIRED:
             return read_secret(value)
         return None if value is _attributes.REQUIRED else copied(value)
-
-
-def read_secret(source: str) -> str:
-    """The value of a secret, from ``env:NAME`` or ``file:PATH``.
-
-    Raises:
-        LookupError: there is no such variable.
-        OSError: the file cannot be read.
-    """
-    kind, _, name = source.partition(":")
-    secret = Path(name).read_text(encoding="utf-8").rstrip("\n") if kind == "file" else os.environ.get(name)
-    if secret is None:
-        raise LookupError(f"the secret is to come from the environment variable {name}, which is not set")
-    keep_secret(secret)
-    return secret
-
-
-def keep_secret(value: str) -> None:
-    """Let a text never show in what is recorded: a secret, or the part of one that would tell it."""
-    # A message may quote it as Python does.
-    _known_secrets.update({value, repr(value)[1:-1]} - {""})
-
-
-def hide_secrets(text: str) -> str:
-    """A text without the values of the secrets that were read in this process.
-
-    Of all of them: what one resource read, such as the password of a host, may show in what another one raises.
-    """
-    for secret in sorted(_known_secrets, key=len, reverse=True):
-        text = text.replace(secret, "[secret]")
-    return text

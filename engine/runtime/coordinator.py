@@ -22,8 +22,8 @@ from pykka.messages import _ActorStop
 from engine.core import effects, events
 from engine.core.errors import Closed, EngineBug, ExperimentError, ExperimentWarning
 from engine.core.messages import TaskReturned, Tick
-from engine.core.values import text_of
 from engine.diagnostics import get_logger
+from engine.rm.secret import message_of
 from engine.runtime.actors import PooledActor
 from engine.runtime.scheduler import At
 from engine.runtime.waiters import Waiters
@@ -275,7 +275,7 @@ class Coordinator(PooledActor):
     # --- failure ------------------------------------------------------------------------------------------------
 
     def _bug(self, error: BaseException) -> EngineBug:
-        bug = EngineBug(f"{type(error).__name__}: {text_of(error)}", self._kernel.entries[-10:])
+        bug = EngineBug(f"{type(error).__name__}: {message_of(error)}", self._kernel.entries[-10:])
         bug.__cause__ = error
         return bug
 
@@ -283,7 +283,7 @@ class Coordinator(PooledActor):
         """Stop acting: nothing can be recorded any more, or what is known can no longer be relied on."""
         if self.failure is None:
             self.failure = error
-            _log.error("the controller failed and acts no more", error=text_of(error))
+            _log.error("the controller failed and acts no more", error=message_of(error))
             self._fail_waiters(error)
             try:
                 self._on_failure()

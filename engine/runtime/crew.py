@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
 from engine.core.states import Step
-from engine.core.values import check_plain, clip, copied, text_of
+from engine.core.values import check_plain, copied
 from engine.rm.base import Intent
-from engine.rm.described import hide_secrets
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import ResourceFactory
+from engine.rm.secret import message_of, shown, told, traceback_of
 from engine.rm.transport import TransportLost
 from engine.runtime.actors import PooledActor
 from engine.runtime.limiter import Lane
@@ -85,7 +84,7 @@ class Place:
             receipts = copied(dict(self._briefing.receipts))
             return resource_type.bind(self.guid, self._values, self._port, receipts, self._briefing.tokens)
         except BaseException as error:
-            why = f"{type(error).__name__}: {hide_secrets(text_of(error))}"
+            why = f"{type(error).__name__}: {message_of(error)}"
             raise ExperimentError(f"the manager of #{self.guid} {self._rtype} cannot be made: {why}") from error
 
 
@@ -155,7 +154,7 @@ class ResourceActor(PooledActor):
             receipt = getattr(manager, intent.step)(intent)
             _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything: it is how it says that it failed
-            return messages.HookFailed(guid, intent.token, self._describe(error, intent.step), _without_secrets(error))
+            return messages.HookFailed(guid, intent.token, self._describe(error, intent.step), shown(error))
         return messages.HookDone(guid, intent.token, copied(receipt))
 
     def _inquire(self, intent: Intent, receipt: Mapping[str, Any] | None) -> messages.Message:
@@ -167,39 +166,39 @@ class ResourceActor(PooledActor):
                 # What comes before its start is recorded takes effect right after it.
                 manager.exited(outcome.code, token=token)
         except TransportLost as error:
-            return messages.Unanswered(guid, token, hide_secrets(text_of(error)))
+            return messages.Unanswered(guid, token, message_of(error))
         except BaseException as error:  # noqa: BLE001 - whatever it is, what became of the attempt is not known
-            return messages.Lost(guid, token, hide_secrets(text_of(error)))
+            return messages.Lost(guid, token, message_of(error))
         match outcome:
             case Alive() | Ended():
                 return messages.Found(guid, token)
             case NeverBegan():
                 return messages.NotBegun(guid, token)
             case Gone(why):
-                return messages.Lost(guid, token, hide_secrets(clip(str(why))))
+                return messages.Lost(guid, token, told(str(why)))
             case _:  # the code of a type need not keep to its annotation
-                return messages.Lost(guid, token, clip(f"probe answered {outcome!r}"))  # type: ignore[unreachable]
+                return messages.Lost(guid, token, told(f"probe answered {outcome!r}"))  # type: ignore[unreachable]
 
     def _call(self, name: str, act: Callable[[ResourceManager], None]) -> None:
         """Call what is no step: there is nothing to report but that it failed."""
         try:
             act(self._place.manager())
         except BaseException as error:  # noqa: BLE001 - as for a hook
-            described, raised = self._describe(error, name), _without_secrets(error)
+            described, raised = self._describe(error, name), shown(error)
             self._tell(messages.FailedByItself(self._place.guid, described, None, raised=raised))
 
     def _describe(self, error: BaseException, step: str) -> dict[str, Any]:
         """What the log keeps of an exception: no secrets, for one."""
         return {
             "type": type(error).__name__,
-            "message": hide_secrets(text_of(error)),
+            "message": message_of(error),
             "step": str(step),
-            "traceback": hide_secrets(_traceback_of(error)),
+            "traceback": traceback_of(error),
         }
 
     def on_failure(self, *exc_info: Any) -> None:
         """Our own code failed: the resource must not be waited for in silence."""
-        error = {"type": "EngineBug", "message": f"its actor failed: {text_of(exc_info[1])}"}
+        error = {"type": "EngineBug", "message": f"its actor failed: {message_of(exc_info[1])}"}
         self._tell(messages.FailedByItself(self._place.guid, error, None))
 
 
@@ -207,19 +206,6 @@ def _check_receipt(receipt: Any, where: str) -> None:
     if receipt is not None and not isinstance(receipt, dict):
         raise UsageError(f"{where} is a {type(receipt).__name__}; return a dict of plain values, or nothing")
     check_plain(receipt, where)
-
-
-def _without_secrets(error: BaseException) -> BaseException | None:
-    """An exception that can be shown to whoever asks for it, since it tells no secret."""
-    text = _traceback_of(error)
-    return error if hide_secrets(text) == text else None
-
-
-def _traceback_of(error: BaseException) -> str:
-    try:
-        return clip("".join(traceback.format_exception(error)))
-    except BaseException:  # noqa: BLE001 - as above
-        return ""
 
 
 class Crew:

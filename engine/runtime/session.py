@@ -19,8 +19,8 @@ from engine.core import messages
 from engine.core.errors import BadState, Closed, ExperimentError, ResourceFailed, UsageError
 from engine.core.events import ExperimentWarned
 from engine.core.kernel import PATIENCE, Kernel
-from engine.core.values import clip, text_of
 from engine.diagnostics import get_logger
+from engine.rm.secret import message_of
 from engine.runtime import caller, coordinator
 from engine.runtime.actors import ask
 from engine.runtime.coordinator import Coordinator
@@ -257,7 +257,7 @@ class Session:
             return self._wants_abort(guid)
         except BaseException as error:  # noqa: BLE001 - it is the user's code
             _log.exception("the failure policy raised, so the experiment is aborted", guid=guid)
-            why = f"{type(error).__name__}: {text_of(error)}"
+            why = f"{type(error).__name__}: {message_of(error)}"
             message = f"the failure policy raised, so the experiment is aborted: {why}"
             self._kernel.emit(ExperimentWarned(guid, message), self._kernel.world.seq)
             return True
@@ -291,7 +291,7 @@ class Session:
 
     def failed(self, guid: int, why: str, code: int | None, token: str | None) -> None:
         """A resource failed by itself."""
-        error = {"type": "Failed", "message": clip(str(why))}
+        error = {"type": "Failed", "message": why}
         self._hear(messages.FailedByItself(guid, error, None if code is None else _status(code), token))
 
     def _hear(self, message: object) -> None:

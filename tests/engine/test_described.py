@@ -4,7 +4,6 @@ import pytest
 
 from engine import BadAttribute, ResourceManager, UsageError, attr, link
 from engine.rm.attributes import view
-from engine.rm.described import hide_secrets, keep_secret
 from tests.engine.kinds import App, Thing
 
 
@@ -83,22 +82,6 @@ def test_an_attribute_as_got():
         ("green", "red"),
     )
     assert view(App.declared()["command"], None).default is None
-
-
-def test_every_secret_that_was_read_is_hidden(monkeypatch, tmp_path):
-    monkeypatch.setenv("FIRST", "it's\nlong: swordfish")
-    (tmp_path / "second").write_text("swordfish\n")
-    monkeypatch.setenv("EMPTY", "")
-    for source in ("env:FIRST", f"file:{tmp_path}/second", "env:EMPTY"):
-        _ = Thing(password=source).password
-    assert hide_secrets("no swordfish here") == "no [secret] here"
-    assert hide_secrets("it's\nlong: swordfish") == "[secret]"
-    assert hide_secrets("it's\\nlong: swordfish") == "[secret]"
-
-
-def test_a_part_of_a_secret_can_be_hidden_too():
-    keep_secret("barracuda")
-    assert hide_secrets("NAME='barracuda'") == "NAME='[secret]'"
 
 
 def test_a_secret_that_must_be_set_and_is_not():

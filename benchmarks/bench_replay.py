@@ -124,7 +124,7 @@ def measure(run: str, repeat: int) -> dict[str, dict[str, float]]:
         ("why", run, "--late"): 0.3,
         ("diff", run, "--from", "200s", "--to", middle): 3.0,
         ("state", run, "--at", middle): 0.2,
-        ("state", run, "--at", middle, "--json"): 0.2,
+        ("state", run, "--at", middle, "--json"): 0.3,
         ("check", run): 3.0,
     }
     found = {}

@@ -42,28 +42,37 @@ class Pool:
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
+        self._closed = False
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run the job on the next free worker."""
         with self._lock:
+            if self._closed:  # the workers are on their way out: one thread, for this job alone
+                threading.Thread(target=self._do, args=(job,), name=f"{self._name}-late", daemon=True).start()
+                return
             if self._idle > 0:
                 self._idle -= 1
             elif self._threads < self._size:
                 self._threads += 1
                 threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
-        self._jobs.put(job)
+            self._jobs.put(job)
 
     def close(self) -> None:
         """Let the workers end once they have done what was submitted. Does not wait for them."""
         with self._lock:
+            self._closed = True
             for _ in range(self._threads):
                 self._jobs.put(None)
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except BaseException:  # noqa: BLE001 - whatever it is, the worker goes on
-                _log.exception("a job raised")
+            self._do(job)
             with self._lock:
                 self._idle += 1
+
+    @staticmethod
+    def _do(job: Callable[[], None]) -> None:
+        try:
+            job()
+        except BaseException:  # noqa: BLE001 - whatever it is, the worker goes on
+            _log.exception("a job raised")

@@ -80,3 +80,19 @@ def test_closing_lets_the_work_be_done_and_the_workers_go(pool):
         thread.join(PATIENCE)
     assert done.is_set()
     assert workers() == []
+
+
+def test_what_comes_after_it_was_closed_is_done_and_keeps_no_worker(pool):
+    door = Door()
+    pool.submit(door.pass_through)
+    door.await_hook()
+    pool.close()
+    late = [threading.Event() for _ in range(3)]
+    for done in late:
+        pool.submit(done.set)
+    assert all(done.wait(PATIENCE) for done in late)
+    threads = workers_threads()
+    door.open()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert workers() == []

@@ -4,7 +4,7 @@ set -eu
 PATH="$PATH:/usr/sbin:/sbin"
 
 missing=
-for pair in sshd:openssh-server ssh:openssh-client busybox:busybox ip:iproute2 unshare:util-linux ping:iputils-ping traceroute:traceroute mtr:mtr-tiny \
+for pair in sshd:openssh-server ssh:openssh-client busybox:busybox ip:iproute2 unshare:util-linux pgrep:procps ping:iputils-ping traceroute:traceroute mtr:mtr-tiny \
     nping:nmap tcpdump:tcpdump iperf3:iperf3 nc:netcat-openbsd curl:curl sudo:sudo gcc:gcc \
     ksh:ksh mksh:mksh yash:yash faketime:faketime; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"

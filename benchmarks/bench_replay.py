@@ -21,15 +21,16 @@ from collections import deque
 from pathlib import Path
 
 from engine import journal, snapshots
-from engine.core import decide, events, messages
+from engine.core import decide, events, messages, stepping
 from engine.core.effects import Run
 from engine.core.kernel import Kernel
 from engine.core.states import ResourceAction, ResourceState, Step
 from engine.core.world import EXPERIMENT, World
-from eventlog import FileStore
+from eventlog import Event, FileStore
 
 HOSTS = 20
 RESOURCES = 1000
+FRAME = 5  # events in a write, about as many as a busy controller's turns come to
 START = 1_900_000_000_000_000_000
 SECOND = 1_000_000_000
 NETREEL = [sys.executable, "-c", "import sys; sys.argv[0] = 'netreel'; from replay.cli import main; main()"]
@@ -50,6 +51,7 @@ class Lab:
         self.kernel = Kernel(World(), self.writer.epoch, "bench", lambda _: True)
         self.snapshots = snapshots.SnapshotWriter(run_dir, lambda write: write())
         self.running: deque[Run] = deque()
+        self.records: list[Event] = []
         self.turn([events.ControllerOpened(EXPERIMENT, exp_id, run_dir.name, HOLDER, persist=False)])
 
     @property
@@ -63,8 +65,15 @@ class Lab:
             self.kernel.hear(message)
         self.kernel.settle()
         entries, effects = self.kernel.take()
-        self.writer.append([journal.to_record(entry) for entry in entries])
+        self.records += [journal.to_record(entry) for entry in entries]
+        if len(self.records) >= FRAME:
+            self.flush()
         self.running.extend(effect for effect in effects if isinstance(effect, Run))
+
+    def flush(self) -> None:
+        """Write what has come together: each write is synced, and 100,000 of them would take minutes."""
+        self.writer.append(self.records)
+        self.records = []
         self.snapshots.look(self.world)
 
     def settle(self) -> None:
@@ -100,8 +109,10 @@ def write(run_dir: Path, number: int, resources: int = RESOURCES) -> int:
         for step in (Step.STOP, Step.START):
             for guid in apps:
                 lab.now += SECOND // 100
-                lab.turn(decide.request_step(lab.world, guid, step), line=guid)
+                lab.turn(stepping.request_step(lab.world, guid, step), line=guid)
                 lab.settle()
+    if lab.records:
+        lab.flush()
     lab.writer.close()
     return lab.world.seq
 

@@ -269,7 +269,14 @@ class _Waiting:
         begun = self._history.get(attempt.seq).time
         unwanted = ", and its result is no longer wanted" if resource.releasing and attempt.step in DEPLOYMENT else ""
         where = host(self._world, resource)
-        return Wait(f"its {attempt.step} has been under way{where} for {self._for(begun)}{unwanted}")
+        return Wait(f"its {attempt.step} has been under way{where} for {self._for(begun)}{unwanted}{self._crowd()}")
+
+    def _crowd(self) -> str:
+        """What to add to a step that is under way if some of those have no worker: which ones the log does not say."""
+        workers = self._world.holder.get("workers")
+        number = sum(each.attempt is not None for each in self._world.resources.values())
+        crowded = isinstance(workers, int) and number > workers
+        return f"; so are {number - 1} more, and {workers} run at once: it may wait for a worker" if crowded else ""
 
     def _blocked(self, resource: Resource, depth: int) -> tuple[Wait, ...]:
         """What keeps one from being released: those that depend on it go first."""
@@ -294,7 +301,8 @@ class _Waiting:
         elif aborted:
             yield self._abortion(step, depth)
         else:
-            open_ones = [each for each in conditions.gates(resource, step) if not self._holds(each)]
+            gate = [] if resource.requested else conditions.gates(resource, step)  # by hand it waits for none
+            open_ones = [each for each in gate if not self._holds(each)]
             what = "its deployment" if step is DEPLOYMENT[0] else f"its {step}"
             yield from (self._condition(what, each, depth) for each in open_ones)
             if not open_ones:

@@ -24,18 +24,14 @@ Example:
 )
 @click.argument("a")
 @click.argument("b", required=False)
-@click.option(
-    "--from", "begin", help="Up to when A is looked at: a seq, a time from its start such as 12.5s, or a date."
-)
-@click.option("--to", "end", help="Look at B as of then, or at A without B.")
-@click.option(
-    "--all", "every", is_flag=True, help="A and B are experiments: compare all runs of the one to all of the other."
-)
+@click.option("--from", "begin", help="Look at A as of then: a seq, a time from its start such as 12.5s, or a date.")
+@click.option("--to", "end", help="Look at B as of then, or at A if there is no B.")
+@click.option("--all", "every", is_flag=True, help="Compare all runs of experiment A to all of B.")
 @common
 def diff(a: str, b: str | None, begin: str | None, end: str | None, every: bool, home: Path, as_json: bool) -> None:
-    """Tell what is different between two runs A and B: in description, order, times and results.
+    """Tell what is different between two runs.
 
-    Times are left out that differ by noise alone.
+    That is in description, order, times and results. Times that differ by noise alone are left out.
     """
     if b is None and (every or (begin is None and end is None)):
         raise Refused("with what? netreel diff A B compares two runs, netreel diff A --from T --to T two moments")

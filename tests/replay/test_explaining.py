@@ -9,6 +9,7 @@ import pytest
 import replay
 from engine.core import messages, revise
 from engine.core.errors import UnknownGuid
+from engine.core.events import ControllerOpened
 from engine.core.states import ENDS, ResourceState, Step
 from tests.engine.core.lab import DEPLOY, START, STOP, S
 from tests.golden.test_golden import VERSIONS
@@ -188,6 +189,16 @@ def test_of_many_the_most_telling_are_explained(lab, why):
         "      its start has been under way for 0.00 s",
         "    and 3 more",
     ]
+
+
+def test_where_more_is_under_way_than_there_are_workers_it_may_wait_for_one(lab, why):
+    lab.turn([ControllerOpened(0, "lab", "run", {"workers": 2}, persist=False)])
+    apps = [lab.add("start") for _ in range(3)]
+    lab.deploy(barrier=False)
+    text = "  its start has been under way for 0.00 s"
+    assert standing(why(apps[0]))[1] == f"{text}; so are 2 more, and 2 run at once: it may wait for a worker"
+    lab.done(apps[0])
+    assert standing(why(apps[1]))[1] == text
 
 
 def test_of_a_great_many_only_some_are_explained(lab, why):

@@ -430,4 +430,46 @@ BUGS = (
         "        concerned = list(self._all.values()) if aborted else self._concerned(guids)",
         "        concerned = self._concerned(guids)",
     ),
+    Bug(
+        "a condition on what has come already is taken",
+        "core/decide.py",
+        "        _check_to_come(world.resources[guid], action, condition)\n",
+        "        pass\n",
+    ),
+    Bug(
+        "one is deployed that would wait in vain",
+        "core/decide.py",
+        "        _check_not_in_vain(world, resource, joined)\n",
+        "",
+    ),
+    Bug(
+        "a resource that is forgotten is asked after",
+        "core/kernel.py",
+        "            for kept in (self._early, self._silent, self._limits):",
+        "            for kept in (self._early, self._limits):",
+    ),
+    Bug(
+        "who broke a barrier is forgotten while others wait",
+        "core/revise.py",
+        "    others = {*standing, *_waiting_for(world, guid), *_held_by(world, guid)}",
+        "    others = {*standing, *_waiting_for(world, guid)}",
+    ),
+    Bug(
+        "who is disconnected while it is released still blocks",
+        "core/apply.py",
+        "            other.blockers -= mine.depends_on.count(other.guid)\n",
+        "            pass\n",
+    ),
+    Bug(
+        "what failed counts from its release",
+        "core/watching.py",
+        "    return min(resource.times[it] for it in counted if it in resource.times)",
+        "    return max(resource.times[it] for it in counted if it in resource.times)",
+    ),
+    Bug(
+        "a job that comes late keeps a worker",
+        "runtime/pool.py",
+        "            if self._closed:",
+        "            if False:",
+    ),
 )

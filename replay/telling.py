@@ -134,8 +134,23 @@ def _described(event: events.Event, world: World) -> str | None:
             return f"conditions of {numbers(guids)} were taken back"
         case events.AttributeSet(guid, attribute, value):
             return f"{attribute} of {name(world, guid)} was set to {value!r}"
-        case events.AttributePlanned(_, guids, attribute):
-            return f"{attribute} of {numbers(guids)} was planned"
+        case events.AttributePlanned(_, guids, attribute, value):
+            return f"{attribute} of {numbers(guids)} was to be {value!r} later"
+    return _described_of_all(event, world)
+
+
+def _described_of_all(event: events.Event, world: World) -> str | None:
+    match event:
+        case events.ResourceRemoved(_, guids):
+            return f"{numbers(guids)} {'was' if len(guids) == 1 else 'were'} taken back"
+        case events.GlobalSet(_, rtype, attribute, value):
+            return f"{attribute} of all {rtype} was set to {value!r}"
+        case events.TraceSwitched(guid, trace, enabled):
+            return f"trace {trace} of {name(world, guid)} was switched {'on' if enabled else 'off'}"
+        case events.TypeDeclared(_, rtype):
+            return f"type {rtype} was used for the first time"
+        case events.TopologyDescribed():
+            return "a topology was described"
     return None
 
 
@@ -153,6 +168,10 @@ def _asked(event: events.Event, world: World) -> str | None:
             return f"function {task} was scheduled"
         case events.TaskBegun(_, task):
             return f"the scheduled function {task} was called"
+        case events.TaskDone(_, task, error):
+            return f"the scheduled function {task} {'returned' if error is None else f'failed: {error}'}"
+        case events.RunClosed():
+            return "the controller was shut down"
     return None
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+import time
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+_MOMENT: Final = 0.003
+"""Seconds, much less than it takes to serve anybody."""
 
 _Asked = TypeVar("_Asked")
 _Got = TypeVar("_Got")
@@ -21,7 +25,7 @@ class _Request(Generic[_Asked, _Got]):
 
 
 class Together(Generic[_Asked, _Got]):
-    """Who comes first does it for himself; those who come meanwhile wait, and the next of them does it for all.
+    """Who comes first does it for all who come with him; those who come meanwhile wait, and the next one does theirs.
 
     Args:
         act: does what is asked; gives one answer for each, in order. What it raises is raised to all of them.
@@ -45,7 +49,15 @@ class Together(Generic[_Asked, _Got]):
             raise mine.error
         return mine.got  # type: ignore[return-value]  # it is done and there is no error, so this is the answer
 
+    def _gather(self) -> None:
+        """Wait as long as more come: those that were served together come back together, one after the other."""
+        known = 0
+        while len(self._queued) > known:
+            known = len(self._queued)
+            time.sleep(_MOMENT)
+
     def _serve(self) -> None:
+        self._gather()
         with self._queue:
             requests, self._queued = self._queued, []
         try:

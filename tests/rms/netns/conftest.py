@@ -33,15 +33,34 @@ def types(monkeypatch):
     monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {each.rtype: each for each in TYPES})
 
 
-def namespaces():
-    """The network namespaces that processes are in."""
-    return {inode for process in Path("/proc").glob("[0-9]*") if (inode := namespace(process))}
+class Held:
+    """Network namespaces, by a process that is in each. They are kept, so that their numbers are nobody else's."""
+
+    def __init__(self):
+        self.files = []
+
+    def add(self, pid):
+        self.files.append(os.open(f"/proc/{pid}/ns/net", os.O_RDONLY))
+
+    def numbers(self):
+        """Which they are, as /proc tells it."""
+        return {f"net:[{os.fstat(file).st_ino}]" for file in self.files}
+
+    def let_go(self):
+        """Whether no process is left in any of them; they are kept no longer."""
+        inside = {namespace(process) for process in Path("/proc").glob("[0-9]*")}
+        left = self.numbers() & inside
+        for file in self.files:
+            os.close(file)
+        self.files = []
+        return not left
 
 
 def namespace(process):
+    """That of a process, by its directory in /proc; None if it has ended."""
     try:
-        return (process / "ns" / "net").readlink().name
-    except OSError:  # it has ended
+        return str((process / "ns" / "net").readlink())
+    except OSError:
         return None
 
 
@@ -66,7 +85,7 @@ class Network:
         self.ec = ec
         self.emulation = ec.add(Emulation(), on=machine)
         self.nodes = {}
-        self.used = set()
+        self.held = Held()
 
     def node(self, name, **attributes):
         self.nodes[name] = self.ec.add(Node(hostname=name, **attributes), on=self.emulation)
@@ -91,8 +110,8 @@ class Network:
         """Deploys it all, and notes the namespaces, which must be gone at the end."""
         self.ec.deploy()
         assert self.ec.wait_started(list(self.ec.resources)), self.failures()
-        self.used |= {namespace(Path(f"/proc/{self.pid(node)}")) for node in self.nodes.values()}
-        self.used.add(namespace(Path(f"/proc/{self.holder()}")))
+        for node in (self.emulation, *self.nodes.values()):
+            self.held.add(self.pid(node))
 
     def failures(self):
         return [str(self.ec.failure(guid)) for guid in self.ec.resources if self.ec.failure(guid)]
@@ -133,10 +152,6 @@ class Network:
         following.close()
         return said.splitlines()
 
-    def gone(self):
-        """Whether no process is left in it."""
-        return not self.used & namespaces()
-
 
 @pytest.fixture
 def network(ec):
@@ -152,5 +167,5 @@ def network(ec):
     yield make
     for each in made:
         each.ec.shutdown()
-        assert each.gone()
+        assert each.held.let_go()
     assert look() - before == set()

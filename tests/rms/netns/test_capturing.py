@@ -11,7 +11,10 @@ import pytest
 from engine import ExperimentController, TraceAttr
 from rms.linux.ping import Ping
 
-pytestmark = pytest.mark.skipif(not shutil.which("tcpdump"), reason="tcpdump is not installed here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not shutil.which("tcpdump"), reason="tcpdump is not installed here"),
+]
 
 
 def packets(path):

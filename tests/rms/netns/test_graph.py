@@ -67,6 +67,7 @@ def test_without_a_graph_there_is_nothing_to_describe(ec):
         describe(ec("exp"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", [4, 6])
 def test_all_corners_of_a_grid_reach_each_other(network, version):
     net = network(topo_type="grid", node_count=6, assign_ips=True, version=version)
@@ -80,6 +81,7 @@ def test_all_corners_of_a_grid_reach_each_other(network, version):
     assert [net.ec.exit_code(each) for each in pings] == [0, 0, 0]
 
 
+@pytest.mark.slow
 def test_a_graphml_file_becomes_a_network(network, tmp_path):
     graph = networkx.Graph()
     graph.add_edge("paris", "lyon")

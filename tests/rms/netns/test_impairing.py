@@ -15,6 +15,8 @@ from rms.linux.iperf3 import Iperf3
 from rms.linux.ping import Ping
 from rms.netns import Link
 
+pytestmark = pytest.mark.slow
+
 
 def ping(net, node, **options):
     """What ping says of node b, after it has ended."""
@@ -134,7 +136,6 @@ def test_frames_that_are_damaged_are_not_taken(network):
     assert ping(net, a, count=20, timeout=0.1)["received"] < 20
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed here")
 @pytest.mark.parametrize("delay", [0.0, 0.005])
 def test_a_rate_is_what_was_asked_for(network, delay):

@@ -12,6 +12,8 @@ from rms.linux.ping import Ping
 from rms.netns import Interface, Link, Node
 from tests.rms.netns.conftest import namespace
 
+pytestmark = pytest.mark.slow
+
 
 def finished(net, *resources):
     assert net.ec.wait_finished(list(resources), timeout=30), net.failures()

@@ -41,8 +41,8 @@ def as_user(tmp_path_factory):
         os.chown(directory, NOBODY, NOBODY)
         patch.setenv("HOME", str(directory))
 
-        def run(*before):
-            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *before]
+        def run():
+            command = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
             return subprocess.run(
                 [*command, sys.executable, "-c", SCRIPT, directory], capture_output=True, text=True, check=False
             )
@@ -50,8 +50,21 @@ def as_user(tmp_path_factory):
         yield run
 
 
+@pytest.mark.slow
 def test_a_user_has_networks_where_the_kernel_lets_users_make_namespaces(as_user):
     if subprocess.run(["unshare", "--user", "--map-root-user", "--net", "true"], check=False).returncode:
         pytest.skip("this kernel does not let users make namespaces")
     done = as_user()
     assert done.stdout.startswith("0 None None"), done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_where_there_are_no_namespaces_for_users_the_reason_is_said(as_user, tmp_path_factory, monkeypatch):
+    programs = tmp_path_factory.mktemp("programs")
+    (programs / "unshare").write_text("#!/bin/sh\necho 'unshare failed: Operation not permitted' >&2; exit 1\n")
+    (programs / "unshare").chmod(0o755)
+    programs.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    said = as_user().stdout
+    assert "localhost gives no namespaces: unshare failed: Operation not permitted; nobody is not root there" in said
+    assert "or let users make namespaces" in said

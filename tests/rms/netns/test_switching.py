@@ -9,6 +9,8 @@ from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Interface, Route
 
+pytestmark = pytest.mark.slow
+
 
 def star(net, *names, switch=None, **ports):
     """Nodes on a switch, at 10.0.0.1, 10.0.0.2, ...; `ports` has the attributes of their ports, by name."""

@@ -10,7 +10,9 @@ import pytest
 
 import replay
 from engine import ExperimentController, ResourceState
-from tests.rms.netns.conftest import look, namespace, namespaces
+from tests.rms.netns.conftest import Held, look
+
+pytestmark = pytest.mark.slow
 
 CONTROLLER = textwrap.dedent("""
     import sys
@@ -32,7 +34,7 @@ CONTROLLER = textwrap.dedent("""
         print("up", flush=True)
     sys.stdin.read()
 """)
-EMULATION, A, B, LINK, APP = 1, 2, 3, 6, 7
+A, APP = 2, 7
 
 
 @pytest.fixture
@@ -56,29 +58,33 @@ def killed(network, home, tmp_path):
 
 
 def inside(run_dir):
-    """The namespaces of the run, by resource, as those that hold them have noted: receipts can be lost."""
-    notes = {int(note.name.removeprefix("node-")): note for note in run_dir.glob("node-1/*/run/node-*")}
-    pids = {guid: note.read_text().split()[0] for guid, note in notes.items()}
-    (holder,) = (out for out in run_dir.glob("node-1/*/run/stdout") if out.read_text().startswith("holder "))
-    pids[EMULATION] = holder.read_text().split()[1]
-    return {guid: namespace(Path(f"/proc/{pid}")) for guid, pid in pids.items()}
+    """The namespaces of the run, as those that hold them have noted: receipts can be lost."""
+    pids = [note.read_text().split()[0] for note in run_dir.glob("node-1/*/run/node-*")]
+    pids += [
+        said.split()[1] for out in run_dir.glob("node-1/*/run/stdout") if (said := out.read_text())[:7] == "holder "
+    ]
+    held = Held()
+    for pid in pids:
+        held.add(pid)
+    assert len(held.numbers()) == 3
+    return held
 
 
 def test_a_new_controller_finds_the_network_and_it_all_goes_on(killed, tmp_path):
     run_dir = killed("up")
     before = inside(run_dir)
-    assert len(set(before.values())) == 3
     with ExperimentController.reconnect(run_dir) as ec:
         assert {ec.state(guid) for guid in ec.resources} == {ResourceState.STARTED}
         (tmp_path / "fifo").write_text("hello\n")
         assert ec.wait_finished(APP, timeout=30)
         assert ec.trace(APP, "stdout").endswith("hello\n")
-        assert inside(run_dir) == before
-    assert not set(before.values()) & namespaces()
+        after = inside(run_dir)
+        assert after.numbers() == before.numbers()
+    assert before.let_go()
+    assert after.let_go()
     assert replay.check(run_dir) == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.01, 0.03, 0.05, 0.07, 0.1, 0.15])
 def test_a_deployment_that_was_broken_off_is_brought_to_its_end_and_leaves_nothing(killed, tmp_path, moment):
     run_dir = killed(moment)
@@ -90,21 +96,20 @@ def test_a_deployment_that_was_broken_off_is_brought_to_its_end_and_leaves_nothi
         (tmp_path / "fifo").write_text("hello\n")
         assert ec.wait_finished(APP, timeout=30)
         assert ec.exit_code(APP) == 0
-        used = set(inside(run_dir).values())
-        assert len(used) == 3
-    assert not used & namespaces()
+        used = inside(run_dir)
+    assert used.let_go()
     assert replay.check(run_dir) == []
 
 
 def test_what_a_killed_controller_has_left_is_cleared_away_from_a_shell(killed):
     before = look()
     run_dir = killed("up")
-    used = set(inside(run_dir).values())
+    used = inside(run_dir)
     done = subprocess.run(
         [Path(sys.executable).with_name("netreel"), "release", run_dir], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not used & namespaces()
+    assert used.let_go()
     assert look() - before == set()
     assert replay.check(run_dir) == []
 

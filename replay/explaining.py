@@ -160,13 +160,16 @@ def explained(
     history = History(log, world.seq)
     now = _now(run_dir, log, world, at)
     waiting = _Waiting(world, history, now)
+    waits = waiting.of(resource)
+    if waits and at is None and eventlog.holder(run_dir) is None:
+        waits += (Wait("its controller is gone: what runs goes on, and nothing begins before netreel reconnect"),)
     return Explanation(
         resource.guid,
         resource.state,
         world.seq,
         (now - world.start) / NS,
         waiting.standing(resource),
-        waiting.of(resource),
+        waits,
         tuple(_causes(world, history, resource)),
     )
 

@@ -11,6 +11,7 @@ from tests.engine.core.lab import S
 from tests.replay.labs import lab_in
 from tests.replay.test_cli_looking import OVER, RUN, WAITING, damage, lines, netreel, refusal, tear, write
 
+GONE = "  its controller is gone: what runs goes on, and nothing begins before netreel reconnect"
 WAITS = [
     "#2 lab::Thing has been READY since 0.00 s:",
     "  its start waits for #1 lab::Thing to be STARTED for 2 s, of which 2.00 s are left",
@@ -22,7 +23,14 @@ WAITS = [
 
 def test_it_says_what_a_resource_waits_for(home):
     write(home)
-    assert lines("why", "hello", "2") == WAITS
+    assert lines("why", "hello", "2", "--at", "10") == WAITS
+
+
+def test_it_says_so_if_nobody_is_in_charge(home):
+    write(home)
+    assert lines("why", "hello", "2") == [*WAITS[:2], GONE, *WAITS[2:]]
+    write(home, OVER, exp_id="over")
+    assert GONE not in lines("why", "over", "2")
 
 
 def test_a_moment_may_lie_behind_the_last_event(home):
@@ -43,9 +51,10 @@ def test_it_answers_in_json(home):
 def test_a_resource_may_be_named_by_its_label(home):
     named = events.ResourceRegistered(3, "lab::Thing", {}, "the probe")
     write(home, [*WAITING, (1, named)])
-    assert lines("why", "hello", "the probe")[:2] == [
+    assert lines("why", "hello", "the probe")[:3] == [
         "#3 lab::Thing (the probe) has been NEW since 1.00 s:",
         "  nobody has deployed it",
+        GONE,
     ]
     assert refusal("why", "hello", "the prob") == "no resource is labelled 'the prob'; did you mean the probe?"
 

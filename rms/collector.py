@@ -55,9 +55,13 @@ class Collector(ResourceManager, rtype="Collector"):
     def release(self, intent: Intent) -> None:
         """Fetch the traces, several at a time. What has been fetched before is not fetched again.
 
+        What was only described, such as an experiment that a runner repeats, has recorded nothing.
+
         Raises:
             NotCollected: some are not there or cannot be fetched; the message says which, and why.
         """
+        if self.state is ResourceState.NEW:
+            return
         with ThreadPoolExecutor(_AT_ONCE, "netreel-collect") as pool:
             problems = pool.map(lambda source: self._try(intent, source), self.linked("sources"))
         failed = [problem for problem in problems if problem]

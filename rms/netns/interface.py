@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import partial
+from functools import cached_property, partial
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -104,7 +104,7 @@ class Interface(Changing, rtype="netns::Interface"):
         """Where it is: in a node; None is the emulation itself, where switches are."""
         return self._owner.inside
 
-    @property
+    @cached_property  # who asks is deployed, and from then on no connection is taken back
     def _owner(self) -> Node | Switch:
         owners = cast("list[Node | Switch]", [*self.linked("node"), *self.linked("switch")])
         if len(owners) != 1:

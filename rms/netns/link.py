@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
@@ -59,7 +59,7 @@ class Link(Changing, rtype="netns::Link"):
 
     # --- what it is ---------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property  # who asks is deployed, and from then on no connection is taken back
     def interfaces(self) -> tuple[Interface, Interface]:
         """Its two ends."""
         one, two = cast("list[Interface]", self.linked("ends"))

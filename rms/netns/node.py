@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
@@ -55,7 +56,7 @@ class Node(Host, rtype="netns::Node"):
 
     # --- what it is ---------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property  # who asks is deployed, and from then on no connection is taken back
     def emulated(self) -> Emulation:
         """What it is part of."""
         return cast("Emulation", self.linked("emulation")[0])

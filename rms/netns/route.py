@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, cast
 
@@ -65,7 +66,7 @@ class Route(Changing, rtype="netns::Route"):
         """See `Changing.change`."""
         self._device.emulated.change_once(self._ip("replace", new))
 
-    @property
+    @cached_property  # who asks is deployed, and from then on no connection is taken back
     def _device(self) -> Interface:
         return cast("Interface", self.linked("interface")[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from engine.core.states import Step
@@ -44,7 +45,7 @@ class Switch(Changing, rtype="netns::Switch"):
         """What traces of its ports are called after."""
         return self.device
 
-    @property
+    @cached_property  # who asks is deployed, and from then on no connection is taken back
     def emulated(self) -> Emulation:
         """What it is part of."""
         return cast("Emulation", self.linked("emulation")[0])

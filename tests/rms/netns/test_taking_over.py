@@ -1,15 +1,18 @@
 """The controller is killed; networks and what runs in them go on, and are found or cleared away without a trace."""
 
 import os
+import random
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
 import replay
 from engine import ExperimentController, ResourceState
+from eventlog.errors import Locked
 from tests.rms.netns.conftest import Held, look
 
 pytestmark = pytest.mark.slow
@@ -134,3 +137,34 @@ def test_a_controller_that_was_replaced_changes_nothing(network):
     assert "one of epoch 2 has taken over" in str(net.ec.failure(one))
     assert "mtu 1500" in net.run(a, "ip", "link", "show", "eth0")
     later.rmdir()
+
+
+@pytest.mark.torture
+@pytest.mark.timeout(1800)
+def test_whenever_a_controller_is_killed_nothing_is_left_once_it_is_cleared_away(killed):
+    chance = random.Random(6)
+    for _ in range(40):
+        before = look()
+        run_dir = killed(chance.uniform(0, 0.3))
+        with reconnected(run_dir) as ec:
+            if chance.random() < 0.5 and replay.state(run_dir).groups:
+                assert ec.wait_started(list(ec.resources), timeout=30), [ec.failure(guid) for guid in ec.resources]
+        assert replay.check(run_dir) == []
+        assert look() - before == set()
+        assert processes_of(run_dir) == []
+
+
+def reconnected(run_dir):
+    """Takes a run over; a child that was just being made when its parent was killed holds the lock until it begins."""
+    for _ in range(500):
+        try:
+            return ExperimentController.reconnect(run_dir)
+        except Locked:
+            threading.Event().wait(0.01)
+    raise AssertionError("the lock is held for 5 s")
+
+
+def processes_of(run_dir):
+    """The command lines that name the run: holders, nodes, relays. A supervisor may live on for a moment."""
+    said = subprocess.run(["pgrep", "-a", "-f", run_dir.name], capture_output=True, text=True, check=False).stdout
+    return [line for line in said.splitlines() if " supervise " not in line]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_MOMENT: Final = 0.003
+_MOMENT: Final = 0.001
 """Seconds, much less than it takes to serve anybody."""
 
 _Asked = TypeVar("_Asked")
@@ -34,31 +34,27 @@ class Together(Generic[_Asked, _Got]):
     def __init__(self, act: Callable[[Sequence[_Asked]], Sequence[_Got]]) -> None:
         self._act = act
         self._queued: list[_Request[_Asked, _Got]] = []
-        self._queue = threading.Lock()
-        self._turn = threading.Lock()
+        self._busy = False
+        self._news = threading.Condition()
 
     def ask(self, asked: _Asked) -> _Got:
         """Have it done, and give the answer."""
         mine: _Request[_Asked, _Got] = _Request(asked)
-        with self._queue:
+        with self._news:
             self._queued.append(mine)
-        with self._turn:
-            if not mine.done:
-                self._serve()
+            # Who was served goes at once: it must not wait while somebody else is.
+            self._news.wait_for(lambda: mine.done or not self._busy)
+            serving = not mine.done
+            self._busy = self._busy or serving
+        if serving:
+            self._serve()
         if mine.error is not None:
             raise mine.error
         return mine.got  # type: ignore[return-value]  # it is done and there is no error, so this is the answer
 
-    def _gather(self) -> None:
-        """Wait as long as more come: those that were served together come back together, one after the other."""
-        known = 0
-        while len(self._queued) > known:
-            known = len(self._queued)
-            time.sleep(_MOMENT)
-
     def _serve(self) -> None:
         self._gather()
-        with self._queue:
+        with self._news:
             requests, self._queued = self._queued, []
         try:
             for request, got in zip(requests, self._act([each.asked for each in requests]), strict=True):
@@ -66,5 +62,16 @@ class Together(Generic[_Asked, _Got]):
         except Exception as error:  # noqa: BLE001 - whoever asked is told
             for request in requests:
                 request.error = error
-        for request in requests:
-            request.done = True
+        finally:
+            with self._news:
+                self._busy = False
+                for request in requests:
+                    request.done = True
+                self._news.notify_all()
+
+    def _gather(self) -> None:
+        """Wait as long as more come: those that were served together come back together, one after the other."""
+        known = 0
+        while len(self._queued) > known:
+            known = len(self._queued)
+            time.sleep(_MOMENT)

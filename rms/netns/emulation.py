@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from functools import cached_property
 from importlib import resources
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -61,12 +62,17 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
     @property
     def host(self) -> Machine:
         """Where it is: what it is connected to, or this machine."""
+        if self._own is not None:
+            self._own.brief(self.receipts, self.tokens)
+        return self._own or self._machine
+
+    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    def _machine(self) -> Machine:
         linked = self.linked("machine")
         if linked:
             return cast("Machine", linked[0])
-        if self._own is None:  # as if it were connected to one that has its number
-            self._own = Machine.bind(self.guid, {"hostname": "localhost"}, self._bound.port)
-        self._own.brief(self.receipts, self.tokens)
+        # As if it were connected to one that has its number.
+        self._own = Machine.bind(self.guid, {"hostname": "localhost"}, self._bound.port, self.receipts, self.tokens)
         return self._own
 
     @property
@@ -93,7 +99,8 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
 
     def provision(self, intent: Intent) -> dict[str, Any] | None:
         """Get to know this machine, if it is there."""
-        return None if self.linked("machine") else self.host.provision(intent)
+        host = self.host
+        return host.provision(intent) if host is self._own else None
 
     def deploy(self, intent: Intent) -> dict[str, Any]:
         """Have a process hold the namespaces."""
@@ -112,7 +119,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         token = self.tokens.get(Step.DEPLOY)
         if token is not None:
             until_answered(intent, self.log, self.launcher.stop, token, name="KILL")
-        if self._own is not None:
+        if self.host is self._own:
             self._own.release(intent)
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:

@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Four at once on two cores: many tests wait for processes.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
-.PHONY: help setup demo test quick lint torture bench-log bench-replay bench-ssh clean
+.PHONY: help setup demo test quick lint torture bench-log bench-replay bench-ssh bench-netns clean
 
 help:            ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ bench-replay: setup ## commands that look into a long log, against their goals
 
 bench-ssh: setup ## hosts over SSH against asyncssh, apssh, Fabric and EnOSlib, as ratios (root)
 	@$(BIN)/python benchmarks/bench_ssh.py
+
+bench-netns: setup ## networks of namespaces: how long they take, side by side with Mininet where it is installed
+	@$(BIN)/python benchmarks/bench_netns.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .bench

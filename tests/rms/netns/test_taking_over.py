@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import textwrap
@@ -13,6 +14,7 @@ import pytest
 import replay
 from engine import ExperimentController, ResourceState
 from eventlog.errors import Locked
+from tests.platform.hosts import start_time
 from tests.rms.netns.conftest import Held, look
 
 pytestmark = pytest.mark.slow
@@ -44,6 +46,7 @@ A, APP = 2, 7
 def killed(network, home, tmp_path):
     """`killed("up")` is the run of a controller that was killed when all was up; or so many seconds after it began."""
     os.mkfifo(tmp_path / "fifo")
+    runs = []
 
     def killed(moment):
         command = [sys.executable, "-c", CONTROLLER, home, tmp_path / "fifo", str(moment)]
@@ -55,9 +58,15 @@ def killed(network, home, tmp_path):
                 with pytest.raises(subprocess.TimeoutExpired):
                     process.wait(moment)
             process.kill()
+        runs.append(run_dir)
         return run_dir
 
-    return killed
+    yield killed
+    for run_dir in runs:  # what a test that failed has left
+        for out in run_dir.glob("node-1/*/run/stdout"):
+            kind, pid, began = [*out.read_text().split(), "", "", ""][:3]
+            if kind == "holder" and start_time(int(pid)) == began:
+                os.kill(int(pid), signal.SIGKILL)
 
 
 def inside(run_dir):

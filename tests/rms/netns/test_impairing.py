@@ -88,17 +88,25 @@ def test_so_many_frames_are_lost_as_was_asked_for(network):
     assert 256 - 5 * 9.6 < said["received"] < 256 + 5 * 9.6
 
 
+def shortest(net, node, at_most):
+    """The shortest time to b and back, in ms: a busy machine may make it longer, never shorter."""
+    times = [ping(net, node, count=20)["rtt"]["min"]]
+    while min(times) >= at_most and len(times) < 10:
+        times.append(ping(net, node, count=20)["rtt"]["min"])
+    return min(times)
+
+
 def test_a_delay_is_what_was_asked_for_and_changes_while_it_is_in_use(network):
     net = network()
     a, _, _, _, link = net.pair(delay=0.02)
     net.up()
-    assert 40 <= ping(net, a)["rtt"]["min"] < 42
+    assert 40 <= shortest(net, a, 42) < 42
     net.ec.set(link, "delay", 0.005)
     net.await_changes(link, 1)
-    assert 10 <= ping(net, a)["rtt"]["min"] < 10.5
+    assert 10 <= shortest(net, a, 10.5) < 10.5
     net.ec.set(link, "delay", 0)
     net.await_changes(link, 2)
-    assert ping(net, a)["rtt"]["min"] < 2
+    assert shortest(net, a, 2) < 2
 
 
 def test_a_jitter_makes_times_differ_and_keeps_their_order(network):
@@ -136,19 +144,27 @@ def test_frames_that_are_damaged_are_not_taken(network):
     assert ping(net, a, count=20, timeout=0.1)["received"] < 20
 
 
+def rate(net, one, other):
+    """Bits per second, with headers, of what arrives at b when a sends more than the link takes."""
+    server = net.ec.add(Iperf3(server=True, one_off=True), on=other)
+    client = net.ec.add(Iperf3(client="10.0.0.2", udp=True, bitrate="30M", time=2), on=one)
+    net.ec.register_condition(client, ResourceAction.START, server, ResourceState.STARTED)
+    net.ec.deploy()
+    assert net.ec.wait_finished([client, server], timeout=60), net.failures()
+    received = json.loads(net.ec.trace(client, "stdout"))["end"]["sum_received"]["bits_per_second"]
+    return received * 1514 / 1472  # iperf3 counts without the headers of Ethernet, IP and UDP
+
+
 @pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed here")
 @pytest.mark.parametrize("delay", [0.0, 0.005])
 def test_a_rate_is_what_was_asked_for(network, delay):
     net = network()
     a, b, *_ = net.pair(rate=20e6, delay=delay)
-    server = net.ec.add(Iperf3(server=True, one_off=True), on=b)
-    client = net.ec.add(Iperf3(client="10.0.0.2", udp=True, bitrate="30M", time=2), on=a)
-    net.ec.register_condition(client, ResourceAction.START, server, ResourceState.STARTED)
-    net.ec.deploy()
-    assert net.ec.wait_finished(client, timeout=60), net.failures()
-    end = json.loads(net.ec.trace(client, "stdout"))["end"]["sum_received"]
-    # What iperf3 counts goes without the headers of Ethernet, IP and UDP.
-    assert 0.95 * 20e6 < end["bits_per_second"] * 1514 / 1472 < 1.05 * 20e6
+    rates = [rate(net, a, b)]
+    while rates[-1] <= 0.95 * 20e6 and len(rates) < 5:  # a busy machine may send less, the link never more
+        rates.append(rate(net, a, b))
+    assert max(rates) < 1.05 * 20e6
+    assert rates[-1] > 0.95 * 20e6
 
 
 def test_an_attribute_is_set_when_its_time_has_come(network):

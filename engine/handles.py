@@ -166,7 +166,10 @@ def guid_of(ec: Looking, given: Guid) -> int:
     if not isinstance(given, Handle):
         return number_of(given)
     if given._ec is not ec:
-        raise UsageError(f"{given!r} is a resource of another controller")
+        raise UsageError(
+            f"{given!r} is a resource of another controller; to mean the one that stands for it here, give its number, "
+            f"{given.guid}, or its label"
+        )
     return given.guid
 
 

@@ -234,7 +234,11 @@ class RealDirectory(_Descriptor):
         return {}
 
     def _open(self, name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+        try:
+            return os.open(name, flags | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+        except OSError as error:
+            error.filename = str(self._path / name)  # as whoever reads the message has to look for it
+            raise
 
 
 def _sync_if_possible(fd: int) -> None:

@@ -84,6 +84,8 @@ def read(path: str | os.PathLike[str], format: SFormats | None = None) -> Descri
         UsageError: there is no such file or format.
         BadDescription: it is no description; the message names the file and each place.
     """
+    if _path(path).is_char_device():  # such as /dev/zero, which has no end
+        raise UsageError(f"{path} is a device; give a file that was saved")
     try:
         text = _path(path).read_text(encoding="utf-8-sig")
     except OSError as error:

@@ -70,47 +70,60 @@ Example:
     multiple=True,
     help="With --trace: only of this resource, by its number or label; several times for several.",
 )
-@click.option("--output", type=click.Path(path_type=Path), help="File to write.  [default: standard output]")
+@click.option("--output", type=click.Path(), help="File to write.  [default: standard output]")
 @common
 def export(
-    run: str, to: str, trace: str | None, guids: Sequence[str], output: Path | None, home: Path, as_json: bool
+    run: str, to: str, trace: str | None, guids: Sequence[str], output: str | None, home: Path, as_json: bool
 ) -> int:
     """Write the events of a run, or the results of its tools, as a table: for spreadsheets, pandas, R or jq.
 
-    A file of that name is replaced. With --json, it is told in JSON what was written to it.
+    A file of that name is replaced, unless nothing could be read. With --json, it is told in JSON what was written
+    to it.
     """
     if guids and trace is None:
         raise Refused(
             "--guid goes with --trace; events of one resource are what netreel log RUN --guid GUID --json shows"
         )
     found = runs.find(home, run)
-    output = None if output == Path("-") else output
-    with _destination(output) as file:
-        rows, problems = _events(found, to, file) if trace is None else _results(found, trace, guids, to, file)
-    if output is not None:
-        told = {"path": str(output), "format": to, "rows": rows}
-        click.echo(words.to_json(told) if as_json else output)
+    path = _path(output)
+    if trace is None:
+        rows, problems = _write_events(found, to, path), list[str]()
+    else:
+        rows, problems = _write_results(found, trace, guids, to, path)
+    if path is not None and (rows or not problems):
+        told = {"path": str(path), "format": to, "rows": rows}
+        click.echo(words.to_json(told) if as_json else path)
     for problem in problems:
         say(problem)
     return FAILED if problems else 0
 
 
-def _events(run: Run, to: str, file: IO[str]) -> tuple[int, list[str]]:
-    """Write the events; how many there were, and what is to be said about them."""
+def _path(output: str | None) -> Path | None:
+    if output is not None and output.endswith("/"):
+        raise Refused(f"{output} names a directory; --output is the file to write")
+    return None if output in (None, "-") else Path(output)
+
+
+def _write_events(run: Run, to: str, path: Path | None) -> int:
+    """Write the events; how many there were."""
     with eventlog.open(run.path) as log:
         if next(log.read(), None) is None:
             raise Refused(f"{run.path} holds no event: its controller ended before it wrote one")
-        rows = FORMATS[to](exporting.events(log.read()), file)
+        with _destination(path) as file:
+            rows = FORMATS[to](exporting.events(log.read()), file)
         if log.torn is not None:
             say(str(log.torn))
-    return rows, []
+    return rows
 
 
-def _results(run: Run, name: str, guids: Sequence[str], to: str, file: IO[str]) -> tuple[int, list[str]]:
+def _write_results(run: Run, name: str, guids: Sequence[str], to: str, path: Path | None) -> tuple[int, list[str]]:
     """Write what a trace says, of some or of all that have it; how many rows there were, and what could not be read."""
     traces = Traces(run.path, runs.read(run).world)
     table, problems = exporting.results(traces, name, [traces.find(guid) for guid in guids])
-    return FORMATS[to](table, file), problems
+    if problems and not table.rows:
+        return 0, problems
+    with _destination(path) as file:
+        return FORMATS[to](table, file), problems
 
 
 @contextmanager

@@ -26,8 +26,12 @@ command -v python3 >/dev/null || { echo 'python3 is missing: links with a delay 
 exec nsenter %s python3 - %s
 """
 _PREPARE: Final = 'for fifo; do [ -p "$fifo" ] || mkfifo -m 600 "$fifo" || exit; done'
-_ASK: Final = 'cat >"$1" && read -r line <"$2" && printf "%s\\n" "$line"'
 _PATIENCE: Final = 10.0  # seconds
+# To open a FIFO waits for who opens its other end. If that never comes, and the controller is gone as well, nobody else
+# would end this.
+_ASK: Final = (
+    f'''exec timeout {_PATIENCE + 1:g} sh -c 'cat >"$1" && read -r line <"$2" && printf "%s\\n" "$line"' sh "$@"'''
+)
 _LARGEST: Final = 65535  # bytes of a frame: whatever the ends of the link take
 
 

@@ -57,6 +57,10 @@ class Link(Changing, rtype="netns::Link"):
 
     ends = link("netns::Interface", min=2, max=2, after=ResourceState.PROVISIONED)
 
+    def setup(self) -> None:
+        """See `ResourceManager.setup`."""
+        self._made_relayed: bool | None = None  # until its receipt says so
+
     # --- what it is ---------------------------------------------------------------------------------------------
 
     @cached_property  # who asks is deployed, and from then on no connection is taken back
@@ -73,7 +77,7 @@ class Link(Changing, rtype="netns::Link"):
     @property
     def is_relayed(self) -> bool:
         """Whether it has a relay."""
-        told = (self.receipts.get(Step.DEPLOY) or {}).get("relayed")
+        told = (self.receipts.get(Step.DEPLOY) or {}).get("relayed", self._made_relayed)
         return self.relay or any(self._settings().values()) if told is None else bool(told)
 
     @property
@@ -93,7 +97,7 @@ class Link(Changing, rtype="netns::Link"):
         """Make both interfaces at once, each in its place, and what frames suffer between them."""
         one, two = self.interfaces
         one.check_against(two)
-        relayed = self.relay or any(self._settings().values())
+        relayed = self._made_relayed = self.relay or any(self._settings().values())
         try:
             self.emulated.change(intent, Lines(None, "ip", self._pairs(relayed=relayed)))
         except CommandFailed as error:

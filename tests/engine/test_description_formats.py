@@ -481,3 +481,8 @@ def test_the_example_in_the_documentation_is_a_description():
     description = from_text(example)
     assert description.resources[0].connections == (2, 3)
     assert description.conditions == (ConditionDescription((3,), START, (2,), STARTED, 1_500_000_000),)
+
+
+def test_a_device_has_no_end_to_be_read():
+    with pytest.raises(UsageError, match="/dev/zero is a device; give a file that was saved"):
+        read("/dev/zero")

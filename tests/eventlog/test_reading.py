@@ -7,6 +7,7 @@ from damage import cut, flip, forget_note, segments, write
 
 import eventlog
 from eventlog import Corrupt, FileStore, NoLog, WrongVersion
+from eventlog._disk import RealDirectory
 from eventlog._segments import HEADER_LENGTH
 
 
@@ -207,3 +208,9 @@ def test_a_missing_segment_is_no_torn_tail(run: Path):
     segments(run)[0].unlink()
     with eventlog.open(run) as log, pytest.raises(Corrupt):
         _ = log.torn
+
+
+def test_an_error_names_the_whole_path(tmp_path):
+    with RealDirectory(tmp_path) as directory, pytest.raises(FileNotFoundError) as raised:
+        directory.read("absent", 0, 1)
+    assert raised.value.filename == str(tmp_path / "absent")

@@ -153,6 +153,14 @@ def test_a_host_that_does_not_answer_is_told(live, lab1):
     )
 
 
+def test_where_nothing_could_be_read_a_file_stays_as_it_was(live, lab1, tmp_path):
+    lab1.lost = True
+    kept = tmp_path / "kept.csv"
+    kept.write_text("precious")
+    result = netreel("export", "hello", "--to", "csv", "--trace", "result", "--guid", 1, "--output", kept)
+    assert (result.exit_code, result.stdout, kept.read_text()) == (1, "", "precious")
+
+
 def test_a_trace_that_no_type_declares_is_looked_for_everywhere(live):
     path_of(live.run_dir, 2, "mine.json").write_text('{"label": "x", "deep": {"list": [1, 2]}}')
     assert answer("export", "hello", "--to", "csv", "--trace", "mine.json").splitlines() == [
@@ -208,6 +216,7 @@ def test_values_become_rows(value, rows):
         ),
         (["hello", "--to", "csv", "--trace", "result", "--guid", 3], "there is no resource #3; registered are #1, #2"),
         (["hello", "--to", "csv", "--output", "/there/is/no/x.csv"], "/there/is/no/"),
+        (["hello", "--to", "csv", "--output", "there/"], "there/ names a directory; --output is the file to write"),
     ],
 )
 def test_what_makes_no_sense(live, home, args, message):

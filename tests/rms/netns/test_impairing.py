@@ -180,10 +180,12 @@ def test_an_attribute_is_set_when_its_time_has_come(network):
     assert held(net, a) == ([], [0.5])
 
 
-def test_a_link_without_a_relay_cannot_have_a_delay_later_and_says_so(network):
+@pytest.mark.parametrize("soon", [True, False])
+def test_a_link_without_a_relay_cannot_have_a_delay_later_and_says_so(network, soon):
     net = network()
     _, _, _, _, link = net.pair()
-    net.up()
+    net.ec.deploy()
+    assert (net.ec.wait_deployed if soon else net.ec.wait_started)(link, timeout=30)
     net.ec.set(link, "delay", 0.1)
     assert not net.ec.wait_finished(link, timeout=30)
     assert "describe it with relay=True" in str(net.ec.failure(link))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,13 @@ def reconnected(run_dir):
 
 
 def processes_of(run_dir):
-    """The command lines that name the run: holders, nodes, relays. A supervisor may live on for a moment."""
+    """The command lines that name the run: of holders, nodes, relays, and for a while of who was just asking one."""
+    deadline = time.monotonic() + 20
+    while (found := _named(run_dir)) and time.monotonic() < deadline:
+        threading.Event().wait(0.05)
+    return found
+
+
+def _named(run_dir):
     said = subprocess.run(["pgrep", "-a", "-f", run_dir.name], capture_output=True, text=True, check=False).stdout
-    return [line for line in said.splitlines() if " supervise " not in line]
+    return said.splitlines()

@@ -194,10 +194,10 @@ class SimDirectory:
     def close(self) -> None:
         """Nothing: the disk outlives those who open it."""
 
-    def images(self) -> Iterator[Image]:
-        """Everything that may be found after a loss of power at this moment."""
-        choices = [[(name, outcome) for outcome in _outcomes(node)] for name, node in self.nodes.items()]
-        for chosen in itertools.product(*choices):
+    def images(self, most: int | None = None) -> Iterator[Image]:
+        """Everything that may be found after a loss of power at this moment, or the first `most` of it."""
+        choices = [[(name, outcome) for outcome in _outcomes(node, most)] for name, node in self.nodes.items()]
+        for chosen in itertools.islice(itertools.product(*choices), most):
             yield {name: data for name, data in chosen if data is not None}
 
     def _find(self, name: str) -> _Node:
@@ -207,9 +207,9 @@ class SimDirectory:
             raise FileNotFoundError(name) from None
 
 
-def _outcomes(node: _Node) -> list[bytes | None]:
-    """What may become of a file; None if it is gone."""
-    found: list[bytes | None] = list(dict.fromkeys(node.outcomes()))
+def _outcomes(node: _Node, most: int | None) -> list[bytes | None]:
+    """What may become of a file; None if it is gone. Of a long one there are more than can be counted."""
+    found: list[bytes | None] = list(dict.fromkeys(itertools.islice(node.outcomes(), most)))
     return found if node.entry_durable else [*found, None]
 
 

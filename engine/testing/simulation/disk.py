@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -87,7 +86,7 @@ class RunLog:
 
     def _lose_power(self, directory: SimDirectory, chance: Chance) -> None:
         everything = {name: node.cached for name, node in directory.nodes.items()}
-        images = [everything, *islice(directory.images(), _OUTCOMES)]
+        images = [everything, *directory.images(_OUTCOMES)]
         self._directory = SimDirectory(images[chance.below(len(images))])
         self.store = self._make_store()
 

@@ -32,6 +32,15 @@ def test_what_was_promised_is_kept(first):
     assert simulated / real > 1000
 
 
+FOUND = [1025863, 1027795, 1027923, 1033340, 1065406, 2000637, 2015997, 2016274, 2021469, 2071066, 81001805]
+"""Seeds that something was once wrong with, here or in the oracle."""
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_once_wrong_is_not_so_again(seed):
+    prove(seed)
+
+
 _MANY = """
 import json, sys
 from tests.simulation.proof import prove

@@ -22,7 +22,7 @@ test: setup lint  ## all ordinary tests, as CI runs them
 	@$(PYTEST) -m "not torture"
 
 quick: setup     ## the inner loop
-	@$(PYTEST) -m "not slow and not torture"
+	@$(PYTEST) -n 2 -m "not slow and not torture"
 
 lint: setup      ## ruff, mypy, the layers, and that what is made from the code is up to date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

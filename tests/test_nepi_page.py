@@ -4,6 +4,10 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parent
 PAGE = (TESTS.parent / "docs" / "nepi.md").read_text(encoding="utf-8")
 

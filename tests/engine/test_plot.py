@@ -24,6 +24,8 @@ from engine.plots.drawing import Rule, draw
 from engine.plots.layout import arrange
 from engine.plots.packing import Size
 
+pytestmark = pytest.mark.slow
+
 S = 1_000_000_000
 STARTED, READY, STOPPED = ResourceState.STARTED, ResourceState.READY, ResourceState.STOPPED
 NAMES = [

@@ -12,6 +12,8 @@ from engine.runner import ExperimentRunner, is_precise
 from tests.engine.clock import OwnClock, S
 from tests.engine.kinds import boom
 
+pytestmark = pytest.mark.slow
+
 NEPI_SAMPLES = [10, 10, 10, 10, 12, 10, 12, 10, 10, 11]
 
 

@@ -14,6 +14,8 @@ import pytest
 from eventlog import Event, Writer, _index, _segments, _writer
 from eventlog.testing import Image, SimDirectory, SimStore, event
 
+pytestmark = pytest.mark.slow
+
 BATCHES = ([1], [2, 1], [1, 1, 1], [3, 1], [1, 4], [12, 1], [1, 2, 3, 1])
 
 

@@ -10,6 +10,8 @@ from eventlog import Corrupt, Event, WriteFailed, Writer, _segments
 from eventlog._verify import examine
 from eventlog.testing import SimDirectory, SimStore, event
 
+pytestmark = pytest.mark.slow
+
 ERRORS = (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EINTR, errno.EFBIG)
 
 

@@ -11,6 +11,8 @@ from eventlog._log import Log
 from eventlog._verify import examine
 from eventlog.testing import Image, SimDirectory, SimStore, event
 
+pytestmark = pytest.mark.slow
+
 PIECES = (
     *(b"", b"\0", b"\xff", bytes(8), bytes(64), _frame.MARKER, _segments.MAGIC),
     *(b"\x91", b"\x96", b"\xc0", b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xc7\x0c\xff", b"\x91" * 2000),

@@ -9,6 +9,8 @@ import pytest
 
 from tests.platform.hosts import BASE, command, heal, start_time
 
+pytestmark = pytest.mark.slow
+
 
 def ssh(pool, name, script):
     return subprocess.run(

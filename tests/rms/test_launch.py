@@ -16,6 +16,8 @@ from rms.local import LocalTransport
 from tests.contracts.transport import PATIENCE, Inbox, start_time_of
 from tests.rms.launching import SHELLS, Lab, use_shell
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lab(tmp_path):

@@ -14,6 +14,8 @@ from rms.launch import Fenced
 from tests.contracts.transport import PATIENCE
 from tests.rms.launching import SHELLS, STEPS, Gate, Lab, insert, kill_once, use_shell
 
+pytestmark = pytest.mark.slow
+
 NEVER = Gone("it never began, and never will")
 
 

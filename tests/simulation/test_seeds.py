@@ -14,7 +14,7 @@ AT_ONCE = 25
 """Seeds in one test: enough to make little of what a test costs, few enough for several processes to share."""
 
 
-QUICKLY = 150
+QUICKLY = 50
 """How many seeds the inner loop proves."""
 
 

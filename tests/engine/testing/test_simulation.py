@@ -18,6 +18,8 @@ from engine.testing.simulation.hosts import Host
 from engine.testing.simulation.launching import Attempt
 from tests.engine.testing.experiments import check, describe, entries, go_on, script, see_through, world
 
+pytestmark = pytest.mark.slow
+
 START, STOP = ResourceAction.START, ResourceAction.STOP
 
 

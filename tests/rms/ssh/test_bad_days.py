@@ -13,6 +13,8 @@ from rms.ssh import Address, connect
 from tests.contracts.transport import PATIENCE, Inbox, Stream
 from tests.platform.hosts import write_key
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reach(host_pool):

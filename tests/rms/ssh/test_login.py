@@ -14,6 +14,8 @@ from rms.ssh import Address, connect
 from tests.contracts.transport import Inbox
 from tests.platform.hosts import command, write_key
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def reach(host_pool):

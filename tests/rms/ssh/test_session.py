@@ -8,6 +8,8 @@ import pytest
 
 from rms.ssh.session import _READER, Frame, _read_frame
 
+pytestmark = pytest.mark.slow
+
 SHELLS = [["dash"], ["bash"], ["busybox", "sh"], ["ksh"], ["mksh"], ["yash"]]
 
 

@@ -8,6 +8,8 @@ import pytest
 from rms.ssh import Address, connect
 from tests.contracts.transport import TransportContract
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def transport(host, host_pool):

@@ -283,7 +283,7 @@ def test_a_real_command_is_followed_to_its_end(ec, gate):
 
 @pytest.mark.slow
 def test_what_is_not_there_yet_is_waited_for_and_one_without_a_controller_said_to_tell_no_end(ec, gate):
-    made = real(ec, f"read -r x <'{gate}'; echo $x >late; read -r x <'{gate}'")
+    made = real(ec, f"exec 3<>'{gate}'; read -r x <&3; echo $x >late; read -r x <&3")  # one opening, so never an end
     made.deploy()
     made.wait_started(2, timeout=PATIENCE)
     made.detach()

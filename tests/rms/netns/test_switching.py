@@ -23,7 +23,7 @@ def star(net, *names, switch=None, **ports):
 
 def ping(net, node, target):
     """Whether a request is answered."""
-    app = net.ec.add(Ping(target=target, count=1, timeout=0.3), on=net.nodes[node])
+    app = net.ec.add(Ping(target=target, count=1, timeout=1), on=net.nodes[node])
     net.ec.deploy([app])
     assert net.ec.wait_finished(app, timeout=30), net.failures()
     return net.ec.exit_code(app) == 0

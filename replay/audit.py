@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
+    from replay import answers
+
 
 @dataclass(frozen=True, slots=True)
 class Violation:
@@ -39,7 +41,7 @@ class Violation:
     def __str__(self) -> str:
         return f"event {self.seq}: {self.rule}: {self.message}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Violation:
         """Plain values, for JSON."""
         return {"seq": self.seq, "guid": self.guid, "rule": self.rule, "message": self.message}
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from engine.core.world import Condition, Resource, World
+    from replay import answers
     from replay.state import Moment
 
     Side = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -74,7 +75,7 @@ class Difference:
             return f"{low:.2f} s" if low == high else f"{low:.2f} to {high:.2f} s"
         return one_line(" or ".join(map(_shown, values)), 200)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Difference:
         """Plain values, for JSON."""
         return {"section": self.section, "who": self.who, "what": self.what, "a": list(self.a), "b": list(self.b)}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import eventlog
 from engine.core import events
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from engine.core.events import Entry
     from engine.core.world import Resource, World
+    from replay import answers
     from replay.history import Cause, Links
     from replay.state import Moment
 
@@ -49,7 +50,7 @@ class Part:
     at: str
     seq: int
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Part:
         """Plain values, for JSON."""
         return {
             "kind": self.kind,
@@ -91,7 +92,7 @@ class CriticalPath:
     def _took(self, seconds: float) -> str:
         return f"{duration(round(seconds * NS)):>12} {seconds / self.seconds:4.0%}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.CriticalPath:
         """Plain values, for JSON."""
         return {"text": self.text, "seconds": self.seconds, "parts": [part.to_dict() for part in self.parts]}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import eventlog
 from engine.core import conditions, events, plan
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from engine.core.world import Condition, Resource, World
+    from replay import answers
     from replay.state import Moment
 
 _WIDE: Final = 3
@@ -53,7 +54,7 @@ class Wait:
     at: str = ""
     because: tuple[Wait, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Wait:
         """Plain values, for JSON."""
         return {"text": self.text, "at": self.at, "because": [each.to_dict() for each in self.because]}
 
@@ -80,7 +81,7 @@ class Happened:
         """It as `netreel why` says it."""
         return f"{self.seconds:>10.2f} s  {with_place(self.text, self.at)}"
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Happened:
         """Plain values, for JSON."""
         return {"seq": self.seq, "seconds": self.seconds, "guid": self.guid, "text": self.text, "at": self.at}
 
@@ -110,7 +111,7 @@ class Explanation:
         lines += ["", "How it came to that, the latest first:", *_shortened([each.line() for each in self.causes])]
         return "\n".join(lines)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Explanation:
         """Plain values, for JSON."""
         return {
             "guid": self.guid,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import eventlog
 from engine import journal, snapshots
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from engine.core.states import ResourceState
     from engine.core.world import Resource
     from engine.core.world import World as CoreWorld
+    from replay import answers
 
 _MICROSECOND = 1000
 """Nanoseconds."""
@@ -52,16 +53,16 @@ class ResourceView:
     state: ResourceState
     attributes: Mapping[str, Any]
     traces: Mapping[str, bool]
-    plans: tuple[Mapping[str, Any], ...]
+    plans: tuple[answers.Plan, ...]
     connections: tuple[int, ...]
     conditions: tuple[int, ...]
     waiting_for: tuple[str, ...]
     times: Mapping[ResourceState, datetime]
     receipts: Mapping[str, Any]
-    error: Mapping[str, Any] | None
+    error: answers.Failure | None
     exit_code: int | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Resource:
         """Plain values, for JSON."""
         return {
             "guid": self.guid,
@@ -70,13 +71,13 @@ class ResourceView:
             "state": self.state.name,
             "attributes": dict(self.attributes),
             "traces": dict(self.traces),
-            "plans": [dict(plan) for plan in self.plans],
+            "plans": list(self.plans),
             "connections": list(self.connections),
             "conditions": list(self.conditions),
             "waiting_for": list(self.waiting_for),
             "times": {state.name: time.isoformat() for state, time in self.times.items()},
             "receipts": dict(self.receipts),
-            "error": None if self.error is None else dict(self.error),
+            "error": self.error,
             "exit_code": self.exit_code,
         }
 
@@ -120,11 +121,11 @@ class World:
     resources: Mapping[int, ResourceView]
     groups: Mapping[int, tuple[int, ...]]
     timers: tuple[Timer, ...]
-    tasks: Mapping[int, Mapping[str, Any]]
+    tasks: Mapping[int, answers.Task]
     globals: Mapping[str, Mapping[str, Any]]
     warnings: tuple[str, ...]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Experiment:
         """Plain values, for JSON."""
         return {
             "exp_id": self.exp_id,
@@ -142,7 +143,7 @@ class World:
                 {"guid": timer.guid, "step": timer.step, "due": timer.due.isoformat(), "condition": timer.condition}
                 for timer in self.timers
             ],
-            "tasks": {str(task): dict(entry) for task, entry in self.tasks.items()},
+            "tasks": {str(task): entry for task, entry in self.tasks.items()},
             "globals": {rtype: dict(values) for rtype, values in self.globals.items()},
             "warnings": list(self.warnings),
         }
@@ -252,7 +253,7 @@ def _resource(world: CoreWorld, resource: Resource) -> ResourceView:
         waiting_for=tuple(story.waiting_for(world, resource.guid)),
         times={state: to_datetime(time) for state, time in resource.times.items()},
         receipts={str(step): receipt for step, receipt in resource.receipts.items()},
-        error=resource.error,
+        error=cast("answers.Failure | None", resource.error),
         exit_code=resource.exit_code,
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.rm.base import ResourceManager
     from engine.rm.fetching import Ask
     from engine.rm.traces import Readable
+    from replay import answers
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -79,9 +80,18 @@ class Listed:
     help: str
     problem: ExperimentError | None
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Trace:
         """Plain values, for JSON."""
-        return {**asdict(self), "problem": None if self.problem is None else str(self.problem)}
+        return {
+            "guid": self.guid,
+            "rtype": self.rtype,
+            "label": self.label,
+            "name": self.name,
+            "size": self.size,
+            "enabled": self.enabled,
+            "help": self.help,
+            "problem": None if self.problem is None else str(self.problem),
+        }
 
 
 class Traces:

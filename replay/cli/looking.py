@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 from rich.table import Table
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from engine.core import events
     from engine.core.world import World
+    from replay import answers
     from replay.cli.runs import Reading, Run
 
 
@@ -88,7 +89,7 @@ def _list_cells(entry: _Listed, width: int) -> list[Text]:
     return [screen.charge(entry.reading), *([] if width < _NARROW else times), screen.counts(world)]
 
 
-def _listed_json(entry: _Listed) -> dict[str, Any]:
+def _listed_json(entry: _Listed) -> answers.Summary | answers.Unreadable:
     if entry.reading is not None:
         return entry.reading.summary()
     return {**entry.run.to_dict(), "state": "unreadable", "problem": entry.problem}
@@ -203,7 +204,8 @@ def check(run: str, home: Path, as_json: bool) -> int:
     with eventlog.open(found.path) as log:
         violations = audit(_counted(log, counted))
     if as_json:
-        click.echo(words.to_json({"events": len(counted), "violations": [each.to_dict() for each in violations]}))
+        told: answers.Audit = {"events": len(counted), "violations": [each.to_dict() for each in violations]}
+        click.echo(words.to_json(told))
     else:
         for violation in violations:
             click.echo(violation)

@@ -19,6 +19,7 @@ from replay.state import fold, view
 
 if TYPE_CHECKING:
     from engine.core.world import World
+    from replay import answers
     from replay.state import Moment
 
 _RUN_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
@@ -46,7 +47,7 @@ class Run:
         """The last part of its id, which tells it from others well enough for people."""
         return self.run_id.rpartition("-")[2]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.RunName:
         """Which run it is, for JSON."""
         return {"run_id": self.run_id, "exp_id": self.exp_id, "directory": str(self.path)}
 
@@ -167,7 +168,7 @@ class Reading:
     torn: eventlog.TornTail | None
 
     @property
-    def charge(self) -> str:
+    def charge(self) -> answers.Charge:
         """Who is in charge, in a word: "over", "running" or "gone"."""
         if self.world.closed:
             return "over"
@@ -179,7 +180,7 @@ class Reading:
         end = time.time_ns() if self.charge == "running" else self.world.time
         return max(0, end - self.world.start)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> answers.Summary:
         """The run in a few plain values, for JSON."""
         holder = self.holder or {}
         return {
@@ -193,7 +194,7 @@ class Reading:
             "resources": {state.name: number for state, number in words.counts(self.world).items()},
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> answers.Reading:
         """All of it as plain values, for JSON."""
         return {
             **self.summary(),

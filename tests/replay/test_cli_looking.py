@@ -7,13 +7,12 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from click.testing import CliRunner, Result
 
 import eventlog
 from engine import journal
 from engine.core import events
 from engine.core.states import DEPLOYMENT, ResourceState, Step
-from replay.cli import main
+from tests.replay.shell import lines, netreel, refusal
 
 START = 1_900_000_000_000_000_000
 SECOND = 1_000_000_000
@@ -95,26 +94,6 @@ def damage(run_dir: Path) -> None:
     data = bytearray(path.read_bytes())
     data[130] ^= 1
     path.write_bytes(data)
-
-
-def netreel(*args: object) -> Result:
-    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
-
-
-def lines(*args: object) -> list[str]:
-    """What it answers, where nothing is wrong."""
-    result = netreel(*args)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout.splitlines()
-
-
-def refusal(*args: object) -> str:
-    """The one line by which it refuses."""
-    result = netreel(*args)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("netreel: ")
-    assert result.stderr.count("\n") == 1
-    return result.stderr.removeprefix("netreel: ").rstrip("\n")
 
 
 # --- which run --------------------------------------------------------------------------------------------------

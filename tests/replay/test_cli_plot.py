@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.replay.test_cli_looking import RUN, damage, lines, netreel, refusal, write
+from tests.replay.shell import lines, netreel, refusal
+from tests.replay.test_cli_looking import RUN, damage, write
 
 DESCRIPTION = {
     "format": "netreel-description",

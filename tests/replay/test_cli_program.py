@@ -12,7 +12,8 @@ import pytest
 import eventlog
 from engine.core import events
 from replay.cli import main
-from tests.replay.test_cli_looking import WAITING, lines, netreel, refusal, write
+from tests.replay.shell import lines, netreel, refusal
+from tests.replay.test_cli_looking import WAITING, write
 
 PROGRAM = [sys.executable, "-c", "from replay.cli import main; main()"]
 README = Path(__file__).parents[2] / "README.md"

@@ -12,12 +12,11 @@ from fcntl import ioctl
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 import eventlog
 import replay
 from engine import Alive, ExperimentController, ResourceFactory, ResourceManager, attr
-from replay.cli import main
+from tests.replay.shell import netreel
 
 HEAD = """
 import os, signal, sys
@@ -81,10 +80,6 @@ def script(tmp_path):
         return path
 
     return write
-
-
-def netreel(*args: object) -> Result:
-    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
 
 
 def only_run(home: Path) -> Path:

@@ -10,26 +10,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 from engine import ExperimentController, ResourceFactory
 from engine.rm import fetching, registry
 from replay import patience
-from replay.cli import main
 from tests.platform.fixtures import host_pool, hosts  # noqa: F401 - pytest finds them by name
 from tests.platform.hosts import PATIENCE
-from tests.replay.recorders import Host, Recorder, lent_to_recorders, path_of
+from tests.replay.recorders import Host, Recorder, path_of
+from tests.replay.shell import answer, netreel, refusal
+
+pytestmark = pytest.mark.usefixtures("lab1")
 
 BINARY = bytes(range(256)) * 20_000
 """Five pieces."""
-
-
-@pytest.fixture(autouse=True)
-def lab1(monkeypatch):
-    """The host of all recorders."""
-    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
-    with lent_to_recorders(monkeypatch) as lab1:
-        yield lab1
 
 
 @pytest.fixture
@@ -43,24 +36,6 @@ def live(ec):
     path_of(made.run_dir, 1, "stdout").write_text("größe\n")
     path_of(made.run_dir, 1, "result").write_bytes(BINARY)
     return made
-
-
-def netreel(*args: object) -> Result:
-    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
-
-
-def answer(*args: object) -> str:
-    """What it answers, where nothing is wrong."""
-    result = netreel(*args)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
-
-
-def refusal(*args: object, status: int = 2) -> str:
-    """The one line by which it refuses."""
-    result = netreel(*args)
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (status, "", 1)
-    return result.stderr.removeprefix("netreel: ").rstrip("\n")
 
 
 def files(directory: Path) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import pytest
 
 from engine import Intent, ResourceFactory, ResourceManager, Trace, attr, link
 from engine.rm import registry
-from tests.replay.test_cli_looking import lines, refusal
+from tests.replay.shell import lines, refusal
 
 HERE = "tests.replay.test_cli_types"
 

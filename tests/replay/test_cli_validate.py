@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 import replay
 from engine import ResourceFactory, ResourceManager, ResourceState, attr
 from engine.description import Description, SFormats, save
 from engine.description.model import ResourceDescription
-from replay.cli import main
+from tests.replay.shell import netreel
 
 
 class Thing(ResourceManager, rtype="lab::Thing"):
@@ -58,10 +57,6 @@ def write(request, tmp_path):
         return save(Description("hello", resources=resources), tmp_path, "1", request.param)
 
     return saved
-
-
-def netreel(*args):
-    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
 
 
 def place_of_2(path):

@@ -9,7 +9,8 @@ from eventlog.testing import event
 from replay.cli import words
 from tests.engine.core.lab import S
 from tests.replay.labs import lab_in
-from tests.replay.test_cli_looking import OVER, RUN, WAITING, damage, lines, netreel, refusal, tear, write
+from tests.replay.shell import lines, netreel, refusal
+from tests.replay.test_cli_looking import OVER, RUN, WAITING, damage, tear, write
 
 GONE = "  its controller is gone: what runs goes on, and nothing begins before netreel reconnect"
 WAITS = [

@@ -11,7 +11,8 @@ from replay.comparing import _is_noise
 from tests.engine.core.lab import START
 from tests.golden.test_golden import VERSIONS
 from tests.replay.labs import lab_in
-from tests.replay.test_cli_looking import FAILED, RUN, damage, lines, refusal, write
+from tests.replay.shell import lines, refusal
+from tests.replay.test_cli_looking import FAILED, RUN, damage, write
 
 STARTED = ResourceState.STARTED
 

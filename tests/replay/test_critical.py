@@ -12,7 +12,8 @@ from engine.core.states import ResourceState, Step
 from tests.engine.core.lab import START, STOP
 from tests.golden.test_golden import VERSIONS
 from tests.replay.labs import lab_in
-from tests.replay.test_cli_looking import WAITING, lines, refusal, write
+from tests.replay.shell import lines, refusal
+from tests.replay.test_cli_looking import WAITING, write
 from tests.replay.test_explaining import installing
 
 READY, STARTED, STOPPED = ResourceState.READY, ResourceState.STARTED, ResourceState.STOPPED

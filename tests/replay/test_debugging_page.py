@@ -10,7 +10,7 @@ import replay
 from engine.core.states import ResourceState
 from tests.engine.core.lab import START, link
 from tests.replay.labs import lab_in
-from tests.replay.test_cli_looking import lines
+from tests.replay.shell import lines
 
 PAGE = (Path(__file__).parents[2] / "docs" / "debugging.md").read_text(encoding="utf-8")
 FIRST = "20301231T234515.000000Z-07fc79ee"

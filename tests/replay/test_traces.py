@@ -15,15 +15,9 @@ from replay import patience
 from replay.following import Follow
 from replay.state import fold
 from replay.traces import NoTrace, NotRead, Traces
-from tests.replay.recorders import Recorder, lent_to_recorders, path_of
+from tests.replay.recorders import Recorder, path_of
 
-
-@pytest.fixture(autouse=True)
-def lab1(monkeypatch):
-    """The host of all recorders."""
-    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
-    with lent_to_recorders(monkeypatch) as lab1:
-        yield lab1
+pytestmark = pytest.mark.usefixtures("lab1")
 
 
 @pytest.fixture

@@ -1,0 +1,14 @@
+"""What several tests of reading need."""
+
+import pytest
+
+from engine import ResourceFactory
+from tests.replay.recorders import Recorder, lent_to_recorders
+
+
+@pytest.fixture
+def lab1(monkeypatch):
+    """The host of all recorders, whose type is there as long."""
+    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
+    with lent_to_recorders(monkeypatch) as lab1:
+        yield lab1

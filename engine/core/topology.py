@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadCondition
@@ -23,6 +24,10 @@ _Moment = tuple[int, Step] | Condition
 
 _STEPS: Final = (*DEPLOYMENT, Step.START)
 """The steps that are planned, in order."""
+
+_PLACES: Final = {step: place for place, step in enumerate(_STEPS)}
+
+_NONE: Final[list[Condition]] = []
 
 _BY: Final = {
     # The step with which a state is entered. STOPPED, FAILED and RELEASED come by themselves or on demand, so what
@@ -134,31 +139,47 @@ def _before_condition(condition: Condition) -> list[_Moment]:
 
 
 def _before_step(resource: Resource, step: Step, added: Mapping[tuple[int, Step], list[Condition]]) -> list[_Moment]:
-    place, behind = _STEPS.index(step), _behind(resource)
+    """The conditions that a step waits for, and the step before it: the nearest that waits for any in its turn."""
+    place, behind = _PLACES[step], _behind(resource)
     if place < behind:
         return []
+    asked: list[_Moment] = [*_asked_before(resource, place, behind, added)]
+    for earlier in range(place - 1, behind - 1, -1):
+        if _asked_before(resource, earlier, behind, added):
+            return [(resource.guid, _STEPS[earlier]), *asked]
+    return asked
+
+
+def _asked_before(
+    resource: Resource, place: int, behind: int, added: Mapping[tuple[int, Step], list[Condition]]
+) -> list[Condition]:
+    step = _STEPS[place]
+    asked = resource.gates.get(step, _NONE)
+    new = added.get((resource.guid, step))
+    if new is not None:
+        asked = [*asked, *new]
+    if place != behind or step is _STEPS[0] or step is Step.START:
+        return asked
     # What the user asks before a deployment is asked before all that is left of it, so again before the next step.
-    asked = [*_STEPS[:1], step] if place == behind and 0 < place < len(DEPLOYMENT) else [step]
-    gates = [(at, it) for at in asked for it in (*resource.gates.get(at, ()), *added.get((resource.guid, at), ()))]
-    earlier: list[_Moment] = [(resource.guid, _STEPS[place - 1])] if place else []
-    return [*earlier, *(condition for at, condition in gates if at is step or condition.origin == "user")]
+    first = _asked_before(resource, 0, behind, added)
+    return [*(condition for condition in first if condition.origin == "user"), *asked]
 
 
 def is_behind(resource: Resource, condition: Condition) -> bool:
     """Whether a resource has come past a condition, so that it is asked no more."""
-    if condition.step not in _STEPS:
+    if condition.step not in _PLACES:
         return False  # who has stopped may be started, and stopped, again
     # What the user asks before a deployment is asked before all of it.
     is_of_deploy = condition.origin == "user" and condition.step is _STEPS[0]
-    return _behind(resource) > _STEPS.index(DEPLOYMENT[-1] if is_of_deploy else condition.step)
+    return _behind(resource) > _PLACES[DEPLOYMENT[-1] if is_of_deploy else condition.step]
 
 
 def _behind(resource: Resource) -> int:
     """How many of its steps a resource has taken, is at, or never will take."""
     if resource.state in FINAL or ResourceState.STARTED in resource.times:
         return len(_STEPS)
-    if resource.attempt is not None and resource.attempt.step in _STEPS:
-        return _STEPS.index(resource.attempt.step) + 1
+    if resource.attempt is not None and resource.attempt.step in _PLACES:
+        return _PLACES[resource.attempt.step] + 1
     return resource.walked
 
 
@@ -186,13 +207,10 @@ def _refuse_circle(resources: Mapping[int, Resource], graph: _Graph) -> None:
 
 def _spell_out(resources: Mapping[int, Resource], circle: list[_Moment]) -> str:
     """The circle in words: who waits for whom, step by step."""
-    moments = [moment for moment in circle if not isinstance(moment, Condition)]
-    moves = [moments[0]]
-    for moment in moments[1:]:
-        if moment[0] != moves[-1][0]:
-            moves.append(moment)
-    if moves[-1][0] != moves[0][0]:
-        moves.append(moves[0])
+    moments = [moment for moment in circle[1:] if not isinstance(moment, Condition)]
+    # The first one of each resource, from where the circle comes to another resource.
+    moves = [moment for before, moment in pairwise([moments[-1], *moments]) if moment[0] != before[0]]
+    moves = [*moves, moves[0]] if moves else moments[:1] * 2
     names = [f"{step} of {describe(resources[guid])}" for guid, step in moves]
     return (
         "these conditions wait for each other in a circle and can never hold: "

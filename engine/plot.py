@@ -1,9 +1,10 @@
-"""Plots of an experiment: its resources, coloured by state, what connects them, and what waits for what.
+"""Plots of an experiment: its resources, coloured by state, what connects them, and what waits for what; Gantt charts.
 
-* what is shown?                        `engine.plots.drawing`
+* what is shown?                        `engine.plots.drawing`, `engine.plots.gantt`
 * where does it stand on the page?      `engine.plots.layout`, `engine.plots.packing`
 * how does it look?                     `engine.plots.looks`
-* how does it become a file?            `engine.plots.figure` (PNG, SVG), `engine.plots.dot`, `engine.plots.mermaid`
+* how does it become a file?            `engine.plots.figure`, `engine.plots.gantt_figure` (PNG, SVG),
+                                        `engine.plots.dot`, `engine.plots.mermaid`
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ from typing import TYPE_CHECKING, Final
 from engine.core.errors import UsageError
 from engine.plots.dot import dot
 from engine.plots.drawing import Drawing, draw
+from engine.plots.gantt import Gantt
 from engine.plots.mermaid import mermaid
 
 if TYPE_CHECKING:
     from engine.core.world import World
 
-__all__ = ["Drawing", "PFormats", "draw", "format_for", "plot", "render", "write"]
+__all__ = ["Drawing", "Gantt", "PFormats", "draw", "format_for", "plot", "render", "write"]
 
 _ENDING: Final = re.compile(r"\.[a-z]\w*", re.IGNORECASE)
 """How a file says what it is. The ``.2`` of ``exp-1.2`` is a part of its name."""
@@ -61,7 +63,7 @@ def plot(
 
 
 def write(
-    drawing: Drawing,
+    drawing: Drawing | Gantt,
     path: str | os.PathLike[str],
     format: PFormats = PFormats.FIGURE,  # noqa: A002 - fixed by the public contract
     *,
@@ -70,7 +72,7 @@ def write(
     """Write a plot into a file, all of it or nothing.
 
     Args:
-        drawing: what `draw` made of a world.
+        drawing: what `draw` made of a world, or a chart.
         path: a directory, in which the file is called after the experiment and its run; or a file, whose ending may be
             left out. A file that is there is replaced; into a device or a pipe it is written as it is.
         format: what it is written as.
@@ -99,20 +101,19 @@ def write(
     return target
 
 
-def render(drawing: Drawing, format: PFormats = PFormats.FIGURE) -> bytes:  # noqa: A002
+def render(drawing: Drawing | Gantt, format: PFormats = PFormats.FIGURE) -> bytes:  # noqa: A002
     """The content of a file.
 
     Raises:
-        UsageError: the format is none, or it needs matplotlib, which is not there.
+        UsageError: the format is none, or is none for a chart, or it needs matplotlib, which is not there.
     """
-    match format:
-        case PFormats.DOT:
-            return dot(drawing).encode()
-        case PFormats.MERMAID:
-            return mermaid(drawing).encode()
-        case PFormats.FIGURE | PFormats.SVG:
-            return _picture(drawing, format)
-    raise _no_format(format)
+    if format in (PFormats.FIGURE, PFormats.SVG):
+        return _picture(drawing, format)
+    if format not in (PFormats.DOT, PFormats.MERMAID):
+        raise _no_format(format)
+    if isinstance(drawing, Gantt):
+        raise UsageError(f"a Gantt chart is a picture: it is written as png or svg, not as {format.value}")
+    return (dot if format is PFormats.DOT else mermaid)(drawing).encode()
 
 
 def format_for(path: str | os.PathLike[str], format: PFormats | None = None) -> PFormats:  # noqa: A002
@@ -142,22 +143,20 @@ def _no_format(format: object) -> UsageError:  # noqa: A002
     return UsageError(f"format={format!r} is none; take one of {', '.join(map(str, PFormats))}")
 
 
-def _picture(drawing: Drawing, format: PFormats) -> bytes:  # noqa: A002
+def _picture(drawing: Drawing | Gantt, format: PFormats) -> bytes:  # noqa: A002
     try:
         # Loaded now: it loads matplotlib, which is an extra and slow.
-        figure = import_module("engine.plots.figure")
+        figure = import_module("engine.plots.gantt_figure" if isinstance(drawing, Gantt) else "engine.plots.figure")
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        raise UsageError(
-            f"a plot as {format} needs matplotlib: pip install 'netreel[plots]'; "
-            f"{PFormats.DOT} and {PFormats.MERMAID} need nothing"
-        ) from error
+        others = "" if isinstance(drawing, Gantt) else f"; {PFormats.DOT} and {PFormats.MERMAID} need nothing"
+        raise UsageError(f"a plot as {format} needs matplotlib: pip install 'netreel[plots]'{others}") from error
     data: bytes = figure.png(drawing) if format is PFormats.FIGURE else figure.svg(drawing)
     return data
 
 
-def _file(drawing: Drawing, path: Path, format: PFormats) -> Path:  # noqa: A002
+def _file(drawing: Drawing | Gantt, path: Path, format: PFormats) -> Path:  # noqa: A002
     ending = f".{format.value}"
     if path.is_dir():
         return path / f"{drawing.name}{ending}"

@@ -7,6 +7,7 @@
     print(replay.explain(run_dir, 2))          # why it is in its state, down to the line of the script that asked
     print(replay.critical_path(run_dir))       # what took the time
     replay.diff(run_dir, another)              # what is different, noise left out
+    replay.timeline(run_dir).to_pandas()       # when was what in which state, what ran, what waited
     replay.check(run_dir)                      # [] for every log that the engine wrote
     replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
@@ -18,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from replay.state import ResourceView, Timer, World, state
+from replay.timeline import Interval, Timeline, timeline
 
 if TYPE_CHECKING:
     from replay.audit import Violation, check
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from replay.traces import trace
 
 __all__ = [
+    "Interval",
     "ResourceView",
+    "Timeline",
     "Timer",
     "Violation",
     "World",
@@ -38,6 +42,7 @@ __all__ = [
     "explain",
     "reconnect",
     "state",
+    "timeline",
     "trace",
 ]
 

@@ -11,9 +11,12 @@ from engine.core.apply import apply
 from engine.core.states import DEPLOYMENT, ResourceState, Step
 from engine.core.world import World
 from engine.netgraph import NetGraph
+from replay.timeline import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from replay.timeline import Timeline
 
 NS: Final = 1_000_000_000
 ON_A_HOST: Final = {"name": "node", "rtype": "lab::Node", "min": 1, "max": 1, "after": "READY", "before": "deploy"}
@@ -88,9 +91,43 @@ def hosts(count: int, apps: int) -> World:
     return world_of("hosts", made)
 
 
+def life() -> Timeline:
+    """Hosts and applications from their deployment to their release; a client waits for a server, and a probe fails."""
+    made: list[tuple[float, events.Event]] = [(0, each) for each in [*TYPES, node(1, "alpha"), node(2, "beta")]]
+    for guid, host, label in (3, 1, "server"), (4, 1, "logger"), (5, 2, "client"), (6, 2, "probe"):
+        made += [(0, each) for each in app(guid, host, label, critical=label != "probe")]
+    made += [(0, start_after([5], [3], 2)), (0, events.GroupDeployed(0, 1, [1, 2, 3, 4, 5, 6], wait_all_ready=True))]
+    for guid, begin, end in (1, 0, 1.5), (2, 0, 2.5):
+        made += [(begin, events.StepPassed(guid, list(DEPLOYMENT[:2]))), *_hook(guid, Step.PROVISION, begin, end)]
+        made += [(end, events.StepPassed(guid, list(DEPLOYMENT[3:])))]
+    for guid, begin, end in (3, 1.5, 5), (4, 1.5, 2), (5, 2.5, 4), (6, 2.5, 3):
+        made += [(0, events.StepPassed(guid, list(DEPLOYMENT[:4]))), *_hook(guid, Step.DEPLOY, begin, end)]
+    made += [(5, events.StepPassed(guid, [Step.START])) for guid in (1, 2)]
+    for guid, begin, end in (3, 5, 6), (4, 5, 5.3), (6, 5, 5.2), (5, 8, 8.4):
+        made += _hook(guid, Step.START, begin, end)
+    made += [(11, events.ResourceFailed(6, {"type": "Failed", "message": "no answer"}, 1, 0))]
+    made += [(18.4, events.ResourceEnded(5, 0, None)), (19, events.ReleaseRequested(0, [1, 2, 3, 4, 5, 6]))]
+    for guid, step, begin, end in (3, Step.STOP, 19, 20), (4, Step.STOP, 19, 19.4):
+        made += _hook(guid, step, begin, end)
+    made += [(end, events.StepPassed(guid, [Step.RELEASE])) for guid, end in ((6, 19), (5, 19), (4, 19.4), (3, 20))]
+    for guid, begin, end in (2, 19, 20), (1, 20, 21.5):
+        made += _hook(guid, Step.RELEASE, begin, end)
+    recorder = Recorder()
+    recorder.world.exp_id, recorder.world.run_id = "gantt", "20300317T174640.000000Z-4f3a9c21"
+    recorder.world.start = NS
+    for seq, (time, event) in enumerate(sorted(made, key=lambda each: each[0]), 1):
+        recorder.see(events.Entry(seq, NS + round(time * NS), 0, 1, event))
+    return recorder.timeline()
+
+
+def _hook(guid: int, step: Step, begin: float, end: float) -> list[tuple[float, events.Event]]:
+    return [(begin, events.StepBegun(guid, step, "token")), (end, events.StepDone(guid, step, None))]
+
+
 def main() -> None:
     """Make them all."""
     here = Path(__file__).parent
+    life().plot(here / "gantt.svg")
     plot.plot(states(), here / "states", plot.PFormats.SVG)
     plot.plot(topology("linear", 12, chained=True), here / "line", plot.PFormats.SVG)
     plot.plot(topology("tree", 13, branches=3), here / "tree")

@@ -107,12 +107,12 @@ def _moment(world: World) -> str:
 
 
 def _node(world: World, resource: Resource) -> Node:
-    label = f" {_clean(resource.label)}" if resource.label else ""
+    label = f" {clean(resource.label)}" if resource.label else ""
     return Node(
         guid=resource.guid,
         name=f"#{resource.guid}{label}",
-        rtype=_clean(resource.rtype),
-        story=_clean(_story(world, resource)),
+        rtype=clean(resource.rtype),
+        story=clean(_story(world, resource)),
         state=resource.state,
         critical=resource.critical,
         failed=resource.error is not None or resource.state is ResourceState.FAILED,
@@ -128,7 +128,7 @@ def _story(world: World, resource: Resource) -> str:
     return f"{told}; it had failed: {resource.error['message']}"
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """A text on one line, without what no file format can hold and no font can show."""
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
 
@@ -151,7 +151,7 @@ def _rules(world: World) -> Iterator[Rule]:
         if condition.origin == "user" and condition.step is not None:
             yield _rule(_ACTIONS[condition.step], condition, is_plan=False)
     for plan in world.plans.values():
-        yield _rule(f"{plan.name} = {_clean(repr(plan.value))}", plan.condition, is_plan=True)
+        yield _rule(f"{plan.name} = {clean(repr(plan.value))}", plan.condition, is_plan=True)
 
 
 def _rule(what: str, condition: Condition, *, is_plan: bool) -> Rule:

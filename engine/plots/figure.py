@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from html import escape
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-import matplotlib as mpl
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.plots import looks
-from engine.plots.ink import BOLD, LARGE, SMALL, Ink, width_of
+from engine.plots.head import Entry, Head
+from engine.plots.ink import BOLD, SMALL, Ink, titled, width_of
 from engine.plots.layout import arrange
-from engine.plots.packing import Box, Size, frame, in_rows
+from engine.plots.packing import Size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from engine.plots.drawing import Drawing, Node, Rule
     from engine.plots.layout import Page
-    from engine.plots.packing import Point
-
-_LONGEST: Final = 28
-"""Characters of a line in a box; what is more is cut off."""
+    from engine.plots.packing import Box, Point
 
 _PADDING: Final = 0.1
 _MARGIN: Final = 0.25
 _LINE: Final = 0.15
 """The height of a line of text."""
-
-_NARROWEST: Final = 5.0
-"""The width of the head, at least."""
-
-_SWATCH: Final = Size(0.3, 0.15)
 
 
 def png(drawing: Drawing) -> bytes:
@@ -41,17 +30,12 @@ def png(drawing: Drawing) -> bytes:
 
 def svg(drawing: Drawing) -> bytes:
     """A picture whose texts are texts. It says more of a resource where the mouse stands."""
-    # The names of what it defines depend on the salt and nothing else: the same drawing gives the same bytes.
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "netreel"}):
-        text = _drawn(drawing).saved(is_svg=True).decode()
-    titles = {str(guid): f"<title>{escape(node.story)}</title>" for guid, node in drawing.nodes.items()}
-    titled = re.sub(r'<g id="resource-(\d+)[^>]*>', lambda group: group[0] + titles[group[1]], text)
-    return titled.encode()
+    return titled(_drawn(drawing), {guid: node.story for guid, node in drawing.nodes.items()})
 
 
 def _drawn(drawing: Drawing) -> Ink:
     page = arrange(drawing, _node_size(drawing), [_pill_size(rule) for rule in drawing.rules])
-    head = _Head(drawing, page.frame.width)
+    head = Head(drawing.title, drawing.moment, _entries(drawing), page.frame.width)
     above = head.size.height + 2 * _MARGIN
     width = max(head.size.width, page.frame.width) + 2 * _MARGIN
     ink = Ink(Size(width, above + page.frame.height + _MARGIN), (_MARGIN - page.frame.x, above - page.frame.y))
@@ -68,14 +52,10 @@ def _drawn(drawing: Drawing) -> Ink:
 
 def _node_size(drawing: Drawing) -> Size:
     """The size of all boxes: that of the one with the longest text."""
-    names = {_cut(looks.title(node)) for node in drawing.nodes.values()}
-    types = {_cut(node.rtype) for node in drawing.nodes.values()}
+    names = {looks.cut(looks.title(node)) for node in drawing.nodes.values()}
+    types = {looks.cut(node.rtype) for node in drawing.nodes.values()}
     widths = [*(width_of(name, BOLD) for name in names), *(width_of(name, SMALL) for name in types)]
     return Size(max(widths, default=0) + 2 * _PADDING, 2 * _LINE + _PADDING)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _draw_node(ink: Ink, node: Node, box: Box) -> None:
@@ -86,7 +66,7 @@ def _draw_node(ink: Ink, node: Node, box: Box) -> None:
         (y - _LINE / 2, looks.title(node), BOLD, "name"),
         (y + _LINE / 2, node.rtype, SMALL, "type"),
     ):
-        ink.text((x, at), _cut(text), font, name=f"{name}-{part}", color=look.text, ha="center", zorder=4)
+        ink.text((x, at), looks.cut(text), font, name=f"{name}-{part}", color=look.text, ha="center", zorder=4)
 
 
 def _border(node: Node) -> dict[str, Any]:
@@ -101,7 +81,7 @@ def _border(node: Node) -> dict[str, Any]:
 
 
 def _pill_texts(rule: Rule) -> tuple[str, str]:
-    return _cut(rule.what), f"after {rule.when}"
+    return looks.cut(rule.what), f"after {rule.when}"
 
 
 def _pill_size(rule: Rule) -> Size:
@@ -135,67 +115,23 @@ def _edge(box: Box, towards: Point) -> Point:
     return x + dx * share, y + dy * share
 
 
-# --- the head of the page ---------------------------------------------------------------------------------------
+# --- the legend ------------------------------------------------------------------------------------------------
 
 
-class _Entry(NamedTuple):
-    """A line of the legend: what is explained, and how it looks."""
-
-    text: str
-    fill: str = "#ffffff"
-    style: Mapping[str, Any] = {}
-    mark: str = ""
-    line: str = ""
-
-
-class _Head:
-    """What stands above the nodes: which experiment it is, which moment, and what the colours mean."""
-
-    def __init__(self, drawing: Drawing, width: float) -> None:
-        self._drawing = drawing
-        self._entries = list(_entries(drawing))
-        sizes = [Size(_SWATCH.width + 0.06 + width_of(entry.text, SMALL), _SWATCH.height) for entry in self._entries]
-        self._boxes = [box.moved(0, 0.45) for box in in_rows(sizes, max(width, _NARROWEST), 0.12)] if sizes else []
-        lines = [Box(0, 0, width_of(drawing.title, LARGE), 0.2), Box(0, 0.2, width_of(drawing.moment, SMALL), 0.2)]
-        self.size = frame([*lines, *self._boxes]).size
-
-    def draw(self, ink: Ink, x: float, y: float) -> None:
-        """Draw it with its left upper corner there."""
-        ink.text((x, y + 0.1), self._drawing.title, LARGE)
-        ink.text((x, y + 0.3), self._drawing.moment, SMALL)
-        for entry, box in zip(self._entries, self._boxes, strict=True):
-            _draw_entry(ink, entry, box.moved(x, y))
-
-
-def _draw_entry(ink: Ink, entry: _Entry, box: Box) -> None:
-    swatch = Box(box.x, box.y, _SWATCH.width, _SWATCH.height)
-    y = swatch.center[1]
-    if entry.line:
-        ends = (swatch.x, y), (swatch.right, y)
-        dashes = "solid" if entry.line == looks.WIRE else [(0, (3, 1.5))]
-        ink.lines([ends], entry.line, linewidths=1.0, linestyles=dashes)
-        if entry.line != looks.WIRE:
-            ink.heads([ends], entry.line)
-    else:
-        ink.box(swatch, entry.fill, **{"edge": looks.BORDER, "is_round": True, "linewidth": 1.0, **entry.style})
-        ink.text(swatch.center, entry.mark, SMALL, ha="center")
-    ink.text((swatch.right + 0.06, y), entry.text, SMALL)
-
-
-def _entries(drawing: Drawing) -> Iterator[_Entry]:
+def _entries(drawing: Drawing) -> Iterator[Entry]:
     """What occurs."""
     nodes = drawing.nodes.values()
     for state in looks.states(drawing):
-        yield _Entry(state.name, looks.STATES[state].fill)
+        yield Entry(state.name, looks.STATES[state].fill)
     if any(node.failed for node in nodes):
-        yield _Entry("it failed", style={"edge": looks.FAILURE, "linewidth": 2.5}, mark=looks.CROSS)
+        yield Entry("it failed", style={"edge": looks.FAILURE, "linewidth": 2.5}, mark=looks.CROSS)
     if not all(node.critical for node in nodes):
-        yield _Entry("not critical", style={"linestyle": (0, (4, 2))})
+        yield Entry("not critical", style={"linestyle": (0, (4, 2))})
     if any(node.is_base for node in nodes):
-        yield _Entry("others depend on it", style={"is_round": False})
+        yield Entry("others depend on it", style={"is_round": False})
     if drawing.wires:
-        yield _Entry("connection", line=looks.WIRE)
+        yield Entry("connection", line=looks.WIRE)
     if any(not rule.is_plan for rule in drawing.rules):
-        yield _Entry("condition", line=looks.CONDITION)
+        yield Entry("condition", line=looks.CONDITION)
     if any(rule.is_plan for rule in drawing.rules):
-        yield _Entry("planned value", line=looks.PLAN)
+        yield Entry("planned value", line=looks.PLAN)

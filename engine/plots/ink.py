@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
-from matplotlib.patches import FancyBboxPatch
+from matplotlib.patches import FancyBboxPatch, PathPatch
+from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from engine.plots.packing import Box, Point, Size
 
@@ -86,6 +90,18 @@ class Ink:
         patch.set_gid(name)
         self._axes.add_patch(patch)
 
+    def boxes(self, boxes: Iterable[Box], fill: str, edge: str, **style: Any) -> None:
+        """Rectangles of one look, as a single shape: of many that is a small fraction of as many boxes."""
+        corners = [
+            corner
+            for box in boxes
+            for corner in ((box.x, box.y), (box.right, box.y), (box.right, box.bottom), (box.x, box.bottom), (0.0, 0.0))
+        ]
+        if not corners:
+            return
+        codes = [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY] * (len(corners) // 5)
+        self._axes.add_artist(PathPatch(Path(corners, codes), facecolor=fill, edgecolor=edge, **style))
+
     def text(self, at: Point, text: str, font: FontProperties, *, name: str | None = None, **style: Any) -> None:
         """A text, whose vertical middle is there. Dollars in it are dollars, and no formula."""
         self._axes.text(*at, text, fontproperties=font, va="center_baseline", parse_math=False, gid=name, **style)
@@ -98,6 +114,15 @@ class Ink:
         """The heads of arrows that go from one point to another."""
         shapes = [_head(*arrow) for arrow in arrows]
         self._axes.add_collection(PolyCollection(shapes, facecolors=colour, linewidths=0, **style), autolim=False)
+
+
+def titled(ink: Ink, titles: Mapping[int, str]) -> bytes:
+    """A page as SVG whose texts are texts, with what it says where the mouse stands on what is named after a guid."""
+    # The names of what it defines depend on the salt and nothing else: the same page gives the same bytes.
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "netreel"}):
+        text = ink.saved(is_svg=True).decode()
+    told = {str(guid): f"<title>{escape(title)}</title>" for guid, title in titles.items()}
+    return re.sub(r'<g id="resource-(\d+)[^>]*>', lambda group: group[0] + told[group[1]], text).encode()
 
 
 def _head(start: Point, end: Point) -> list[Point]:

@@ -41,6 +41,9 @@ WIRE: Final = "#8a8a8a"
 CONDITION: Final = "#a3369b"
 PLAN: Final = "#7a5200"
 
+_LONGEST: Final = 28
+"""Characters of a line in a box."""
+
 CROSS: Final = "\N{BALLOT X}"
 """What stands before the name of one that failed."""
 
@@ -48,6 +51,11 @@ CROSS: Final = "\N{BALLOT X}"
 def title(node: Node) -> str:
     """The first line of a node."""
     return f"{CROSS} {node.name}" if node.failed else node.name
+
+
+def cut(text: str) -> str:
+    """A line in a box; what is too long for one is cut off."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def states(drawing: Drawing) -> list[ResourceState]:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.replay.shell import lines, netreel, refusal
-from tests.replay.test_cli_looking import RUN, damage, write
+from tests.replay.test_cli_looking import FAILED, RUN, damage, write
 
 DESCRIPTION = {
     "format": "netreel-description",
@@ -114,9 +114,27 @@ def test_a_description_is_drawn_as_it_is_described(here, description):
     assert "#2 web" in text
 
 
+@pytest.mark.slow
+def test_a_gantt_chart_shows_states_over_time(home, here):
+    write(home, FAILED)
+    told = json.loads("\n".join(lines("plot", "hello", "--gantt", "--format", "svg", "--json")))
+    path = here / f"hello_{RUN}_gantt.svg"
+    assert told == {"path": str(path), "format": "svg", "resources": 2}
+    text = path.read_text()
+    assert "<title>#1 lab::Thing: NEW 0.00 to 0.00 s, READY 0.00 to 0.50 s, STARTED 0.50 to 1.00 s, FAILED" in text
+    assert all(f">{word}<" in text for word in ("\N{BALLOT X} #1", "#2", "lab::Thing", "READY", "1 s", "it failed"))
+    assert 'id="state-READY"' in text
+    assert lines("plot", "hello", "--gantt", "--at", "0.5s", "--output", "then.svg") == [str(here / "then.svg")]
+    assert ">after event 10, 0.50 s from its start<" in (here / "then.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("args", "message"),
     [
+        (
+            ["hello", "--gantt", "--format", "dot"],
+            "a Gantt chart is a picture: it is written as png or svg, not as dot",
+        ),
         (["nothing"], "there is no run 'nothing' below "),
         (["none.json"], "none.json: no such file"),
         (["hello", "--at", "soon"], "--at takes a seq, a time from the start such as 12.5s, or an ISO date: "),
@@ -141,6 +159,8 @@ def test_what_cannot_be_drawn_is_refused_in_a_line(home, here, args, message):
 
 def test_a_moment_of_a_description_is_refused(description):
     assert refusal("plot", description, "--at", "1").endswith("is a description, which has no moments; leave --at out")
+    told = refusal("plot", description, "--gantt")
+    assert told.endswith("is a description, in which nothing has happened; leave --gantt out")
 
 
 def test_a_damaged_run_is_refused(home, here):

@@ -1,0 +1,56 @@
+"""What a Gantt chart shows of a run: for each resource its states, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.core.states import ResourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A state, and from when until when it was that of a resource: seconds from the start of the run."""
+
+    begin: float
+    end: float
+    state: ResourceState
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A resource.
+
+    Attributes:
+        name: its number, and its label if it has one.
+        failed: whether it ever did, or its release.
+        bars: its states, in order; nothing where it was not there or had been released.
+        busy: from when until when a step of it was under way.
+    """
+
+    guid: int
+    name: str
+    rtype: str
+    failed: bool
+    bars: tuple[Bar, ...]
+    busy: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gantt:
+    """A run as a Gantt chart shows it.
+
+    Attributes:
+        name: of the experiment and its run, as a file is called after them.
+        title: the same for people.
+        moment: until when.
+        end: the same, in seconds from the start.
+        rows: one for each resource, by number.
+    """
+
+    name: str
+    title: str
+    moment: str
+    end: float
+    rows: tuple[Row, ...]

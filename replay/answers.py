@@ -518,7 +518,8 @@ class Written(TypedDict):
         path: the file.
         format: what it is written as.
         rows: of a table, how many there are.
-        resources: of a drawing, how many it shows.
+        files: of a bundle, how many it has.
+        resources: of a drawing or a graph, how many it shows.
         connections: of a drawing, how many between them.
         conditions: of a drawing, how many on their steps.
         planned: of a drawing, how many values that attributes are to get later.
@@ -527,6 +528,7 @@ class Written(TypedDict):
     path: str
     format: str
     rows: NotRequired[int]
+    files: NotRequired[int]
     resources: NotRequired[int]
     connections: NotRequired[int]
     conditions: NotRequired[int]
@@ -571,7 +573,7 @@ class Attribute(TypedDict):
         choices: what it may be; null if that is not a list.
         ge: the least that it may be; null for no bound.
         le: the most that it may be; null for no bound.
-        when: until when it can be set: "design", "deploy" or "live".
+        when: when it can be set: "design", before it is deployed; "live", also while it runs; or "never".
         secret: whether it is given as env:NAME or file:PATH, and never shown.
         help: what it is for.
     """
@@ -643,6 +645,18 @@ class ResourceType(TypedDict):
     hooks: list[str]
 
 
+class Completion(TypedDict):
+    """A script that makes a shell complete commands.
+
+    Attributes:
+        shell: which one.
+        script: its text.
+    """
+
+    shell: str
+    script: str
+
+
 ANSWERS: Final[dict[str, Any]] = {
     "run": list[Summary],
     "validate": Validation,
@@ -665,5 +679,6 @@ ANSWERS: Final[dict[str, Any]] = {
     "check": Audit,
     "reconnect": Reading,
     "release": Reading,
+    "completion": Completion,
 }
 """What each command answers, by itself or the option that is named; `log` and `trace -f` one for each line."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from replay.cli import runs, words
+from replay.cli.completing import RUN
 from replay.cli.program import Refused, common
 from replay.comparing import diff as compare
 
@@ -22,8 +23,8 @@ Example:
   netreel diff hello --from 10s --to 20s
   netreel diff --all before after"""
 )
-@click.argument("a")
-@click.argument("b", required=False)
+@click.argument("a", type=RUN)
+@click.argument("b", required=False, type=RUN)
 @click.option("--from", "begin", help="Look at A as of then: a seq, a time from its start such as 12.5s, or a date.")
 @click.option("--to", "end", help="Look at B as of then, or at A if there is no B.")
 @click.option("--all", "every", is_flag=True, help="Compare all runs of experiment A to all of B.")

@@ -10,6 +10,7 @@ import click
 
 import eventlog
 from replay.cli import runs, words
+from replay.cli.completing import GUID, RUN
 from replay.cli.program import Refused, common
 from replay.critical import path_to
 from replay.explaining import explained
@@ -29,8 +30,8 @@ Example:
   netreel why hello 3 --at 12.5s
   netreel why hello --late"""
 )
-@click.argument("run")
-@click.argument("guid", required=False)
+@click.argument("run", type=RUN)
+@click.argument("guid", required=False, type=GUID)
 @click.option("--at", "at", help="A seq, a time from the start such as 12.5s, or a date such as 2030-01-31T12:00:00.")
 @click.option("--late", is_flag=True, help="Tell what took the time; without GUID, until the last start or end of all.")
 @common

@@ -14,6 +14,7 @@ from engine.core.errors import UsageError, nearest
 from engine.core.events import KINDS
 from engine.dates import NS, to_ns
 from replay.cli import runs, words
+from replay.cli.completing import GUID, RUN
 from replay.cli.program import FAILED, Refused, common, say
 from replay.cli.screen import stdout
 
@@ -40,12 +41,14 @@ Example:
   netreel log hello --kind step --guid 3 --since 2.5s
   netreel log -f hello"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("-f", "--follow", is_flag=True, help="Go on as more is written, until the run is closed.")
 @click.option(
     "--kind", "kinds", multiple=True, help="Only events of this kind, or of this first word: step.begun, step."
 )
-@click.option("--guid", "guids", multiple=True, help="Only events about this resource, or naming it: number or label.")
+@click.option(
+    "--guid", "guids", multiple=True, type=GUID, help="Only events about this resource, or naming it: number or label."
+)
 @click.option("--since", help="Only from here on: a seq, or a time from the start, such as 12.5s.")
 @click.option("--verify", is_flag=True, help="Check every byte instead; exit status 1 if the log is damaged.")
 @click.option("--salvage", is_flag=True, help="Of a damaged log, also show what is intact behind the damage, marked.")

@@ -12,6 +12,7 @@ from rich.text import Text
 import eventlog
 from engine import journal
 from replay.cli import runs, screen, words
+from replay.cli.completing import RUN
 from replay.cli.program import FAILED, Refused, common, say
 from replay.state import timers, view
 
@@ -111,7 +112,7 @@ _COMMANDS: Final = {
 Example:
   netreel show hello"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @common
 def show(run: str, home: Path, as_json: bool) -> None:
     """Show how a run stands, and what can be done."""
@@ -157,7 +158,7 @@ Example:
   netreel state hello --at 2.5s
   netreel state hello --at 28 --json"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--at", "at", help="A seq, a time from the start such as 12.5s, or a date such as 2030-01-31T12:00:00.")
 @common
 def state(run: str, at: str | None, home: Path, as_json: bool) -> None:
@@ -190,7 +191,7 @@ def _pending(world: World) -> Iterator[str]:
 Example:
   netreel check hello"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @common
 def check(run: str, home: Path, as_json: bool) -> int:
     """Audit a log: was all that happened allowed?

@@ -50,6 +50,7 @@ _MODULES: Final = {
     "plot": "replay.cli.plotting",
     "trace": "replay.cli.tracing",
     "export": "replay.cli.exporting",
+    "completion": "replay.cli.completing",
 }
 
 _Function = TypeVar("_Function", bound="Callable[..., Any]")

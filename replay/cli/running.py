@@ -19,6 +19,7 @@ from engine.core.states import ENDS, ResourceState, Step
 from engine.runner import that_end
 from replay.cli import runs, screen, scripts, words
 from replay.cli.charge import Charge
+from replay.cli.completing import RUN
 from replay.cli.program import FAILED, Refused, common, say
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ Example:
   netreel reconnect hello
   netreel reconnect hello --release"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--release", "releases", is_flag=True, help="Release everything and shut down at the end.")
 @_quiet
 @common
@@ -195,7 +196,7 @@ def _release(ec: ExperimentController) -> int:
 Example:
   netreel release hello"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @_quiet
 @common
 def release(run: str, quiet: bool, home: Path, as_json: bool) -> int:

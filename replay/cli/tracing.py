@@ -13,6 +13,7 @@ from rich.text import Text
 from engine.core.decide import describe
 from engine.rm.fetching import NotFetched
 from replay.cli import runs, screen, words
+from replay.cli.completing import GUID, RUN, TRACE
 from replay.cli.downloading import PATIENCE, download, say_problems
 from replay.cli.program import FAILED, Refused, common, say
 from replay.following import Follow
@@ -40,9 +41,9 @@ Example:
   netreel trace hello 4 a.pcap | tshark -r -
   netreel trace hello --all --output results/""",
 )
-@click.argument("run")
-@click.argument("guid", required=False)
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("run", type=RUN)
+@click.argument("guid", required=False, type=GUID)
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=TRACE)
 @click.option("-f", "--follow", is_flag=True, help="Go on as it is written, until its resource has ended.")
 @click.option("--output", help="File to download it into; the directory, if there are several or it ends with /.")
 @click.option("--all", "everything", is_flag=True, help="Download all there are.")

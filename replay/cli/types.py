@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
+from click.shell_completion import CompletionItem
 from rich.text import Text
 
 from engine.core.errors import UnknownResourceType
@@ -14,6 +15,7 @@ from engine.rm.attributes import describe_type
 from engine.rm.base import ANY
 from engine.rm.registry import ResourceFactory
 from replay.cli import screen, words
+from replay.cli.completing import Offered
 from replay.cli.program import common
 
 if TYPE_CHECKING:
@@ -25,9 +27,12 @@ if TYPE_CHECKING:
     from engine.rm.attributes import Attribute
     from engine.rm.base import ResourceManager
     from engine.rm.links import LinkDeclaration
+    from replay import answers
 
 _WHEN: Final = {"design": [], "live": ["can be set while it runs"], "never": ["cannot be set"]}
 """When an attribute can be set, where that is not just before it is deployed."""
+
+RTYPE: Final = Offered("rtype", lambda _: map(CompletionItem, ResourceFactory.resource_types()))
 
 
 @click.command(
@@ -38,7 +43,7 @@ Example:
   netreel types linux::Application
   netreel types --json | jq '.[].rtype'""",
 )
-@click.argument("rtype", required=False)
+@click.argument("rtype", required=False, type=RTYPE)
 @common
 def types(rtype: str | None, home: Path, as_json: bool) -> None:  # noqa: ARG001 - an option of all commands
     """List the resource types that are installed, or show what one of them takes and does."""
@@ -59,7 +64,7 @@ def types(rtype: str | None, home: Path, as_json: bool) -> None:  # noqa: ARG001
 # --- the list ---------------------------------------------------------------------------------------------------
 
 
-def _listed(rtype: str) -> dict[str, str | None]:
+def _listed(rtype: str) -> answers.ListedType:
     """A type in the list; one that cannot be loaded has the reason in place of what it is."""
     try:
         cls = ResourceFactory.get_resource_type(rtype)
@@ -68,7 +73,7 @@ def _listed(rtype: str) -> dict[str, str | None]:
     return {"rtype": rtype, "help": _help(cls).partition("\n")[0], "problem": None}
 
 
-def _list(listed: list[dict[str, str | None]]) -> Table:
+def _list(listed: list[answers.ListedType]) -> Table:
     table = screen.grid("TYPE", "WHAT")
     for entry in listed:
         problem = entry["problem"]
@@ -132,7 +137,7 @@ def _trace(text: str, enabled: bool) -> str:
     return text if enabled else f"{text} Off unless it is switched on.".strip()
 
 
-def _page_json(cls: type[ResourceManager]) -> dict[str, Any]:
+def _page_json(cls: type[ResourceManager]) -> answers.ResourceType:
     return {
         "rtype": cls.rtype,
         "help": _help(cls),
@@ -144,7 +149,7 @@ def _page_json(cls: type[ResourceManager]) -> dict[str, Any]:
     }
 
 
-def _attribute_json(attribute: Attribute) -> dict[str, Any]:
+def _attribute_json(attribute: Attribute) -> answers.Attribute:
     return {
         "type": describe_type(attribute.type),
         "required": attribute.required,

@@ -26,7 +26,7 @@ quick: setup     ## the inner loop
 
 lint: setup      ## ruff, mypy, the layers, and that what is made from the code is up to date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
-	@$(BIN)/python tools/schema.py --check && $(BIN)/python tools/reference.py --check && $(BIN)/python tools/answers.py --check
+	@for tool in schema reference answers man; do $(BIN)/python tools/$$tool.py --check || exit 1; done
 
 torture: setup   ## the long proofs: about an hour
 	@$(PYTEST) -m torture --timeout 3600

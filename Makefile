@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 # Four at once on two cores: many tests wait for processes.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
-.PHONY: help setup demo test quick lint torture bench-log bench-replay bench-ssh bench-netns clean
+.PHONY: help setup demo test quick lint torture bench-engine bench-log bench-replay bench-ssh bench-netns clean
 
 help:            ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ torture: setup   ## the long proofs: about an hour
 	@$(BIN)/python tools/planted_bugs.py core
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torture]'
 	@$(BIN)/python tools/fuzz_log.py
+
+bench-engine: setup ## the engine against its peers and against the limit, into docs/performance.md
+	@$(BIN)/python benchmarks/bench_engine.py --save
 
 bench-log: setup ## the log against bare system calls, as ratios
 	@$(BIN)/python benchmarks/bench_log.py

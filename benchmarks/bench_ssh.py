@@ -6,9 +6,7 @@ hosts in turns, at least five times; what is told is the median of the ratios, a
 what processor time the program has used, without that of the hosts. Whole processes are measured unless it says
 otherwise: what a user waits for. A goal that is missed makes the exit status 1.
 
-NEPI 6.1.2 takes part less often, since it takes minutes. It does not run on Python 3.9 and later as it is, so three
-lines of the copy in that environment are changed: `isAlive`, which threads have no more, in `nepi/util/parallel.py`;
-and in `nepi/util/sshfuncs.py` the output of `ssh` is decoded, twice, which is joined as if it were text.
+NEPI 6.1.2 takes part less often, since it takes minutes; what had to be changed for it to run is in `peers.py`.
 
     python benchmarks/bench_ssh.py [--repeat 5] [--only a,b,c,d,e,f] [--peers DIRECTORY] [--json]
 """
@@ -22,23 +20,17 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from peers import DIRECTORY, install
+
 from tests.platform.hosts import Pool, why_not
 
 PEERS = ["asyncssh", "apssh", "fabric", "enoslib", "nepi"]
-PACKAGES = ["asyncssh", "apssh", "fabric", "enoslib", "networkx", "six"]
-NEPI = "nepi==6.1.2"  # what it needs is among the packages
-NEPI_CHANGES = [
-    ("util/parallel.py", "worker.isAlive()", "worker.is_alive()"),
-    ("util/sshfuncs.py", "stdout = ''.join(stdout)", "stdout = b''.join(stdout).decode(errors='replace')"),
-    ("util/sshfuncs.py", "stderr = ''.join(stderr)", "stderr = b''.join(stderr).decode(errors='replace')"),
-]
 COMMAND = "hostname; sleep 0.4"
 
 # Each is a program. Its arguments: the configuration of SSH, the key, the command, and then NAME=ADDRESS of each host.
@@ -335,27 +327,11 @@ def show(report):
         print(f"    MISSED: {goal}")
 
 
-def install(peers):
-    """The others, in an environment of their own."""
-    ready = peers / f".ready-{NEPI}"
-    if not ready.exists():
-        print(f"installing {', '.join(PEERS)} in {peers}", file=sys.stderr)
-        venv.create(peers, clear=True, with_pip=True)
-        pip = [peers / "bin" / "pip", "install", "--quiet"]
-        subprocess.run([*pip, *PACKAGES], check=True)
-        subprocess.run([*pip, "--no-deps", NEPI], check=True)
-        (nepi,) = peers.glob("lib/python*/site-packages/nepi")
-        for name, old, new in NEPI_CHANGES:
-            file = nepi / name
-            file.write_text(file.read_text().replace(old, new))
-        ready.touch()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--only", default=",".join(BENCHES), help="of a, b, c, d, e, f")
-    parser.add_argument("--peers", type=Path, default=ROOT / ".bench")
+    parser.add_argument("--peers", type=Path, default=DIRECTORY)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if why_not():

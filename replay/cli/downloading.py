@@ -76,7 +76,7 @@ def download(traces: Traces, resources: Iterable[Resource], names: Sequence[str]
     return FAILED if any(names or isinstance(problem, NotRead) for problem in problems) else 0
 
 
-def say_problems(problems: Iterable[ExperimentError]) -> None:
+def say_problems(problems: Iterable[ExperimentError | str]) -> None:
     """Say what is wrong, the same thing once and not too many."""
     messages = list(dict.fromkeys(map(str, problems)))
     for message in messages[:_FEW]:

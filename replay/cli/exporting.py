@@ -1,57 +1,34 @@
-"""`netreel export`: a run as a table for other programs."""
+"""`netreel export`: a run in the formats of other programs."""
 
 from __future__ import annotations
 
-import csv
 import sys
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 import eventlog
-from replay import exporting
 from replay.cli import runs, words
+from replay.cli.completing import GUID, RUN, TRACE
+from replay.cli.downloading import say_problems
 from replay.cli.program import FAILED, Refused, common, say
+from replay.export import rows, tables
 from replay.traces import Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from replay.cli.runs import Run
-    from replay.exporting import Table
 
-# --- formats ------------------------------------------------------------------------------------------------------
+_TIMES: Final = {"perfetto": "to_perfetto", "otlp": "to_otlp"}
+"""What makes JSON of a log, in the module of `replay.export` that is called as the format."""
 
-
-def _write_jsonl(table: Table, file: IO[str]) -> int:
-    count = 0
-    for count, row in enumerate(table.rows, 1):  # noqa: B007 - how many there were is the answer
-        file.write(words.to_json(row, indent=None) + "\n")
-    return count
-
-
-def _write_csv(table: Table, file: IO[str]) -> int:
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(table.columns)
-    count = 0
-    for count, row in enumerate(table.rows, 1):  # noqa: B007 - as above
-        writer.writerow([_cell(row.get(column)) for column in table.columns])
-    return count
-
-
-def _cell(value: Any) -> str | int | float | None:
-    """Texts and numbers as they are, nothing as nothing, and the rest as JSON."""
-    is_plain = value is None or (isinstance(value, str | int | float) and not isinstance(value, bool))
-    return value if is_plain else words.to_json(value, indent=None)
-
-
-FORMATS: Final[Mapping[str, Callable[[Table, IO[str]], int]]] = {"jsonl": _write_jsonl, "csv": _write_csv}
-"""What writes a table, and says how many rows it had, by the name of the format."""
-
-
-# --- the command --------------------------------------------------------------------------------------------------
+_GRAPH: Final = "graphml"
+_BUNDLE: Final = "ro-crate"
+_BINARY: Final = "parquet"
 
 
 @click.command(
@@ -59,85 +36,157 @@ FORMATS: Final[Mapping[str, Callable[[Table, IO[str]], int]]] = {"jsonl": _write
     epilog="""\b
 Example:
   netreel export hello --to jsonl | jq 'select(.kind == "step.done")'
-  netreel export hello --to csv --trace result --guid pinger --output pings.csv""",
+  netreel export hello --to csv --trace result --guid pinger --output pings.csv
+  netreel export hello --to perfetto --output hello.perfetto.json
+  netreel export hello --to ro-crate --output hello.zip""",
 )
-@click.argument("run")
-@click.option("--to", required=True, type=click.Choice(list(FORMATS)), help="The format.")
-@click.option("--trace", help="Not the events, but this trace of all resources, which is JSON, such as result.")
+@click.argument("run", type=RUN)
+@click.option("--to", required=True, type=click.Choice([*rows.FORMATS, *_TIMES, _GRAPH, _BUNDLE]), help="The format.")
+@click.option(
+    "--trace", type=TRACE, help="Not the events, but this trace of all resources, which is JSON, such as result."
+)
 @click.option(
     "--guid",
     "guids",
+    type=GUID,
     multiple=True,
     help="With --trace: only of this resource, by its number or label; several times for several.",
 )
+@click.option("--at", help=f"With --to {_GRAPH}: as it stood then; a seq, a time from the start or a date.")
 @click.option("--output", type=click.Path(), help="File to write.  [default: standard output]")
 @common
 def export(
-    run: str, to: str, trace: str | None, guids: Sequence[str], output: str | None, home: Path, as_json: bool
+    run: str,
+    to: str,
+    trace: str | None,
+    guids: Sequence[str],
+    at: str | None,
+    output: str | None,
+    home: Path,
+    as_json: bool,
 ) -> int:
-    """Write the events of a run, or the results of its tools, as a table: for spreadsheets, pandas, R or jq.
+    """Write a run in a format of other programs.
+
+    \b
+    jsonl, csv, parquet  its events, or with --trace the results of its tools,
+                         as a table: for spreadsheets, pandas, R or jq
+    perfetto, otlp       what was when, and what led to it: for ui.perfetto.dev,
+                         and for whatever takes spans of OpenTelemetry
+    graphml              its resources, their states, and what waits for what
+    ro-crate             all of it, with where it comes from, for an archive:
+                         a new directory, or a file that ends in .zip
 
     A file of that name is replaced, unless nothing could be read. With --json, it is told in JSON what was written
     to it.
-    """
-    if guids and trace is None:
-        raise Refused(
-            "--guid goes with --trace; events of one resource are what netreel log RUN --guid GUID --json shows"
-        )
+    """  # noqa: D301 - a backspace, by which click knows what it must not fold
+    path = _path(output, to)
+    _check(to, trace, guids, at, path)
     found = runs.find(home, run)
-    path = _path(output)
-    if trace is None:
-        rows, problems = _write_events(found, to, path), list[str]()
+    problems: list[str] = []
+    if to == _BUNDLE:
+        assert path is not None
+        told, problems = _write_bundle(found, path)
+    elif trace is not None:
+        told, problems = _write_results(found, trace, guids, to, path)
+    elif to == _GRAPH:
+        told = _write_graph(found, at, path)
     else:
-        rows, problems = _write_results(found, trace, guids, to, path)
-    if path is not None and (rows or not problems):
-        told = {"path": str(path), "format": to, "rows": rows}
-        click.echo(words.to_json(told) if as_json else path)
-    for problem in problems:
-        say(problem)
+        told = _write_events(found, to, path)
+    if path is not None and (told.get("rows", 1) or not problems):
+        click.echo(words.to_json({"path": str(path), "format": to, **told}) if as_json else path)
+    say_problems(problems)
     return FAILED if problems else 0
 
 
-def _path(output: str | None) -> Path | None:
-    if output is not None and output.endswith("/"):
+def _path(output: str | None, to: str) -> Path | None:
+    if output is not None and output.endswith("/") and to != _BUNDLE:
         raise Refused(f"{output} names a directory; --output is the file to write")
     return None if output in (None, "-") else Path(output)
 
 
-def _write_events(run: Run, to: str, path: Path | None) -> int:
-    """Write the events; how many there were."""
+def _check(to: str, trace: str | None, guids: Sequence[str], at: str | None, path: Path | None) -> None:
+    """Refuse options that do not go together."""
+    if guids and trace is None:
+        raise Refused(
+            "--guid goes with --trace; events of one resource are what netreel log RUN --guid GUID --json shows"
+        )
+    if trace is not None and to not in rows.FORMATS:
+        raise Refused(f"--trace makes a table: take --to {', '.join(rows.FORMATS)} with it, and not {to}")
+    if at is not None and to != _GRAPH:
+        raise Refused(f"--at goes with --to {_GRAPH}; all other formats tell of the whole run")
+    if path is None and to == _BUNDLE:
+        raise Refused(f"a bundle is no text: give --output with --to {to}, a new directory or a file that ends in .zip")
+    if path is None and to == _BINARY and sys.stdout.isatty():
+        raise Refused(f"{to} is no text: give --output with it, or a pipe")
+
+
+# --- what is written, each with what is told of it ----------------------------------------------------------------
+
+
+def _write_events(run: Run, to: str, path: Path | None) -> dict[str, Any]:
     with eventlog.open(run.path) as log:
         if next(log.read(), None) is None:
             raise Refused(f"{run.path} holds no event: its controller ended before it wrote one")
-        with _destination(path) as file:
-            rows = FORMATS[to](exporting.events(log.read()), file)
+        told: dict[str, Any] = {}
+        if to in _TIMES:
+            make = getattr(import_module(f"replay.export.{to}"), _TIMES[to])
+            _write(words.to_json(make(log.read()), indent=None).encode(), path)
+        else:
+            with _destination(path) as file:
+                told = {"rows": rows.FORMATS[to](tables.events(log.read()), file)}
         if log.torn is not None:
             say(str(log.torn))
-    return rows
+    return told
 
 
-def _write_results(run: Run, name: str, guids: Sequence[str], to: str, path: Path | None) -> tuple[int, list[str]]:
-    """Write what a trace says, of some or of all that have it; how many rows there were, and what could not be read."""
+def _write_results(
+    run: Run, name: str, guids: Sequence[str], to: str, path: Path | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Write what a trace says, of some or of all that have it; also, what could not be read."""
     traces = Traces(run.path, runs.read(run).world)
-    table, problems = exporting.results(traces, name, [traces.find(guid) for guid in guids])
+    table, problems = tables.results(traces, name, [traces.find(guid) for guid in guids])
     if problems and not table.rows:
-        return 0, problems
+        return {"rows": 0}, problems
     with _destination(path) as file:
-        return FORMATS[to](table, file), problems
+        return {"rows": rows.FORMATS[to](table, file)}, problems
+
+
+def _write_graph(run: Run, at: str | None, path: Path | None) -> dict[str, Any]:
+    from replay.export.graphml import to_graphml  # noqa: PLC0415 - networkx takes a tenth of a second
+
+    reading = runs.read(run, None if at is None else runs.moment(at))
+    _write(to_graphml(reading.world), path)
+    if reading.torn is not None:
+        say(str(reading.torn))
+    return {"resources": len(reading.world.resources)}
+
+
+def _write_bundle(run: Run, path: Path) -> tuple[dict[str, Any], list[str]]:
+    """Write everything; also, what should be in it and is not."""
+    from replay.export.crate import write_crate  # noqa: PLC0415 - few need it, and it loads a lot
+
+    bundled = write_crate(run.path, path)
+    say_problems(bundled.gone)
+    return {"files": bundled.files}, list(bundled.missing)
+
+
+def _write(content: bytes, path: Path | None) -> None:
+    with _destination(path) as file:
+        file.write(content)
 
 
 @contextmanager
-def _destination(output: Path | None) -> Iterator[IO[str]]:
+def _destination(output: Path | None) -> Iterator[IO[bytes]]:
     """Where to write to. A file is put in place once it is whole."""
     if output is None:
-        yield sys.stdout
+        yield sys.stdout.buffer
     elif output.exists() and not output.is_file():  # such as a pipe, which is not to be replaced
-        with output.open("w", encoding="utf-8") as file:
+        with output.open("wb") as file:
             yield file
     else:
         draft = output.with_name(f".{output.name}.part")
         try:
-            with draft.open("w", encoding="utf-8", newline="") as file:
+            with draft.open("wb") as file:
                 yield file
             draft.replace(output)
         finally:

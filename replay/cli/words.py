@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +9,8 @@ from engine.core import plan, story
 from engine.core.decide import describe
 from engine.core.states import ResourceState
 from engine.dates import NS
-from replay.telling import count as count  # noqa: PLC0414 - commands know these by this module
+from replay.encoding import to_json as to_json  # noqa: PLC0414 - commands know these by this module
+from replay.telling import count as count  # noqa: PLC0414 - as above
 from replay.telling import duration as duration  # noqa: PLC0414 - as above
 from replay.telling import numbers as numbers  # noqa: PLC0414 - as above
 from replay.telling import one_line as one_line  # noqa: PLC0414 - as above
@@ -42,17 +41,6 @@ _NARROWEST: Final = 20
 
 
 # --- values -----------------------------------------------------------------------------------------------------
-
-
-def to_json(value: Any, *, indent: int | None = 2) -> str:
-    """A value as JSON. Bytes, which it has not, become ``{"base64": …}``."""
-    return json.dumps(value, indent=indent, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: object) -> dict[str, str]:
-    if isinstance(value, bytes):
-        return {"base64": base64.b64encode(value).decode()}
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def folded(text: str, width: int) -> str:

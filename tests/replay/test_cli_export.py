@@ -1,4 +1,4 @@
-"""`netreel export`: events and results as tables."""
+"""`netreel export`: events and results as tables, and runs in other formats."""
 
 import csv
 import io
@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from engine import ResourceFactory
 from replay.cli import main
-from replay.exporting import flatten
+from replay.export.tables import flatten
 from tests.replay.recorders import Recorder, lent_to_recorders, path_of
 
 PING = '{"loss": 0.5, "rtt": {"avg": 2}, "replies": [{"seq": 1, "time": 3.5}, {"seq": 2, "time": null, "dup": true}]}'
@@ -208,8 +208,8 @@ def test_values_become_rows(value, rows):
     ("args", "message"),
     [
         (["helo", "--to", "csv"], "there is no run 'helo' below {home}; did you mean hello?"),
-        (["hello", "--to", "xlsx"], "Invalid value for '--to': 'xlsx' is not one of 'jsonl', 'csv'."),
-        (["hello"], "Missing option '--to'. Choose from: jsonl, csv"),
+        (["hello", "--to", "xlsx"], "Invalid value for '--to': 'xlsx' is not one of 'jsonl', 'csv', 'parquet',"),
+        (["hello"], "Missing option '--to'. Choose from: jsonl, csv, parquet, perfetto, otlp, graphml, ro-crate"),
         (
             ["hello", "--to", "csv", "--guid", 1],
             "--guid goes with --trace; events of one resource are what netreel log",
@@ -217,6 +217,14 @@ def test_values_become_rows(value, rows):
         (["hello", "--to", "csv", "--trace", "result", "--guid", 3], "there is no resource #3; registered are #1, #2"),
         (["hello", "--to", "csv", "--output", "/there/is/no/x.csv"], "/there/is/no/"),
         (["hello", "--to", "csv", "--output", "there/"], "there/ names a directory; --output is the file to write"),
+        (
+            ["hello", "--to", "otlp", "--trace", "result"],
+            "--trace makes a table: take --to jsonl, csv, parquet with it",
+        ),
+        (["hello", "--to", "csv", "--at", "1s"], "--at goes with --to graphml; all other formats tell of the whole"),
+        (["hello", "--to", "graphml", "--at", "soon"], "--at takes a seq, a time from the start such as 12.5s, or an"),
+        (["hello", "--to", "ro-crate"], "a bundle is no text: give --output with --to ro-crate, a new directory or"),
+        (["hello", "--to", "ro-crate", "--output", "/tmp"], "/tmp is there already; give a directory that is not,"),
     ],
 )
 def test_what_makes_no_sense(live, home, args, message):

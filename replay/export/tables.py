@@ -33,10 +33,12 @@ class Table:
     Attributes:
         columns: their names, in order.
         rows: in order. One need not have all columns.
+        times: those columns whose values are ns since 1970, UTC.
     """
 
     columns: Sequence[str]
     rows: Iterable[Row]
+    times: Sequence[str] = ()
 
 
 # --- what there is to export --------------------------------------------------------------------------------------
@@ -44,7 +46,7 @@ class Table:
 
 def events(records: Iterable[eventlog.Event]) -> Table:
     """Events as `netreel log --json` has them."""
-    return Table(_EVENT, (asdict(record) for record in records))
+    return Table(_EVENT, (asdict(record) for record in records), times=("time",))
 
 
 def results(traces: Traces, name: str, resources: Sequence[Resource] = ()) -> tuple[Table, list[str]]:

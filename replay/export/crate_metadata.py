@@ -1,0 +1,168 @@
+"""What is in a bundle, in the words of RO-Crate 1.1 and of its profile for the run of a process.
+
+https://www.researchobject.org/ro-crate/specification/1.1/ and https://www.researchobject.org/workflow-run-crate/profiles/
+process_run_crate/ say what has to be there.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from engine.dates import to_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from engine.core.world import World
+    from replay.origins import Origins
+
+NAME: Final = "ro-crate-metadata.json"
+
+_CONTEXT: Final = [
+    "https://w3id.org/ro/crate/1.1/context",
+    {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"},  # that context has no word for it
+]
+_SPECIFICATION: Final = "https://w3id.org/ro/crate/1.1"
+_PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
+_LICENSE: Final = "#license"
+_ACTION: Final = "#run"
+_US: Final = "#netreel"
+_PYTHON: Final = "#python"
+
+_KINDS: Final[Mapping[str, str]] = {
+    "log": "A file of the log: every event of the run. netreel shows it; docs/eventlog.md says how it is written.",
+    "description": "The experiment as it was described at the end of the log: netreel run runs it again.",
+    "origins": "Who was in charge, with which versions; which scripts asked; what the hosts told of themselves.",
+    "script": "A script that the experiment was described or run by.",
+    "trace": "What a resource recorded.",
+    "index": "Which file holds which trace.",
+    "checksums": "The checksum of each file, as sha256sum --check takes them.",
+}
+_FORMATS: Final = {"log": "application/octet-stream", "checksums": "text/plain", "index": "application/jsonl"}
+_INPUTS: Final = ("description", "script")
+
+Entity = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a bundle.
+
+    Attributes:
+        path: from the bundle.
+        size: in bytes.
+        sha256: of its content, in hex.
+        kind: what it is, as in `_KINDS`.
+        name: what it is called; by default its path.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    kind: str
+    name: str = ""
+
+
+def metadata(world: World, origin: Origins, parts: Sequence[Part]) -> dict[str, Any]:
+    """The content of `ro-crate-metadata.json`.
+
+    Args:
+        world: the run.
+        origin: what it came from.
+        parts: all files but this one.
+    """
+    files = [_file(part) for part in parts]
+    graph = [
+        _about(NAME, "CreativeWork", about=_ref("./"), conformsTo=_ref(_SPECIFICATION)),
+        _root(world, files),
+        *files,
+        _action(world, parts),
+        *_software(origin),
+        _about(_PROFILE, "CreativeWork", name="Process Run Crate", version="0.5"),
+        _about(
+            _LICENSE,
+            "CreativeWork",
+            name="No licence given",
+            description="Whoever publishes this says here under which terms others may use it.",
+        ),
+    ]
+    return {"@context": _CONTEXT, "@graph": graph}
+
+
+def _about(id_: str, kind: str, **values: Any) -> Entity:
+    return {"@id": id_, "@type": kind, **values}
+
+
+def _ref(id_: str) -> Entity:
+    return {"@id": id_}
+
+
+def _id(part: Part) -> str:
+    """A path as the reference that it is in JSON-LD."""
+    return quote(part.path)
+
+
+def _root(world: World, files: Iterable[Entity]) -> Entity:
+    resources = len(world.resources)
+    return _about(
+        "./",
+        "Dataset",
+        name=f"{world.exp_id} {world.run_id}",
+        description=f"A run of the network experiment {world.exp_id}: {resources} resources, {world.seq} events.",
+        datePublished=to_datetime(world.time).isoformat(),
+        license=_ref(_LICENSE),
+        conformsTo=_ref(_PROFILE),
+        hasPart=[_ref(each["@id"]) for each in files],
+        mentions=_ref(_ACTION),
+    )
+
+
+def _file(part: Part) -> Entity:
+    return _about(
+        _id(part),
+        "File",
+        name=part.name or part.path,
+        description=_KINDS[part.kind],
+        contentSize=str(part.size),
+        encodingFormat=_FORMATS.get(part.kind) or mimetypes.guess_type(part.path)[0] or "application/octet-stream",
+        sha256=part.sha256,
+    )
+
+
+def _action(world: World, parts: Iterable[Part]) -> Entity:
+    failed = {"error": str(next(iter(_failures(world)), "it was aborted"))} if world.aborted else {}
+    status = "Failed" if world.aborted else "Completed" if world.closed else "Active"
+    return _about(
+        _ACTION,
+        "CreateAction",
+        name=f"Run {world.run_id} of {world.exp_id}",
+        startTime=to_datetime(world.start).isoformat(),
+        endTime=to_datetime(world.time).isoformat(),
+        actionStatus=_ref(f"http://schema.org/{status}ActionStatus"),
+        instrument=_ref(_US),
+        object=[_ref(_id(part)) for part in parts if part.kind in _INPUTS],
+        result=[_ref(_id(part)) for part in parts if part.kind not in _INPUTS],
+        **failed,
+    )
+
+
+def _failures(world: World) -> Iterable[str]:
+    resources = (world.resources.get(guid) for guid in world.aborted_by)
+    return (str(each.error["message"]) for each in resources if each is not None and each.error is not None)
+
+
+def _software(origin: Origins) -> Iterable[Entity]:
+    """What it ran on, as its latest controller said."""
+    holder = origin.controllers[-1].holder if origin.controllers else {}
+    yield _about(
+        _US,
+        "SoftwareApplication",
+        name="netreel",
+        softwareVersion=str(holder.get("netreel")),
+        operatingSystem=str(holder.get("system")),
+        softwareRequirements=_ref(_PYTHON),
+    )
+    yield _about(_PYTHON, "SoftwareApplication", name="Python", softwareVersion=str(holder.get("python")))

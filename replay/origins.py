@@ -1,0 +1,86 @@
+"""What a run came from: who was in charge of it, which scripts asked, and what its hosts are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from engine import journal
+from engine.core.states import Step
+from engine.core.world import describe
+from engine.dates import to_datetime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import eventlog
+    from engine.core.world import World
+
+_FACTS: Final = "facts"
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """One that was in charge.
+
+    Attributes:
+        epoch: 1 is the first, 2 took over from it, and so on.
+        since: when it took charge, in ns since 1970.
+        holder: as it said: host, pid, versions of netreel, Python and the system.
+    """
+
+    epoch: int
+    since: int
+    holder: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"epoch": self.epoch, "since": to_datetime(self.since).isoformat(), **self.holder}
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """What a run came from.
+
+    Attributes:
+        controllers: in their order.
+        scripts: the files whose lines asked for something, as the log names them: from the working directory, if they
+            were below it.
+        hosts: by resource, what a host told of itself.
+    """
+
+    controllers: tuple[Controller, ...]
+    scripts: tuple[str, ...]
+    hosts: Mapping[str, Mapping[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "controllers": [each.to_dict() for each in self.controllers],
+            "scripts": list(self.scripts),
+            "hosts": {name: dict(facts) for name, facts in self.hosts.items()},
+        }
+
+
+def origins(records: Iterable[eventlog.Event], world: World) -> Origins:
+    """What a run came from.
+
+    Args:
+        records: all of its log.
+        world: what they come to.
+    """
+    controllers: list[Controller] = []
+    places: dict[str, None] = {}
+    for record in records:
+        if record.kind == "controller.opened":
+            controllers.append(Controller(record.epoch, record.time, record.data["holder"]))
+        places.setdefault(journal.place(record).rpartition(":")[0])
+    hosts = {describe(each): facts for each in world.resources.values() if (facts := _facts(each.receipts))}
+    return Origins(tuple(controllers), tuple(sorted(filter(None, places))), hosts)
+
+
+def _facts(receipts: Mapping[Step, Any]) -> Mapping[str, Any] | None:
+    """What is in the receipt of a host's provision."""
+    receipt = receipts.get(Step.PROVISION)
+    facts = receipt.get(_FACTS) if isinstance(receipt, dict) else None
+    return facts if isinstance(facts, dict) else None

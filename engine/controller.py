@@ -19,7 +19,7 @@ from engine.describing import Describing
 from engine.failure import ECState, FailureManager, policy_for
 from engine.handles import guid_of, guids_of
 from engine.rm.attributes import to_bool
-from engine.rm.registry import ResourceFactory, check_linked_types
+from engine.rm.registry import ResourceFactory, told_in_full
 from engine.runtime.machine import System
 from engine.runtime.session import Session, how_many_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
@@ -230,9 +230,8 @@ class ExperimentController(Describing):
 
         try:
             deployed, *_ = self._ask_warning(decided, stacklevel=3)
-        except BadConnection:
-            check_linked_types(self._session.read(lambda world: list(world.types)))
-            raise
+        except BadConnection as refused:
+            raise told_in_full(refused, self._session.read(lambda world: list(world.types))) from None
         assert isinstance(deployed, events.GroupDeployed)
         return deployed.group
 

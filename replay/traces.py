@@ -18,7 +18,7 @@ import eventlog
 from engine import journal
 from engine.core import decide
 from engine.core.apply import apply
-from engine.core.errors import ExperimentError, UnknownGuid, UsageError, nearest
+from engine.core.errors import ExperimentError, UsageError, nearest
 from engine.core.states import ENDS
 from engine.core.values import copied
 from engine.rm import collected
@@ -28,7 +28,7 @@ from engine.rm.secret import message_of
 from engine.rm.traces import TraceAttr, read_trace
 from engine.rm.transport import CommandFailed, TransportLost
 from engine.runtime.pool import Pool
-from replay.state import fold
+from replay.state import find, fold
 
 if TYPE_CHECKING:
     import os
@@ -122,12 +122,7 @@ class Traces:
         Raises:
             UnknownGuid: there is none.
         """
-        labels = self.world.labels
-        if isinstance(guid, int) or (guid.isdecimal() and guid not in labels):
-            return decide.find(self.world, int(guid))
-        if guid not in labels:
-            raise UnknownGuid(f"no resource is labelled {guid!r}, and it is no number; {nearest(guid, labels)}")
-        return self.world.resources[labels[guid]]
+        return find(self.world, guid)
 
     def names(self, resource: Resource) -> list[str]:
         """The traces of a resource that are known without asking its host: declared, switched, or collected."""
@@ -197,8 +192,13 @@ class Traces:
             return cls.bind(resource.guid, self.world.values(resource), self._port)
 
     def _ask(self, resource: Resource, name: str, ask: Ask, act: Callable[..., _T], *args: Any) -> _T:
-        with _blaming(f"trace {name!r} of {decide.describe(resource)} cannot be read"):
+        with _blaming(f"trace {name!r} of {decide.describe(resource)}{self._doubt(resource, name)} cannot be read"):
             return ask(act, *args)
+
+    def _doubt(self, resource: Resource, name: str) -> str:
+        """What to say of a name that the log does not know: it may be a file on the host, or misspelt."""
+        known = self.names(resource)
+        return "" if name in known else f", whose type does not declare it ({nearest(name, known)}),"
 
     def missing(self, resource: Resource, name: str) -> NoTrace:
         """What to raise for a trace that is not there."""

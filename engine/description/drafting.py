@@ -16,7 +16,7 @@ from engine.core.values import check_plain
 from engine.core.world import World
 from engine.description.problems import BadDescription, UnknownTypes, at
 from engine.rm import attributes as declarations
-from engine.rm.registry import ResourceFactory, check_linked_types, declare
+from engine.rm.registry import ResourceFactory, declare, told_in_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -88,9 +88,8 @@ class Draft:
     def _check_complete(self, resource: Resource) -> None:
         try:
             decide.check_complete(self.world, self.world.types, resource)
-        except BadConnection:
-            check_linked_types([resource.rtype])
-            raise
+        except BadConnection as refused:
+            raise told_in_full(refused, [resource.rtype]) from None
 
     def refuse_problems(self) -> None:
         """See that there are none.

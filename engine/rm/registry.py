@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import UnknownResourceType, nearest
+from engine.core.errors import BadConnection, UnknownResourceType, nearest
 from engine.core.events import TypeDeclared
 from engine.core.world import EXPERIMENT
 from engine.rm.base import ANY, ResourceManager
@@ -91,28 +92,42 @@ def declare(cls: type[ResourceManager]) -> TypeDeclared:
     )
 
 
-def check_linked_types(rtypes: Iterable[str]) -> None:
-    """See that there are types of all that these must be connected to. Asked where a connection is missing.
+def told_in_full(refused: BadConnection, rtypes: Iterable[str]) -> BadConnection:
+    """The refusal of a resource that lacks a connection, with what could be connected where that has no type itself.
 
-    When a class is made, those that it is linked to may still be unknown.
+    Args:
+        refused: what the engine said.
+        rtypes: the types among which the resource's is.
 
     Raises:
-        UnknownResourceType: nobody announces or extends such a type, so it can never be connected.
+        UnknownResourceType: nobody announces or extends such a type, so it can never be connected. When a class is
+            made, those that it is linked to may still be unknown.
     """
+    known = ResourceFactory.resource_types()
+    hints = dict[str, str]()
     for rtype in rtypes:
         for link in ResourceFactory.get_resource_type(rtype).links.values():
-            if link.min and not _can_be_had(link.rtype):
-                close = nearest(link.rtype, ResourceFactory.resource_types())
+            if not link.min or link.rtype in (ANY, *known):
+                continue
+            kinds = _kinds(link.rtype)
+            if not kinds:
                 raise UnknownResourceType(
                     f"{rtype} needs {link.min} {link.rtype} as its {link.name!r}, and there is no such resource type; "
-                    f"{close}"
+                    f"{nearest(link.rtype, known)}"
                 )
+            if link.rtype in str(refused):
+                hints[link.rtype] = f"; as a {link.rtype} goes {' or '.join(kinds)}"
+    return BadConnection(f"{refused}{''.join(hints.values())}")
 
 
-def _can_be_had(rtype: str) -> bool:
-    """Whether there is such a type, or one that is loaded extends it."""
-    known = ResourceFactory.resource_types()
-    return rtype == ANY or rtype in known or any(rtype in cls.lineage() for cls in ResourceFactory._types.values())
+def _kinds(rtype: str) -> list[str]:
+    """The types that extend one. Loads all that are announced."""
+    found = []
+    for name in ResourceFactory.resource_types():
+        with suppress(UnknownResourceType):  # its package is broken, which is told to those who use it
+            if rtype in ResourceFactory.get_resource_type(name).lineage():
+                found.append(name)
+    return found
 
 
 def _announced() -> tuple[EntryPoint, ...]:

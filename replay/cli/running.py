@@ -172,8 +172,8 @@ def _take_over(run: Run) -> ExperimentController:
         ) from error
     except UnknownResourceType as error:
         raise Refused(
-            f"{error} (install the package that announces it; or, if a script defines it, give it in Python to "
-            f"ResourceFactory.register_type, and call ExperimentController.reconnect({str(run.path)!r}).shutdown())"
+            f"{error} (a package announces it: install that; a script defines it: there, call "
+            f"ResourceFactory.register_type with it, and ExperimentController.reconnect({str(run.path)!r}))"
         ) from error
 
 

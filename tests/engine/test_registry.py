@@ -4,10 +4,10 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from engine import ResourceFactory, ResourceManager, UnknownResourceType, link
+from engine import BadConnection, ResourceFactory, ResourceManager, UnknownResourceType, link
 from engine.core.states import Step
 from engine.rm import registry
-from engine.rm.registry import check_linked_types
+from engine.rm.registry import told_in_full
 from engine.testing.bench import Bench
 from tests.engine.kinds import App, BigApp, Host, Plain, Thing
 
@@ -115,15 +115,16 @@ def test_a_link_to_what_there_is_not_is_told(announced):
     for cls in (Based, Lost):
         ResourceFactory.register_type(cls)
     with pytest.raises(UnknownResourceType) as caught:
-        check_linked_types(["test::Lost"])
+        told_in_full(BadConnection("no"), ["test::Lost"])
     assert str(caught.value).startswith(
         "test::Lost needs 2 test::Hots as its 'host', and there is no such resource type; did you mean test::Host"
     )
     with pytest.raises(UnknownResourceType, match="test::Based needs 1 test::Base as its 'base'"):
-        check_linked_types(["test::Host", "test::Based"])
+        told_in_full(BadConnection("no"), ["test::Host", "test::Based"])
     base = type(ResourceManager)("Base", (ResourceManager,), {}, rtype="test::Base")
     ResourceFactory.register_type(type(base)("Own", (base,), {}, rtype="test::Own"))
-    check_linked_types(["test::Based"])
+    refused = BadConnection("#1 test::Based is connected to 0 test::Base")
+    assert str(told_in_full(refused, ["test::Based"])) == f"{refused}; as a test::Base goes test::Own"
 
 
 def test_linked_ones_are_found_by_the_name_of_the_link(ec, stage):

@@ -277,8 +277,8 @@ def test_a_type_that_is_not_installed_is_told(home, monkeypatch):
     assert result.exit_code == 2
     assert result.stderr.startswith("netreel: there is no resource type 'lab::Thing'; ")
     assert result.stderr.endswith(
-        " (install the package that announces it; or, if a script defines it, give it in Python to "
-        f"ResourceFactory.register_type, and call ExperimentController.reconnect('{run_dir}').shutdown())\n"
+        " (a package announces it: install that; a script defines it: there, call "
+        f"ResourceFactory.register_type with it, and ExperimentController.reconnect('{run_dir}'))\n"
     )
 
 

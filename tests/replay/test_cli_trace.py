@@ -112,7 +112,7 @@ def test_what_is_switched_off_is_not_waited_for(live):
     [
         (["helo"], "there is no run 'helo' below {home}; did you mean hello?"),
         (["hello", 3], "there is no resource #3; registered are #1, #2"),
-        (["hello", "the ome"], "no resource is labelled 'the ome', and it is no number; did you mean the one?"),
+        (["hello", "the ome"], "no resource is labelled 'the ome'; did you mean the one?"),
         (["hello", 1, "stdot"], "there is no trace 'stdot' of #1 lab::Recorder (the one); did you mean stdout?"),
         (["hello", 2, "stdout"], "#2 lab::Recorder, which is STARTED, has recorded no trace 'stdout' so far"),
         (["hello", 1, "debug"], "trace 'debug' of #1 lab::Recorder (the one) is switched off, so nothing is recorded"),
@@ -136,6 +136,13 @@ def test_a_host_that_does_not_answer_is_a_failure(live, lab1):
     message = "trace 'stdout' of #1 lab::Recorder (the one) cannot be read: lab1: no route to host; the state there is"
     for args in ([], ["-f"], ["--output", live.run_dir / "x"]):
         assert refusal("trace", "hello", 1, "stdout", *args, status=1).startswith(message)
+
+
+def test_a_name_that_nobody_declared_is_doubted_where_no_host_can_tell(live, lab1):
+    lab1.lost = True
+    assert "trace 'stdotu' of #1 lab::Recorder (the one), whose type does not declare it (did you mean stdout?), " in (
+        refusal("trace", "hello", 1, "stdotu", status=1)
+    )
 
 
 def test_a_type_that_is_not_installed(live, monkeypatch):

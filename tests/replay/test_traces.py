@@ -81,7 +81,7 @@ def test_reading_changes_nothing(live):
 def test_an_unknown_resource(live):
     with pytest.raises(UnknownGuid, match="there is no resource #2; registered are #1"):
         replay.trace(live.run_dir, 2, "stdout")
-    with pytest.raises(UnknownGuid, match="no resource is labelled 'the ome', and it is no number; did you mean the o"):
+    with pytest.raises(UnknownGuid, match="no resource is labelled 'the ome'; did you mean the o"):
         replay.trace(live.run_dir, "the ome", "stdout")
 
 

@@ -58,6 +58,8 @@ class ResourceFactory:
         Raises:
             UnknownResourceType: it has no name, or another type has it.
         """
+        if cls._types.get(resource_type.rtype) is resource_type:
+            return  # to look at what packages announce takes milliseconds
         if resource_type.rtype not in cls.resource_types():
             cls.register_type(resource_type)
         elif cls.get_resource_type(resource_type.rtype) is not resource_type:

@@ -60,7 +60,13 @@ class Run:
 
 
 def all_runs(home: Path) -> list[Run]:
-    """The runs that are kept below `home`, the newest first."""
+    """The runs that are kept below `home`, the newest first.
+
+    Raises:
+        Refused: it is a file.
+    """
+    if home.is_file():
+        raise Refused(f"{home} is a file; --home is the directory where experiments are kept")
     found = [Run(path) for exp in _directories(home) for path in _directories(exp) if _may_be_run(path)]
     return sorted(found, key=lambda run: run.run_id, reverse=True)
 
@@ -101,6 +107,8 @@ def find(home: Path, text: str) -> Run:
     Raises:
         Refused: none is meant, or several are.
     """
+    if not text:
+        raise Refused("which run? An empty name is none; netreel ls lists the runs")
     if "/" in text or text in {".", ".."}:
         return _at(Path(text).absolute())
     runs = all_runs(home)
@@ -124,7 +132,7 @@ def _at(path: Path) -> Run:
     inside = sorted(entry.name for entry in path.iterdir())
     if not inside:
         raise Refused(f"{path} is empty; a run is a directory with a log/ in it")
-    runs = [name for name in inside if _has_log(path / name)]
+    runs = [name for name in inside if _RUN_ID.fullmatch(name) and _has_log(path / name)]
     advice = f"did you mean {path / runs[-1]}?" if runs else "netreel ls lists the runs"
     raise Refused(f"{path} is no run: there is no log/ in it; {advice}")
 

@@ -139,7 +139,11 @@ def test_what_is_no_run_is_refused(home, tmp_path):
     (tmp_path / "full" / "x").mkdir(parents=True)
     assert refusal("log", tmp_path / "none") == f"there is no directory {tmp_path}/none; netreel ls lists the runs"
     assert refusal("log", tmp_path / "empty").startswith(f"{tmp_path}/empty is empty; a run is a directory with a log/")
-    assert refusal("log", tmp_path / "full").startswith(f"{tmp_path}/full is no run: there is no log/ in it; ")
+    (tmp_path / "full" / "var" / "log").mkdir(parents=True)
+    assert refusal("log", tmp_path / "full").endswith(
+        "/full is no run: there is no log/ in it; netreel ls lists the runs"
+    )
+    assert refusal("log", "") == "which run? An empty name is none; netreel ls lists the runs"
     assert refusal("log", run_dir.parent).endswith(f"did you mean {run_dir}?")
     assert refusal("log", segment(run_dir)).startswith(f"{segment(run_dir)} is a file; ")
 
@@ -150,6 +154,12 @@ def test_a_run_without_an_event_is_refused(home):
 
 
 # --- ls ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path):
+    path = tmp_path / "script.py"
+    path.touch()
+    assert refusal("ls", "--home", path) == f"{path} is a file; --home is the directory where experiments are kept"
 
 
 def test_a_list_of_no_runs_says_how_to_make_one(home):

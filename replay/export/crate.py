@@ -69,7 +69,7 @@ def write_crate(run_dir: Path, target: Path) -> Bundled:
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
-        UsageError: the target is there. Nothing is left behind, whatever is raised.
+        UsageError: the target is there, or nothing in the log. Nothing is left behind, whatever is raised.
     """
     is_zip = target.suffix.lower() == ".zip"
     if target.exists() and not (is_zip and target.is_file()):
@@ -123,8 +123,9 @@ def _write(content: Path, name: str, text: str, kind: str) -> Part:
 
 def _copy_log(run_dir: Path, content: Path) -> Iterator[Part]:
     """The log as it is on disk. What is advisory comes first: it may say less than there is, never more."""
-    with eventlog.open(run_dir) as log:  # refuses what is none, and what is damaged at first sight
-        next(log.read(), None)
+    with eventlog.open(run_dir) as log:
+        if next(log.read(), None) is None:
+            raise UsageError(f"{run_dir} holds no event: its controller ended before it wrote one")
     (content / _LOG).mkdir(mode=0o700)
     for pattern in "durable", "*.idx", "*.log":
         for path in sorted((run_dir / _LOG).glob(pattern)):

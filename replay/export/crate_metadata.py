@@ -30,7 +30,7 @@ _PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
 _LICENSE: Final = "#license"
 _ACTION: Final = "#run"
 _US: Final = "#netreel"
-_PYTHON: Final = "#python"
+_PYTHON: Final = "https://www.python.org/"
 
 _KINDS: Final[Mapping[str, str]] = {
     "log": "A file of the log: every event of the run. netreel shows it; docs/eventlog.md says how it is written.",
@@ -100,22 +100,32 @@ def _ref(id_: str) -> Entity:
     return {"@id": id_}
 
 
+def _refs(ids: Sequence[str]) -> Any:
+    """References; one alone stands for itself."""
+    return _ref(ids[0]) if len(ids) == 1 else [_ref(each) for each in ids]
+
+
 def _id(part: Part) -> str:
     """A path as the reference that it is in JSON-LD."""
     return quote(part.path)
 
 
-def _root(world: World, files: Iterable[Entity]) -> Entity:
+def _iso(time: int) -> str:
+    """A time in ns since 1970 as exactly as validators take it."""
+    return to_datetime(time).isoformat(timespec="milliseconds")
+
+
+def _root(world: World, files: Sequence[Entity]) -> Entity:
     resources = len(world.resources)
     return _about(
         "./",
         "Dataset",
         name=f"{world.exp_id} {world.run_id}",
         description=f"A run of the network experiment {world.exp_id}: {resources} resources, {world.seq} events.",
-        datePublished=to_datetime(world.time).isoformat(),
+        datePublished=_iso(world.time),
         license=_ref(_LICENSE),
         conformsTo=_ref(_PROFILE),
-        hasPart=[_ref(each["@id"]) for each in files],
+        hasPart=_refs([each["@id"] for each in files]),
         mentions=_ref(_ACTION),
     )
 
@@ -139,12 +149,13 @@ def _action(world: World, parts: Iterable[Part]) -> Entity:
         _ACTION,
         "CreateAction",
         name=f"Run {world.run_id} of {world.exp_id}",
-        startTime=to_datetime(world.start).isoformat(),
-        endTime=to_datetime(world.time).isoformat(),
+        description="The experiment was run, and every decision about it recorded.",
+        startTime=_iso(world.start),
+        endTime=_iso(world.time),
         actionStatus=_ref(f"http://schema.org/{status}ActionStatus"),
         instrument=_ref(_US),
-        object=[_ref(_id(part)) for part in parts if part.kind in _INPUTS],
-        result=[_ref(_id(part)) for part in parts if part.kind not in _INPUTS],
+        object=_refs([_id(part) for part in parts if part.kind in _INPUTS]),
+        result=_refs([_id(part) for part in parts if part.kind not in _INPUTS]),
         **failed,
     )
 
@@ -165,4 +176,4 @@ def _software(origin: Origins) -> Iterable[Entity]:
         operatingSystem=str(holder.get("system")),
         softwareRequirements=_ref(_PYTHON),
     )
-    yield _about(_PYTHON, "SoftwareApplication", name="Python", softwareVersion=str(holder.get("python")))
+    yield _about(_PYTHON, "SoftwareApplication", name="Python", url=_PYTHON, softwareVersion=str(holder.get("python")))

@@ -15,7 +15,7 @@ import os
 import socket
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from eventlog import _durable, _frame, _reader, _segments
 from eventlog._events import Encoder
@@ -24,11 +24,16 @@ from eventlog._segments import Key, Tail
 from eventlog.errors import Locked, LogError, WriteFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from eventlog._disk import Directory, File, Lock
     from eventlog._events import Event
+
+PATIENCE: Final = 1.0
+"""Seconds to wait for the lock of a process that is dead; see `_is_dead`."""
+
+_PAUSE: Final = 0.01
 
 
 def open_writer(directory: Directory, holder: str) -> FileWriter:
@@ -57,10 +62,29 @@ def open_writer(directory: Directory, holder: str) -> FileWriter:
 def _lock(directory: Directory, holder: str) -> Lock:
     since = datetime.now(UTC).isoformat(timespec="seconds")
     identity = {"holder": holder, "pid": os.getpid(), "host": socket.gethostname(), "since": since}
-    lock = directory.lock(_reader.LOCK, identity)
-    if lock is None:
-        raise _locked(directory, "another writer has it")
+    given_up = time.monotonic() + PATIENCE
+    while (lock := directory.lock(_reader.LOCK, identity)) is None:
+        if not _is_dead(directory.holder(_reader.LOCK)) or time.monotonic() > given_up:
+            raise _locked(directory, "another writer has it")
+        time.sleep(_PAUSE)  # nobody tells of the end of a process that is not ours
     return lock
+
+
+def _is_dead(holder: Mapping[str, Any]) -> bool:
+    """Whether the process that took a lock is known to be gone.
+
+    A child that it was just about to start may still have the lock, for as long as it takes to begin another program.
+    """
+    pid = holder.get("pid")
+    if not isinstance(pid, int) or holder.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _locked(directory: Directory, why: str) -> Locked:

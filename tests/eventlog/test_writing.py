@@ -1,6 +1,7 @@
 """Writing: who may, what is on the disk when `append` returns, and what follows a failure."""
 
 import errno
+import json
 import os
 import resource
 import shutil
@@ -12,7 +13,7 @@ import pytest
 from damage import segments, write
 
 import eventlog
-from eventlog import FileStore, Locked, WriteFailed, _events, _segments
+from eventlog import FileStore, Locked, WriteFailed, _events, _segments, _writer
 from eventlog._disk import RealLock
 from eventlog.testing import event
 
@@ -46,6 +47,23 @@ def test_a_lock_file_that_says_nothing_still_locks(tmp_path: Path):
         (tmp_path / "log" / "lock").write_bytes(b"")
         with pytest.raises(Locked, match="an unknown process"):
             FileStore(tmp_path).open_writer("another")
+
+
+def test_a_child_of_a_dead_writer_is_waited_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    lock = FileStore(tmp_path).open_writer("test")._lock
+    child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=[lock._fd])
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    path = tmp_path / "log" / "lock"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "pid": gone.pid}))
+    lock.release()  # as the death of the writer would
+    monkeypatch.setattr(_writer, "PATIENCE", 0.0)
+    with pytest.raises(Locked, match=f"pid {gone.pid}"):
+        FileStore(tmp_path).open_writer("another")
+    monkeypatch.setattr(_writer, "PATIENCE", 60.0)
+    monkeypatch.setattr(_writer.time, "sleep", lambda _: child.communicate())
+    FileStore(tmp_path).open_writer("another").close()
+    assert child.returncode == 0
 
 
 def test_one_append_is_one_write_and_one_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

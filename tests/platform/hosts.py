@@ -8,9 +8,7 @@ import os
 import select
 import shutil
 import signal
-import socket
 import subprocess
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from inotify_simple import INotify, flags
 
 # A host has its own /tmp and /run, so what both sides see must lie elsewhere; and where only root can put something,
 # since processes that are named there are killed.
@@ -316,23 +315,20 @@ class Host:
         usual = SSHD_CONFIG.format(directory=self.directory, pool=self.pool.directory, host_key=self._host_key)
         # Of what is said twice, sshd takes the first.
         (self.directory / "sshd_config").write_text("\n".join([*self._extra, usual]))
+        (self.directory / "sshd.log").unlink(missing_ok=True)  # each sshd has one of its own, see _await_sshd
 
     def _expect(self, word: bytes):
         said = self._popen.stdout.readline()
         assert said == word, f"{self.name} did not boot: {(self.directory / 'init.log').read_text()}"
 
     def _await_sshd(self):
-        """Nobody tells of the moment at which sshd listens: it must be asked."""
-        until = time.monotonic() + PATIENCE
-        while True:
-            try:
-                socket.create_connection((self.address, 22), PATIENCE).close()
-            except ConnectionRefusedError:
-                log = (self.directory / "sshd.log").read_text() if time.monotonic() > until else ""
-                assert not log, f"{self.name}: sshd does not listen: {log}"
-                time.sleep(0.01)
-            else:
-                return
+        """Returns when it has said that it listens."""
+        log = self.directory / "sshd.log"
+        with INotify() as changes:
+            changes.add_watch(self.directory, flags.CREATE | flags.MODIFY)
+            while not (log.exists() and b"Server listening on 0.0.0.0 port 22." in log.read_bytes()):
+                heard = changes.read(timeout=PATIENCE * 1000)
+                assert heard, f"{self.name}: sshd does not listen: {log.read_text() if log.exists() else 'no log'}"
 
 
 def _parent(pid: int) -> int | None:

@@ -14,7 +14,6 @@ import pytest
 
 import replay
 from engine import ExperimentController, ResourceState
-from eventlog.errors import Locked
 from tests.platform.hosts import start_time
 from tests.rms.netns.conftest import Held, look
 
@@ -156,22 +155,12 @@ def test_whenever_a_controller_is_killed_nothing_is_left_once_it_is_cleared_away
     for _ in range(40):
         before = look()
         run_dir = killed(chance.uniform(0, 0.3))
-        with reconnected(run_dir) as ec:
+        with ExperimentController.reconnect(run_dir) as ec:
             if chance.random() < 0.5 and replay.state(run_dir).groups:
                 assert ec.wait_started(list(ec.resources), timeout=30), [ec.failure(guid) for guid in ec.resources]
         assert replay.check(run_dir) == []
         assert look() - before == set()
         assert processes_of(run_dir) == []
-
-
-def reconnected(run_dir):
-    """Takes a run over; a child that was just being made when its parent was killed holds the lock until it begins."""
-    for _ in range(500):
-        try:
-            return ExperimentController.reconnect(run_dir)
-        except Locked:
-            threading.Event().wait(0.01)
-    raise AssertionError("the lock is held for 5 s")
 
 
 def processes_of(run_dir):

@@ -10,9 +10,10 @@
     replay.timeline(run_dir).to_pandas()       # when was what in which state, what ran, what waited
     replay.check(run_dir)                      # [] for every log that the engine wrote
     replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
+    ec = replay.fork(run_dir, "12.5s", into="what-if")   # as it was described then, to be changed and deployed
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
 
-Only `reconnect` runs anything: the rest reads. Only it and `trace` need the resource types installed.
+Only `reconnect` and `fork` run anything: the rest reads. Only they and `trace` need the resource types installed.
 """
 
 from importlib import import_module
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from replay.comparing import diff
     from replay.critical import critical_path
     from replay.explaining import explain
+    from replay.forking import fork
     from replay.takeover import reconnect
     from replay.traces import trace
 
@@ -40,6 +42,7 @@ __all__ = [
     "critical_path",
     "diff",
     "explain",
+    "fork",
     "reconnect",
     "state",
     "timeline",
@@ -52,6 +55,7 @@ _HOME = {
     "critical_path": "replay.critical",
     "diff": "replay.comparing",
     "explain": "replay.explaining",
+    "fork": "replay.forking",
     "reconnect": "replay.takeover",
     "trace": "replay.traces",
 }

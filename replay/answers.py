@@ -535,6 +535,38 @@ class Written(TypedDict):
     planned: NotRequired[int]
 
 
+class Origin(TypedDict):
+    """What an experiment was forked from.
+
+    Attributes:
+        run_id: the run.
+        directory: where that was.
+        seq: the event as of which it was forked.
+        seconds: when that was, from the start of that run.
+        states: in which state each resource was, by its number.
+    """
+
+    run_id: str
+    directory: str
+    seq: int
+    seconds: float
+    states: dict[str, str]
+
+
+class Forked(TypedDict):
+    """A description that was written of a moment of a run.
+
+    Attributes:
+        path: the file.
+        exp_id: the name of the new experiment.
+        origin: what it was forked from.
+    """
+
+    path: str
+    exp_id: str
+    origin: Origin
+
+
 class Validation(TypedDict):
     """Whether a description can be loaded and deployed.
 
@@ -672,6 +704,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "trace -f": Piece,
     "trace --output": list[Download],
     "export --output": Written,
+    "fork": Forked,
     "plot": Written,
     "why": Explanation,
     "why --late": CriticalPath,

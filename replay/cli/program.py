@@ -50,6 +50,7 @@ _MODULES: Final = {
     "plot": "replay.cli.plotting",
     "trace": "replay.cli.tracing",
     "export": "replay.cli.exporting",
+    "fork": "replay.cli.forking",
     "completion": "replay.cli.completing",
 }
 

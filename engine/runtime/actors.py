@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import deque
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
+
+from engine.runtime.latch import latch
 
 if TYPE_CHECKING:
     from pykka import ActorRef, Future
@@ -32,8 +34,10 @@ class MailboxEmpty(Exception):
 class Mailbox:
     """The inbox of a pooled actor. It hands its actor to the executor when the first message comes."""
 
+    __slots__ = ("_actor", "_closed", "_envelopes", "_left", "_lock", "_scheduled")
+
     def __init__(self) -> None:
-        self._envelopes: deque[Envelope[Any]] = deque()
+        self._envelopes: list[Envelope[Any]] = []  # no deque: one takes 600 bytes, and most hold one message or none
         self._lock = threading.Lock()
         self._scheduled = True  # until it is attached
         self._left = 0
@@ -65,13 +69,12 @@ class Mailbox:
         if self._left == 0 or not self._envelopes:
             raise MailboxEmpty
         self._left -= 1
-        return self._envelopes.popleft()
+        return self._envelopes.pop(0)
 
     def take_all(self) -> list[Envelope[Any]]:
         """All messages that are there."""
         with self._lock:
-            taken = list(self._envelopes)
-            self._envelopes.clear()
+            taken, self._envelopes = self._envelopes, []
         return taken
 
     def empty(self) -> bool:
@@ -127,8 +130,24 @@ class PooledActor(pykka.Actor):
     actor_inbox: Mailbox
 
     def __init__(self, executor: Executor) -> None:
-        super().__init__()
+        # Not pykka's own: it makes an UUID, an event and a reference for each of what may be 100,000 actors.
+        self.actor_inbox = self._create_actor_inbox()
+        self.actor_stopped = latch()
         self.executor = executor
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # pykka sets it once; nobody changes it
+        """What pykka's messages call it."""
+        return f"urn:netreel:{type(self).__name__}:{id(self)}"
+
+    @cached_property
+    def actor_ref(self) -> ActorRef[Self]:
+        """The way to tell it something from outside, as pykka has it."""
+        return pykka.ActorRef(self)
+
+    def tell(self, message: object) -> None:
+        """Have it handle a message, as `ActorRef.tell` does, unless it has stopped."""
+        self.actor_inbox.put(Envelope(message))
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> ActorRef[Self]:
@@ -137,12 +156,13 @@ class PooledActor(pykka.Actor):
         The registry is one list for the whole process: to take ten thousand actors out of it is quadratic, and a
         stranger's `ActorRegistry.stop_all()` would end an experiment.
         """
-        return cls(*args, **kwargs).begin()
+        actor = cls(*args, **kwargs)
+        actor.begin()
+        return actor.actor_ref
 
-    def begin(self) -> ActorRef[Self]:
+    def begin(self) -> None:
         """Let an actor that was made handle its messages."""
         self._start_actor_loop()
-        return self.actor_ref
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
@@ -15,27 +14,33 @@ from engine.rm.registry import ResourceFactory
 from engine.rm.secret import message_of, shown, told, traceback_of
 from engine.rm.transport import TransportLost
 from engine.runtime.actors import PooledActor
+from engine.runtime.latch import latch
 from engine.runtime.limiter import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from pykka import ActorRef
-
     from engine.core.effects import Probe, Run
-    from engine.core.world import World
+    from engine.core.world import Resource, World
     from engine.rm.base import Port, ResourceManager
     from engine.runtime.limiter import Limiter
-    from engine.runtime.pool import Executor
 
 
-@dataclass(frozen=True, slots=True)
-class Briefing:
+class Briefing(NamedTuple):
     """What has come of the steps of a resource so far."""
 
     receipts: Mapping[Step, Any]
     tokens: Mapping[Step, str]
+
+
+class Recipe(NamedTuple):
+    """What a manager is made of."""
+
+    rtype: str
+    values: Mapping[str, Any]
+    briefing: Briefing
+    port: Port
 
 
 class Place:
@@ -44,20 +49,11 @@ class Place:
     That is never the coordinator: a type's own code runs, and may take long or ask the engine.
     """
 
-    def __init__(
-        self,
-        guid: int,
-        rtype: str,
-        values: Mapping[str, Any],
-        briefing: Briefing,
-        port: Port,
-        making: AbstractContextManager[object],
-    ) -> None:
+    __slots__ = ("_making", "_manager", "_recipe", "guid")
+
+    def __init__(self, guid: int, recipe: Recipe, making: AbstractContextManager[object]) -> None:
         self.guid = guid
-        self._rtype = rtype
-        self._values = values
-        self._briefing = briefing
-        self._port = port
+        self._recipe: Recipe | None = recipe  # until it is made
         self._making = making
         self._manager: ResourceManager | None = None
 
@@ -68,44 +64,43 @@ class Place:
             ExperimentError: its type is not there, or its code raised.
         """
         with self._making:
-            if self._manager is None:
-                self._manager = self._make()
+            if self._recipe is not None:
+                self._manager = self._made_by(self._recipe)
+                self._recipe = None
+            assert self._manager is not None
             return self._manager
 
     def brief(self, briefing: Briefing) -> ResourceManager:
         """Show the manager what has come of the steps so far."""
         manager = self.manager()
-        manager.brief(copied(dict(briefing.receipts)), briefing.tokens)
+        manager.brief(copied(briefing.receipts), briefing.tokens)
         return manager
 
-    def _make(self) -> ResourceManager:
+    def _made_by(self, recipe: Recipe) -> ResourceManager:
+        receipts, tokens = recipe.briefing
         try:
-            resource_type = ResourceFactory.get_resource_type(self._rtype)
-            receipts = copied(dict(self._briefing.receipts))
-            return resource_type.bind(self.guid, self._values, self._port, receipts, self._briefing.tokens)
+            resource_type = ResourceFactory.get_resource_type(recipe.rtype)
+            return resource_type.bind(self.guid, recipe.values, recipe.port, copied(receipts), tokens)
         except BaseException as error:
             why = f"{type(error).__name__}: {message_of(error)}"
-            raise ExperimentError(f"the manager of #{self.guid} {self._rtype} cannot be made: {why}") from error
+            raise ExperimentError(f"the manager of #{self.guid} {recipe.rtype} cannot be made: {why}") from error
 
 
-@dataclass(frozen=True, slots=True)
-class Perform:
+class Perform(NamedTuple):
     """Call the hook of the intent's step."""
 
     intent: Intent
     briefing: Briefing
 
 
-@dataclass(frozen=True, slots=True)
-class Inquire:
+class Inquire(NamedTuple):
     """Ask what became of an attempt of a controller that is gone."""
 
     intent: Intent
     receipt: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(NamedTuple):
     """An attribute got another value."""
 
     name: str
@@ -113,8 +108,7 @@ class Changed:
     new: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(NamedTuple):
     """It is connected to another one, or, with `made` false, no longer is."""
 
     other: Place
@@ -126,8 +120,10 @@ class ResourceActor(PooledActor):
 
     batch = 1  # between two hooks others may have their turn, and what undoes may come first
 
-    def __init__(self, executor: Executor, place: Place, tell: Callable[[messages.Message], None]) -> None:
-        super().__init__(executor)
+    def __init__(self, lane: Lane, place: Place, tell: Callable[[messages.Message], None]) -> None:
+        super().__init__(lane)
+        self.lane = lane
+        self.intent: Intent | None = None  # what it is at, is to be, or was last
         self._place = place
         self._tell = tell
 
@@ -202,6 +198,10 @@ class ResourceActor(PooledActor):
         self._tell(messages.FailedByItself(self._place.guid, error, None))
 
 
+def _briefing(resource: Resource) -> Briefing:
+    return Briefing(dict(resource.receipts), dict(resource.tokens))
+
+
 def _check_receipt(receipt: Any, where: str) -> None:
     if receipt is not None and not isinstance(receipt, dict):
         raise UsageError(f"{where} is a {type(receipt).__name__}; return a dict of plain values, or nothing")
@@ -235,10 +235,8 @@ class Crew:
         self._tell = tell
         self._make_lock = make_lock
         self._places: dict[int, Place] = {}
-        self._actors: dict[int, ActorRef[ResourceActor]] = {}
-        self._lanes: dict[int, Lane] = {}
+        self._actors: dict[int, ResourceActor] = {}
         self._unwanted: list[Lane] = []
-        self._intents: dict[int, Intent] = {}
         self._met: dict[int, set[int]] = {}  # of those whose type wants to know, to whom they know they are connected
 
     def place(self, guid: int) -> Place:
@@ -246,14 +244,9 @@ class Crew:
         place = self._places.get(guid)
         if place is None:
             resource = self._world.resources[guid]
-            values = self._world.values(resource)
-            place = Place(guid, resource.rtype, values, self._briefing(guid), self._port, self._make_lock())
-            self._places[guid] = place
+            recipe = Recipe(resource.rtype, self._world.values(resource), _briefing(resource), self._port)
+            place = self._places[guid] = Place(guid, recipe, self._make_lock())
         return place
-
-    def _briefing(self, guid: int) -> Briefing:
-        resource = self._world.resources[guid]
-        return Briefing(dict(resource.receipts), dict(resource.tokens))
 
     def linked(self, guid: int, rtype: str) -> list[Place]:
         """Those connected to it that are of a type, or of one that extends it."""
@@ -265,26 +258,26 @@ class Crew:
 
     def run(self, effect: Run) -> None:
         """Have a hook called."""
-        intent = self._intent(effect)
-        actor = self._actor(effect.guid)
-        self._lanes[effect.guid].set_urgent(urgent=intent.step in (Step.STOP, Step.RELEASE))
-        actor.tell(Perform(intent, self._briefing(effect.guid)))
+        guid, attempt = effect.guid, effect.attempt
+        actor = self._actor(guid)
+        actor.lane.set_urgent(urgent=attempt.step in (Step.STOP, Step.RELEASE))
+        actor.intent = intent = Intent(attempt.token, attempt.step, latch())
+        actor.tell(Perform(intent, _briefing(self._world.resources[guid])))
 
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""
-        self._actor(effect.guid).tell(Inquire(self._intent(effect), effect.receipt))
-
-    def _intent(self, effect: Run | Probe) -> Intent:
-        intent = self._intents[effect.guid] = Intent(effect.attempt.token, effect.attempt.step)
-        return intent
+        actor = self._actor(effect.guid)
+        actor.intent = intent = Intent(effect.attempt.token, effect.attempt.step, latch())
+        actor.tell(Inquire(intent, effect.receipt))
 
     def cancel(self, guid: int) -> None:
         """Tell the hook that runs that its result is no longer wanted. One that waits for a worker is not called."""
-        intent = self._intents.get(guid)
-        if intent is not None:
+        actor = self._actors.get(guid)
+        intent = None if actor is None else actor.intent
+        if actor is not None and intent is not None:
             intent.cancel()
-            self._lanes[guid].set_urgent(urgent=True)
-            self._unwanted.append(self._lanes[guid])
+            actor.lane.set_urgent(urgent=True)
+            self._unwanted.append(actor.lane)
 
     def make_room(self) -> None:
         """Let others have the places of those whose result is no longer wanted.
@@ -298,13 +291,8 @@ class Crew:
     def give_up(self, guid: int) -> None:
         """Leave the hook that runs to itself: what comes next has a fresh manager, as after a crash."""
         self.cancel(guid)
-        self._places.pop(guid, None)
-        self._intents.pop(guid, None)
-        self._met.pop(guid, None)
-        self._lanes.pop(guid, None)
-        actor = self._actors.pop(guid, None)
-        if actor is not None:
-            actor.stop(block=False)
+        for kept in (self._places, self._met, self._actors):
+            kept.pop(guid, None)
 
     def changed(self, guid: int, name: str, old: Any, new: Any) -> None:
         """Tell a manager, if there may be one already, that an attribute has another value."""
@@ -327,17 +315,17 @@ class Crew:
         self.give_up(guid)
 
     def close(self) -> None:
-        """Stop the actors."""
-        for intent in self._intents.values():
-            intent.cancel()
+        """Let nothing more begin: an actor of which nobody knows is never heard of again."""
         for actor in self._actors.values():
-            actor.stop(block=False)
+            intent = actor.intent
+            if intent is not None:
+                intent.cancel()
 
-    def _actor(self, guid: int) -> ActorRef[ResourceActor]:
+    def _actor(self, guid: int) -> ResourceActor:
         actor = self._actors.get(guid)
-        if actor is None or not actor.is_alive():
-            lane = self._lanes[guid] = Lane(self._limiter)
-            actor = self._actors[guid] = ResourceActor.start(lane, self.place(guid), self._tell)
+        if actor is None or actor.actor_stopped.is_set():
+            actor = self._actors[guid] = ResourceActor(Lane(self._limiter), self.place(guid), self._tell)
+            actor.begin()
             if self._wants_to_know(guid):
                 self._met[guid] = set()
                 for other in self._world.resources[guid].connections:

@@ -45,9 +45,9 @@ class Limiter:
 
     def set_urgent(self, lane: Lane, *, urgent: bool) -> None:
         """Say whether what the lane does next undoes. If that is news, it gets in line anew."""
+        if lane.urgent is urgent:
+            return
         with self._lock:
-            if lane.urgent is urgent:
-                return
             waits = lane in self._line(lane)
             if waits:
                 del self._line(lane)[lane]

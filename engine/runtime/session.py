@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pykka
 from pykka.messages import _ActorStop
@@ -54,6 +54,9 @@ _asked_by: ContextVar[object] = ContextVar("netreel_asked_by", default=None)
 
 _works_for: ContextVar[object] = ContextVar("netreel_works_for", default=None)
 """The session one of whose hooks is being run."""
+
+_RAISED: Final = (messages.HookFailed, messages.FailedByItself)
+"""What tells of an exception in this process."""
 
 _log = get_logger()
 
@@ -118,7 +121,8 @@ class Session:
             self._scheduler,
             on_failure,
         )
-        self._coordinator = self._actor.begin()
+        self._actor.begin()
+        self._coordinator = self._actor.actor_ref
 
     # --- asking -------------------------------------------------------------------------------------------------
 
@@ -295,11 +299,10 @@ class Session:
         self._hear(messages.FailedByItself(guid, error, None if code is None else _status(code), token))
 
     def _hear(self, message: object) -> None:
-        if isinstance(message, messages.HookFailed | messages.FailedByItself):
+        if isinstance(message, _RAISED):
             self._raised[message.guid] = message
         # After the end nobody listens, and nothing is lost by it: a new controller asks again.
-        with suppress(pykka.ActorDeadError):
-            self._coordinator.tell(message)
+        self._actor.tell(message)
 
     # --- the end ------------------------------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ def test_crash_images_with_indexes_recover(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.slow
 def test_all_crash_images_recover():
-    recover_all(seed=3, writers=3, number=50_000)
+    recover_all(seed=3, writers=3, number=20_000)
 
 
 @pytest.mark.torture

@@ -3,11 +3,10 @@
 Each pair is measured in turns, at least five times, so that a disk or a machine that changes its pace in between
 changes it for both. The figure is the median of the ratios. A goal that is missed makes the exit status 1.
 
-    python benchmarks/bench_log.py [--repeat 5] [--events 1000000] [--dir DIRECTORY] [--json]
+    python benchmarks/bench_log.py [--repeat 5] [--events 1000000] [--dir DIRECTORY] [--save]
 """
 
 import argparse
-import json
 import os
 import queue
 import statistics
@@ -20,6 +19,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgpack
+from measuring import digits, machine, percentile, spread
+from measuring import seconds as told_seconds
+from page import publish, table
 
 import eventlog
 from eventlog import Event, FileStore
@@ -167,8 +169,9 @@ def seconds(action: Callable) -> float:
 
 def ratios(repeat: int, ours: Callable[[], float], bare: Callable[[], float]) -> dict:
     pairs = [(ours(), bare()) for _ in range(repeat)]
+    each = [mine / raw for mine, raw in pairs]
     return {
-        "ratio": statistics.median(mine / raw for mine, raw in pairs),
+        "ratio": (statistics.median(each), min(each), max(each)),
         "ours_per_s": statistics.median(mine for mine, _ in pairs),
         "bare_per_s": statistics.median(raw for _, raw in pairs),
     }
@@ -202,28 +205,34 @@ def measure_ratios(repeat: int, directory: Path) -> dict[str, dict]:
     return found
 
 
-def measure_large(directory: Path, number: int) -> dict[str, float]:
-    """A log of many events: seconds until it is open, verified, or gives an event from the middle."""
+def measure_large(directory: Path, number: int) -> list[list[str]]:
+    """A log of many events: how long until it is open, verified, or gives an event from the middle; and its size."""
     with tempfile.TemporaryDirectory(dir=directory) as run:
         write_log(Path(run), number, 100)
         store = FileStore(run)
         middles = [number * tenth // 10 for tenth in range(1, 10)]
-        return {
-            f"first event behind the middle of {number}, s": statistics.median(
-                seconds(lambda middle=middle: next(store.read(middle))) for middle in middles
-            ),
-            f"open {number} events for writing, s": seconds(lambda: store.open_writer("benchmark").close()),
-            f"verify {number} events, s": seconds(lambda: eventlog.verify(run)),
-            f"read {number} events, s": seconds(lambda: sum(1 for _ in store.read())),
-        }
+        size = sum(path.stat().st_size for path in Path(run).rglob("*.log"))
+        seek = statistics.median(seconds(lambda middle=middle: next(store.read(middle))) for middle in middles)
+        return [
+            [f"first event behind the middle of {number:,}", told_seconds(seek)],
+            [f"open {number:,} events for writing", told_seconds(seconds(lambda: store.open_writer("bench").close()))],
+            [f"verify {number:,} events", told_seconds(seconds(lambda: eventlog.verify(run)))],
+            [f"read {number:,} events", told_seconds(seconds(lambda: sum(1 for _ in store.read())))],
+            ["on disk, an event of nine values in batches of 100", f"{digits(size / number)} bytes"],
+        ]
 
 
-def report(found: dict[str, dict], figures: dict[str, float]) -> None:
-    for name, figure in found.items():
-        goal = f"goal {figure['goal']:.2f}" if "goal" in figure else ""
-        print(f"{name:52} {figure['ratio']:6.2f}  {figure['ours_per_s']:9.0f}/s {figure['bare_per_s']:9.0f}/s  {goal}")
-    for name, value in figures.items():
-        print(f"{name:52} {value:8.4f}")
+def compared(found: dict[str, dict]) -> dict:
+    rows = [
+        [
+            name,
+            spread(figure["ratio"]),
+            *(f"{figure[rate]:,.0f}" for rate in ("ours_per_s", "bare_per_s")),
+            f"at least {figure['goal']:.2f}" if "goal" in figure else "",
+        ]
+        for name, figure in found.items()
+    ]
+    return table("Rates against bare calls", ["ours / bare", "ratio", "ours a second", "bare a second", "goal"], rows)
 
 
 def main() -> int:
@@ -231,21 +240,20 @@ def main() -> int:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--dir", type=Path, default=None, help="where to write; its disk is what is measured")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--save", action="store_true", help="into docs/performance.md")
     options = parser.parse_args()
+    before = machine()
     with tempfile.TemporaryDirectory(dir=options.dir) as directory:
         found = measure_ratios(options.repeat, Path(directory))
         figures = measure_large(Path(directory), options.events)
-        delays = sorted(delays_of_a_follower(Path(directory)))
-    figures |= {
-        "follower in another process, median, ms": statistics.median(delays),
-        "follower in another process, p99, ms": delays[len(delays) * 99 // 100],
-    }
-    if options.json:
-        print(json.dumps({"ratios": found, "figures": figures}, indent=2))
-    else:
-        report(found, figures)
-    return int(any(figure["ratio"] < figure.get("goal", 0) for figure in found.values()))
+        delays = delays_of_a_follower(Path(directory))
+    figures += [
+        [f"follower in another process, {name}", f"{percentile(delays, percent):.2f} ms"]
+        for name, percent in (("median", 50), ("p99", 99))
+    ]
+    tables = [compared(found), table("A large log, and followers", ["what", "measured"], figures)]
+    publish("log", before, [], tables, save=options.save)
+    return int(any(figure["ratio"][0] < figure.get("goal", 0) for figure in found.values()))
 
 
 if __name__ == "__main__":

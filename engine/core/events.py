@@ -8,6 +8,7 @@ experiment itself). To add a kind, see CONTRIBUTING.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -22,7 +23,7 @@ from typing import (
 from engine.core.states import ResourceState, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 class Event:
@@ -392,14 +393,16 @@ class ResourceFailed(Event):
 
 # --- to and from plain values -----------------------------------------------------------------------------------
 
-_ENCODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
-    Step: str,
-    list[Step]: lambda steps: [str(step) for step in steps],
-    ResourceState: lambda state: state.name,
-}
-# A dictionary finds the member of an enumeration several times faster than a call of its class.
+# A dictionary finds the member of an enumeration, or its name, several times faster than the enumeration does.
 _STEPS: Final = {step.value: step for step in Step}
 _STATES: Final = {state.name: state for state in ResourceState}
+_STEP_NAMES: Final = {step: step.value for step in Step}
+_STATE_NAMES: Final = {state: state.name for state in ResourceState}
+_ENCODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
+    Step: _STEP_NAMES.__getitem__,
+    list[Step]: lambda steps: [_STEP_NAMES[step] for step in steps],
+    ResourceState: _STATE_NAMES.__getitem__,
+}
 _DECODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
     Step: _STEPS.__getitem__,
     list[Step]: lambda names: [_STEPS[name] for name in names],
@@ -414,6 +417,7 @@ class _Codec(NamedTuple):
     """
 
     names: tuple[str, ...]
+    values: Callable[[Event], Iterable[Any]]
     encoders: tuple[tuple[int, Callable[[Any], Any]], ...]
     decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
 
@@ -423,9 +427,22 @@ def _codec(cls: type[Event]) -> _Codec:
     names = tuple(field.name for field in fields(cls) if field.name != "guid")  # type: ignore[arg-type]  # made by _event
     return _Codec(
         names,
+        _getter(names),
         tuple((place, _ENCODERS[types[name]]) for place, name in enumerate(names) if types[name] in _ENCODERS),
         tuple((place, _DECODERS[types[name]]) for place, name in enumerate(names) if types[name] in _DECODERS),
     )
+
+
+def _getter(names: tuple[str, ...]) -> Callable[[Event], Iterable[Any]]:
+    """What reads these fields of an event, in order."""
+    match names:
+        case ():
+            return lambda _: ()
+        case (name,):
+            get = attrgetter(name)
+            return lambda event: (get(event),)
+        case _:
+            return attrgetter(*names)
 
 
 _CODECS: Final = {cls: _codec(cls) for cls in KINDS.values()}
@@ -433,8 +450,8 @@ _CODECS: Final = {cls: _codec(cls) for cls in KINDS.values()}
 
 def to_data(event: Event) -> dict[str, Any]:
     """The plain values of an event, without its guid."""
-    names, encoders, _ = _CODECS[type(event)]
-    values = [getattr(event, name) for name in names]
+    names, get, encoders, _ = _CODECS[type(event)]
+    values = list(get(event))
     for place, encode in encoders:
         values[place] = encode(values[place])
     return dict(zip(names, values, strict=True))
@@ -449,7 +466,7 @@ def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Ev
     cls = KINDS[kind]
     for old in range(version, cls.version):
         data = UPCASTERS[kind, old](dict(data))
-    names, _, decoders = _CODECS[cls]
+    names, _, _, decoders = _CODECS[cls]
     values = [data[name] for name in names]
     for place, decode in decoders:
         values[place] = decode(values[place])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from queue import Empty, SimpleQueue
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
 from engine.core.states import Step
+from engine.rm.attributes import attr
 from engine.rm.base import Intent, ResourceManager
 from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
@@ -19,18 +21,21 @@ from rms import shell
 from rms._patience import until_answered
 from rms._script import Fenced
 from rms.linux.node import Node as Machine
+from rms.netns import _asking
 from rms.netns._batch import TEXT, Batch, Change, End, Place
 from rms.netns._together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Self
 
     from engine.rm.transport import Completed, Transport
     from rms.launch import Launcher
+    from rms.netns._asking import Question
     from rms.netns._batch import Answer, Asked, Lines, Make
 
 _HOLDER: Final = resources.files("rms.netns").joinpath("holder.sh").read_text("utf-8")
-_AT: Final = re.compile(rb"^holder (\d+) (\d+)$", re.MULTILINE)
+_SAID: Final = re.compile(rb"^holder (\d+) (\d+)( netem)?$", re.MULTILINE)
 _PATIENCE: Final = 20.0  # seconds that the holder may take
 _EACH: Final = 0.5  # seconds more for each change of a batch
 _FENCED: Final = 75
@@ -38,6 +43,24 @@ _NOT_THERE: Final = ("Cannot find device", "No such process", "No such file or d
 
 _SANDBOX: Final = "--user --map-root-user"
 _ENTER_SANDBOX: Final = "--user --preserve-credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a holder has said.
+
+    Attributes:
+        holder: who it is.
+        netem: whether its kernel has that.
+    """
+
+    holder: Place
+    netem: bool
+
+    @classmethod
+    def told(cls, receipt: Mapping[str, Any]) -> Self:
+        """As a receipt has it."""
+        return cls(Place(*receipt["holder"]), bool(receipt.get("netem")))
 
 
 class Emulation(ResourceManager, rtype="netns::Emulation"):
@@ -48,12 +71,17 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
     Without a host it is on this machine. Nothing outside of it is changed.
     """
 
+    impairments: str | None = attr(
+        default=None,
+        choices=("netem", "relay"),
+        help="What delays frames of its links, and the like; by default netem if the kernel has it, else relays.",
+    )
     machine = link("linux::Node", max=1, before="provision")
 
     def setup(self) -> None:
         """See `ResourceManager.setup`."""
         self._own: Machine | None = None
-        self._holder: Place | None = None
+        self._held: _Held | None = None
         self._finding = threading.Lock()
         self._together: Together[Asked, Answer] = Together(self._act)
 
@@ -106,8 +134,10 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         """Have a process hold the namespaces."""
         env = {"NETREEL_FLAGS": _SANDBOX if self.is_sandbox else ""}
         until_answered(intent, self.log, self.launcher.start, intent.token, _HOLDER, env=env)
-        holder = until_answered(intent, self.log, self._await_holder, intent.token)
-        return {"holder": [holder.pid, holder.start_time]}
+        held = until_answered(intent, self.log, self._await_holder, intent.token)
+        if self.impairments == "netem" and not held.netem:
+            raise BadState(f"the kernel of {self.host.hostname} has no netem: leave impairments out, or say relay")
+        return {"holder": [held.holder.pid, held.holder.start_time], "netem": held.netem}
 
     def start(self, intent: Intent) -> dict[str, Any]:
         """Have its end told."""
@@ -157,19 +187,32 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         Raises:
             BadState: it has none.
         """
+        return self._deployed_as.holder
+
+    @property
+    def has_netem(self) -> bool:
+        """Whether delays and the like are done by the kernel's netem; if not, by relays.
+
+        Raises:
+            BadState: it is not deployed.
+        """
+        return self._deployed_as.netem and self.impairments != "relay"
+
+    @property
+    def _deployed_as(self) -> _Held:
         with self._finding:
-            if self._holder is None:
-                told = (self.receipts.get(Step.DEPLOY) or {}).get("holder")
-                self._holder = Place(*told) if told else self._read_holder(self.tokens[Step.DEPLOY])
-            if self._holder is None:
+            if self._held is None:
+                told = self.receipts.get(Step.DEPLOY)
+                self._held = _Held.told(told) if told else self._read_holder(self.tokens[Step.DEPLOY])
+            if self._held is None:
                 raise BadState(f"#{self.guid} {self.rtype} is not deployed: nothing can be made in it")
-            return self._holder
+            return self._held
 
-    def _read_holder(self, token: str) -> Place | None:
-        said = _AT.search(self.transport.read(self.launcher.path(token, "stdout")) or b"")
-        return Place(int(said[1]), said[2].decode()) if said else None
+    def _read_holder(self, token: str) -> _Held | None:
+        said = _SAID.search(self.transport.read(self.launcher.path(token, "stdout")) or b"")
+        return _Held(Place(int(said[1]), said[2].decode()), netem=said[3] is not None) if said else None
 
-    def _await_holder(self, token: str) -> Place:
+    def _await_holder(self, token: str) -> _Held:
         """Sleeps until it has said who it is, or has ended."""
         news: SimpleQueue[object] = SimpleQueue()
         following = self.transport.follow(self.launcher.path(token, "stdout"), 0, news.put)
@@ -232,28 +275,27 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
     def end_node(self, intent: Intent, place: Place) -> None:
         """End all that runs in a node; returns when it has ended, and with it the node."""
         gone = threading.Event()
-        until_answered(intent, self.log, self._ask, End(place))
+        try:
+            until_answered(intent, self.log, self._ask, End(place))
+        except CommandFailed as error:
+            if "the emulation is gone" in error.output:  # and all its nodes
+                return
+            raise
         self.transport.on_exit(place.pid, place.start_time, gone.set)
         if not gone.wait(_PATIENCE):
             raise TransportLost(
                 self.transport.host, f"process {place.pid} was killed, and is there after {_PATIENCE:g} s"
             )
 
-    def ask(self, place: Place | None, *words: str) -> str:
-        """What a command says that runs in a place.
+    def ask(self, *questions: Question) -> list[str]:
+        """What commands say that run in places of it, one after the other, in one round trip.
 
         Raises:
-            CommandFailed: its exit status is not 0.
+            CommandFailed: the exit status of one is not 0.
             TransportLost: nobody answered.
         """
-        enter = "here" if place is None else f"at {place.pid} {place.start_time}"
-        done = self._run(f"{enter} {shell.words(words)}\n", _PATIENCE)
-        said = done.stdout.decode(errors="replace")
-        if done.code:
-            raise CommandFailed(
-                self.transport.host, " ".join(words), done.code, said + done.stderr.decode(errors="replace")
-            )
-        return said
+        done = self._run(_asking.script(questions), _PATIENCE)
+        return list(_asking.answers(self.transport.host, questions, done))
 
     def find_node(self, guid: int) -> Place | None:
         """Who the first process of a node is, as it said itself."""

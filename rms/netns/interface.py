@@ -14,6 +14,7 @@ from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.traces import Trace
 from rms._patience import until_answered
+from rms.netns._asking import Question
 from rms.netns._batch import Lines
 from rms.netns._capturing import Capture
 from rms.netns._changing import Changing
@@ -243,9 +244,8 @@ class Interface(Changing, rtype="netns::Interface"):
 
     def is_there(self) -> bool:
         """Whether there is an interface of this name and address: then it is this one."""
-        return f"link/ether {self.address.lower()} " in self.emulated.ask(
-            self.inside, "ip", "-o", "link", "show", self.device
-        )
+        (said,) = self.emulated.ask(Question(self.inside, ("ip", "-o", "link", "show", self.device)))
+        return f"link/ether {self.address.lower()} " in said
 
     def check_against(self, other: Interface) -> None:
         """See that the two ends of a link do not have an address in common.

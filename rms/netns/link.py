@@ -16,6 +16,7 @@ from rms._patience import until_answered
 from rms.netns import _impairing
 from rms.netns._batch import Lines
 from rms.netns._changing import Changing
+from rms.netns._impairing import TIMED, Impairments
 from rms.netns._relaying import Relay
 
 if TYPE_CHECKING:
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from rms.netns.emulation import Emulation
     from rms.netns.interface import Interface
 
-_RELAYED: Final = ("delay", "jitter", "duplication", "corruption", "reordering")
 _ENDED: Final = "its relay has ended: no frame arrives any more"
 _LONGEST: Final = 60.0  # seconds
+_MOST_JITTER: Final = 2.0  # seconds: netem has 32 bits for the nanoseconds
 
 
 class Link(Changing, rtype="netns::Link"):
     """A cable between two interfaces: what one sends, the other one gets; both ways alike.
 
-    Rate and loss are the kernel's. What takes time is done by a process that passes the frames on, a relay; a link has
-    one from the beginning, or never.
+    What frames suffer is the kernel's doing. Where that has no netem, what takes time is done by a process that passes
+    the frames on, a relay; a link has one from the beginning, or never.
     """
 
     up: bool = attr(default=True, when="live", help="Whether frames arrive; if not, both ends stay up all the same.")
@@ -46,14 +47,14 @@ class Link(Changing, rtype="netns::Link"):
     jitter: float = attr(
         default=0.0,
         ge=0,
-        le=_LONGEST,
+        le=_MOST_JITTER,
         when="live",
         help="Seconds that it is more or less by; frames keep their order.",
     )
     duplication: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that a frame arrives twice.")
     corruption: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that one of its bits is wrong.")
     reordering: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that it has no delay at all.")
-    relay: bool = attr(default=False, help="Whether it has a relay though there is no delay yet, or the like.")
+    relay: bool = attr(default=False, help="Where delays are a relay's: whether it has one from the beginning.")
 
     ends = link("netns::Interface", min=2, max=2, after=ResourceState.PROVISIONED)
 
@@ -78,18 +79,21 @@ class Link(Changing, rtype="netns::Link"):
     def is_relayed(self) -> bool:
         """Whether it has a relay."""
         told = (self.receipts.get(Step.DEPLOY) or {}).get("relayed", self._made_relayed)
-        return self.relay or any(self._settings().values()) if told is None else bool(told)
+        return self._needs_relay() if told is None else bool(told)
+
+    def _needs_relay(self) -> bool:
+        return not self.emulated.has_netem and (self.relay or any(self._settings().values()))
 
     @property
     def _relay(self) -> Relay:
         return Relay(self.emulated, self.guid)
 
     def _settings(self) -> dict[str, float]:
-        return {name: self.value_of(self.declared()[name]) for name in _RELAYED}
+        return {name: self.value_of(self.declared()[name]) for name in TIMED}
 
     @property
-    def _lost(self) -> float:
-        return self.loss if self.up else 1.0
+    def _wanted(self) -> Impairments:
+        return Impairments(self.rate, self.queue, self.loss if self.up else 1.0, self._settings())
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
@@ -97,7 +101,7 @@ class Link(Changing, rtype="netns::Link"):
         """Make both interfaces at once, each in its place, and what frames suffer between them."""
         one, two = self.interfaces
         one.check_against(two)
-        relayed = self._made_relayed = self.relay or any(self._settings().values())
+        relayed = self._made_relayed = self._needs_relay()
         try:
             self.emulated.change(intent, Lines(None, "ip", self._pairs(relayed=relayed)))
         except CommandFailed as error:
@@ -106,7 +110,7 @@ class Link(Changing, rtype="netns::Link"):
             until_answered(intent, self.log, self._check_ours)
         if relayed:
             self._relay.start(intent, self._settings())
-        if relayed or self.rate or self._lost:
+        if relayed or self._wanted:
             until_answered(intent, self.log, self._impair)
         return {"relayed": relayed}
 
@@ -140,14 +144,14 @@ class Link(Changing, rtype="netns::Link"):
 
     def change(self, name: str, old: Any, new: Any) -> None:  # noqa: ARG002
         """See `Changing.change`."""
-        if name not in _RELAYED:
+        if name not in TIMED or self.emulated.has_netem:
             self._impair()
         elif self.is_relayed:
             self._relay.set(self._settings())
         elif new:
             raise BadState(
-                f"#{self.guid} {self.rtype} has no relay, so it cannot have a {name}: describe it with relay=True, "
-                f"or with a {name} from the beginning"
+                f"#{self.guid} {self.rtype} has no relay, and there is no netem, so it cannot have a {name}: describe "
+                f"it with relay=True, or with a {name} from the beginning"
             )
 
     # --- how it is done -----------------------------------------------------------------------------------------
@@ -160,9 +164,10 @@ class Link(Changing, rtype="netns::Link"):
         return (f"{ends[0]} {two.device} {two.birth()}",)
 
     def _impair(self) -> None:
-        for end in self.interfaces:
-            self.emulated.change_once(*_impairing.steps(end, self.rate, self.queue, self._lost))
-            _impairing.check(self.emulated, end, self.rate, self._lost)
+        wanted, netem = self._wanted, self.emulated.has_netem
+        steps = (step for end in self.interfaces for step in _impairing.steps(end, wanted, netem=netem))
+        self.emulated.change_once(*steps)
+        _impairing.check(self.emulated, self.interfaces, wanted, netem=netem)
 
     def _check_ours(self) -> None:
         for end in self.interfaces:

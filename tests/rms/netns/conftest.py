@@ -148,7 +148,7 @@ class Network:
         following = this_machine().follow(str(path), 0, pieces.put)
         said = b""
         while said.count(b"\n") < number:
-            said += pieces.get(timeout=10)
+            said += pieces.get(timeout=30)
         following.close()
         return said.splitlines()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
 
 from rms import shell
@@ -24,23 +25,42 @@ _ENTER: Final = "nsenter --target %(pid)d %(how)s --net --uts --mount --pid"
 # one waits, outside of the node's namespace for processes, so that it lives to tell how the third one ended, whatever
 # becomes of the node. Signals are for the third one.
 _ENTRANCE: Final = (
-    f'case $# in 0) {_CHECK}exec {_ENTER} --no-fork -- sh "$PWD/$0" "$PWD" "$0" ;; '
+    f'case $# in 0) {_CHECK}%(join)sexec {_ENTER} --no-fork -- sh "$PWD/$0" "$PWD" "$0" ;; '
     '2) cd "$1" || exit; trap : HUP INT QUIT TERM PIPE; sh "$2" inside; exit ;; esac; shift; '
 )
-_RUN: Final = f'{_CHECK}exec {_ENTER} -- sh -c \'script=$SCRIPT; unset SCRIPT; eval "$script"\' sh "$@"\n'
+_RUN: Final = f'{_CHECK}%(join)sexec {_ENTER} -- sh -c \'script=$SCRIPT; unset SCRIPT; eval "$script"\' sh "$@"\n'
 
 
-def entrance(place: Place, how: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a node is entered.
+
+    Attributes:
+        place: its namespaces.
+        how: what nsenter needs to have the rights there.
+        join: shell text that is run first: what makes its limits those of the command.
+    """
+
+    place: Place
+    how: str
+    join: str = ""
+
+    def opened(self, text: str) -> str:
+        """A text from above with all this in it."""
+        return text % {"pid": self.place.pid, "start_time": self.place.start_time, "how": self.how, "join": self.join}
+
+
+def entrance(door: Door) -> str:
     """Shell text that commands of a node begin with; see `rms.launch.Launcher.behind`."""
-    return _ENTRANCE % {"pid": place.pid, "start_time": place.start_time, "how": how}
+    return door.opened(_ENTRANCE)
 
 
 class InsideTransport:
     """The way into a node: the scripts that it runs run there; files and processes are those of the host."""
 
-    def __init__(self, outside: Transport, place: Place, how: str) -> None:
+    def __init__(self, outside: Transport, door: Door) -> None:
         self._outside = outside
-        self._enter = _RUN % {"pid": place.pid, "start_time": place.start_time, "how": how}
+        self._enter = door.opened(_RUN)
 
     @property
     def host(self) -> str:

@@ -15,6 +15,7 @@ from rms._patience import until_answered
 from rms.linux.host import Host
 from rms.netns import _inside
 from rms.netns._batch import Make, Place
+from rms.netns._limiting import Limits, joining
 
 if TYPE_CHECKING:
     import threading
@@ -48,6 +49,12 @@ class Node(Host, rtype="netns::Node"):
 
     hostname: str = attr(check=_check_hostname, help="Its host name.")
     forwarding: bool = attr(default=False, help="Whether it is a router: passes on packets that are not for itself.")
+    memory: int | None = attr(
+        default=None, ge=2**20, help="Bytes that all that runs in it may use; by default no limit."
+    )
+    cpu: float | None = attr(
+        default=None, ge=0.01, le=10_000, help="Processors that all that runs in it may use; by default no limit."
+    )
     emulation = link("netns::Emulation", min=1, max=1)
 
     def setup(self) -> None:
@@ -78,14 +85,21 @@ class Node(Host, rtype="netns::Node"):
     @property
     def transport(self) -> Transport:
         """The way into it: scripts run inside, files are those of its machine."""
-        emulation = self.emulated
-        return _inside.InsideTransport(emulation.transport, self.inside, emulation.entrance)
+        return _inside.InsideTransport(self.emulated.transport, self._door)
 
     @property
     def launcher(self) -> Launcher:
         """Starts commands in it, and finds them again."""
-        emulation = self.emulated
-        return emulation.launcher.behind(_inside.entrance(self.inside, emulation.entrance))
+        return self.emulated.launcher.behind(_inside.entrance(self._door))
+
+    @property
+    def _door(self) -> _inside.Door:
+        return _inside.Door(self.inside, self.emulated.entrance, joining(self._groups))
+
+    @property
+    def _groups(self) -> list[str]:
+        """The control groups that what runs in it is in."""
+        return list((self.receipts.get(Step.DEPLOY) or {}).get("groups", ()))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -120,8 +134,9 @@ class Node(Host, rtype="netns::Node"):
 
     def deploy(self, intent: Intent) -> dict[str, Any]:
         """Make its namespaces, and the process that holds them."""
+        groups = self._limits.make(intent, self.memory, self.cpu) if self._is_limited else []
         self._inside = self.emulated.make_node(intent, Make(self.guid, self.hostname, self.forwarding))
-        return {"process": [self._inside.pid, self._inside.start_time]}
+        return {"process": [self._inside.pid, self._inside.start_time], "groups": groups}
 
     def start(self, intent: Intent) -> dict[str, Any]:
         """Have its end told."""
@@ -129,11 +144,14 @@ class Node(Host, rtype="netns::Node"):
         return {"watched": True}
 
     def release(self, intent: Intent) -> None:
-        """End what is in it, and so the namespaces; unless all of the emulation ends."""
-        if Step.DEPLOY in self.tokens and not self.emulated.releasing:
-            inside = until_answered(intent, self.log, self._find)
-            if inside is not None:
-                self.emulated.end_node(intent, inside)
+        """End what is in it, and so the namespaces; unless all of the emulation ends. Its limits are taken away."""
+        if Step.DEPLOY not in self.tokens or (self.emulated.releasing and not self._is_limited):
+            return
+        inside = until_answered(intent, self.log, self._find)
+        if inside is not None:
+            self.emulated.end_node(intent, inside)
+        if self._is_limited:
+            self._limits.remove(intent)
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
         """Ask whether its first process is there. To make one that is there finds it."""
@@ -143,6 +161,14 @@ class Node(Host, rtype="netns::Node"):
             return Gone(_ENDED)
         self._watch(intent.token)
         return Alive()
+
+    @property
+    def _is_limited(self) -> bool:
+        return self.memory is not None or self.cpu is not None
+
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.emulated, self.guid)
 
     def _find(self) -> Place | None:
         try:

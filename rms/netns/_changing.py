@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from engine.core.states import Step
 from engine.rm.base import ResourceManager
 from engine.rm.traces import Trace
+from engine.rm.transport import TransportLost
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_FIRST_PAUSE: Final = 0.25  # seconds
+_LONGEST_PAUSE: Final = 2.0
 
 
 class Changing(ResourceManager):
@@ -28,7 +32,7 @@ class Changing(ResourceManager):
 
         Raises:
             CommandFailed: it does not take it.
-            TransportLost: nobody answered.
+            TransportLost: nobody answered; it may be done again.
         """
 
     def on_set(self, name: str, old: Any, new: Any) -> None:
@@ -36,11 +40,29 @@ class Changing(ResourceManager):
         if Step.DEPLOY not in self.tokens or self.declared()[name].when != "live" or new == old:
             return
         begun = time.time_ns()
-        self.change(name, old, new)
+        if not self._insist(name, old, new):
+            return
         line = {"attribute": name, "value": new, "begun": begun, "done": time.time_ns()}
         if self.trace_enabled("changes"):
             with self._changes.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+
+    def _insist(self, name: str, old: Any, new: Any) -> bool:
+        """Change it, again until the host answers: whether that was so before nobody wanted it any more.
+
+        A host that is silent is no reason to fail: what it holds is not known, and is right again when this returns.
+        """
+        pause = _FIRST_PAUSE
+        while not self.releasing:
+            try:
+                self.change(name, old, new)
+            except TransportLost as lost:
+                self.log.warning("the host does not answer, trying again", host=lost.host, why=lost.why, pause=pause)
+                time.sleep(pause)  # the longest is short: all that is asked of this resource comes after it
+                pause = min(2 * pause, _LONGEST_PAUSE)
+            else:
+                return True
+        return False
 
     @property
     def _changes(self) -> Path:

@@ -21,7 +21,7 @@ from rms import shell
 from rms._patience import until_answered
 from rms._script import Fenced
 from rms.linux.node import Node as Machine
-from rms.netns import _asking
+from rms.netns import _asking, _checking
 from rms.netns._batch import TEXT, Batch, Change, End, Place
 from rms.netns._together import Together
 
@@ -131,7 +131,12 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         return host.provision(intent) if host is self._own else None
 
     def deploy(self, intent: Intent) -> dict[str, Any]:
-        """Have a process hold the namespaces."""
+        """Have a process hold the namespaces, unless what is described for them cannot be.
+
+        Raises:
+            BadState: it cannot, or the host gives none; the message says why.
+        """
+        _checking.check(self._bound.port, self.guid)
         env = {"NETREEL_FLAGS": _SANDBOX if self.is_sandbox else ""}
         until_answered(intent, self.log, self.launcher.start, intent.token, _HOLDER, env=env)
         held = until_answered(intent, self.log, self._await_holder, intent.token)

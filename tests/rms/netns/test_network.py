@@ -200,19 +200,61 @@ def test_a_link_with_three_ends_is_refused(network):
         net.ec.add(Link(), on=ends)
 
 
-def test_an_address_twice_on_a_link_is_named(network):
+def refusal(net):
+    """Why nothing is made; and nothing is: what says so is the first that is deployed."""
+    net.ec.deploy()
+    assert not net.ec.wait_started(list(net.ec.resources), timeout=30)
+    assert {net.ec.state(node) for node in net.nodes.values()} <= {ResourceState.FAILED, ResourceState.PROVISIONED}
+    assert "holder" not in str(net.ec._session.read(lambda world: world.resources[net.emulation.guid].receipts))
+    return str(net.ec.failure(net.emulation))
+
+
+def test_an_address_twice_on_a_link_is_named_before_anything_is_made(network):
     net = network()
     ends = [net.interface(net.node(name), addresses=["10.0.0.1/24"]) for name in "ab"]
-    link = net.ec.add(Link(), on=ends)
+    net.ec.add(Link(), on=ends)
+    assert f"#{ends[0].guid} eth0 and #{ends[1].guid} eth0, which hear each other, both have 10.0.0.1" in refusal(net)
+
+
+def test_an_address_twice_on_switches_that_are_linked_is_named_before_anything_is_made(network):
+    net = network()
+    one, two = net.switch(), net.switch()
+    net.link(net.interface(one, ""), net.interface(two, ""))
+    for switch, name, address in ((one, "a", "fd00::1/64"), (two, "b", "fd00:0::1/48")):
+        net.link(net.interface(net.node(name), addresses=[address]), net.interface(switch, ""))
+    assert "both have fd00::1" in refusal(net)
+
+
+def test_an_address_in_two_places_that_do_not_hear_each_other_is_nothing_wrong(network):
+    net = network()
+    for names in ("ab", "cd"):
+        net.link(*(net.interface(net.node(name), addresses=[f"10.0.0.{n}/24"]) for n, name in enumerate(names, 1)))
+    net.up()
+
+
+def test_an_address_twice_on_a_link_that_comes_later_is_named(network):
+    net = network()
+    a, b = net.node("a"), net.node("b")
+    net.up()
+    link = net.ec.add(Link(), on=[net.interface(node, addresses=["10.0.0.1/24"]) for node in (a, b)])
     net.ec.deploy()
-    assert not net.ec.wait_started(link)
+    assert not net.ec.wait_started(link, timeout=30)
     assert "both have 10.0.0.1" in str(net.ec.failure(link))
 
 
-def test_a_name_twice_on_a_node_is_named(network):
+def test_a_name_twice_on_a_node_is_named_before_anything_is_made(network):
     net = network()
     a, b = net.node("a"), net.node("b")
-    links = [net.ec.add(Link(), on=[net.interface(a), net.interface(b, name)]) for name in ("one", "two")]
+    for name in ("one", "two"):
+        net.link(net.interface(a), net.interface(b, name))
+    assert "of node a are both called eth0" in refusal(net)
+
+
+def test_a_name_twice_on_a_node_is_named_when_it_comes_later(network):
+    net = network()
+    a, *_ = net.pair()
+    net.up()
+    link = net.link(net.interface(a), net.interface(net.node("c")))
     net.ec.deploy()
-    assert not net.ec.wait_started(links)
+    assert not net.ec.wait_started(link, timeout=30)
     assert [failure for failure in net.failures() if "eth0 is taken there" in failure]

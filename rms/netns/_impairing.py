@@ -31,6 +31,7 @@ _LEAST_BURST: Final = 5000  # bytes: some frames
 _BURST_TIME: Final = 0.01  # seconds that a burst lasts at its rate
 _LONGEST_TOLD: Final = 4000.0  # seconds
 _UNDER_WAY: Final = 1_000_000  # frames that a netem holds at the most: it is the rate that has a queue
+_LEAST_DELAY: Final = 1e-6  # seconds: of a jitter without any delay nothing is told
 # A frame leaves a netem that has a rate after those that came before it, whatever the jitter: so it is given one that
 # nothing exceeds.
 _NO_RATE: Final = "rate 1tbit"
@@ -67,17 +68,25 @@ def steps(end: Interface, wanted: Impairments, *, netem: bool) -> tuple[Lines, .
 def _by_netem(device: str, wanted: Impairments) -> tuple[str, ...]:
     # All of it is named each time: what is not named stays as it was.
     fate = " ".join(f"{word} {100 * value:.9f}%" for word, value in _fate(wanted).items())
-    times = f"delay {wanted.timed['delay']:.9f}s {wanted.timed['jitter']:.9f}s"
+    delay, jitter = _times(wanted).values()
+    netem = f"netem limit {_UNDER_WAY} delay {delay:.9f}s {jitter:.9f}s {fate} {_NO_RATE}"
     return (
-        f"qdisc replace dev {device} root handle 1: netem limit {_UNDER_WAY} {times} {fate} {_NO_RATE}",
+        f"qdisc replace dev {device} root handle 1: {netem}",
         f"qdisc replace dev {device} parent 1: {_limit(wanted) or f'pfifo limit {_UNDER_WAY}'}",
     )
+
+
+def _times(wanted: Impairments) -> dict[str, float]:
+    """The seconds that netem is given, by its own words."""
+    delay, jitter = wanted.timed["delay"], wanted.timed["jitter"]
+    return {"delay": max(delay, _LEAST_DELAY) if jitter else delay, "jitter": jitter}
 
 
 def _fate(wanted: Impairments) -> dict[str, float]:
     """The probabilities that netem is given, by its own words."""
     timed = wanted.timed
-    overtaking = timed["reordering"] if timed["delay"] else 0.0  # there is nothing to overtake, and netem refuses it
+    delayed = timed["delay"] or timed["jitter"]
+    overtaking = timed["reordering"] if delayed else 0.0  # there is nothing to overtake, and netem refuses it
     return {
         "loss": wanted.loss,
         "duplicate": timed["duplication"],
@@ -138,7 +147,7 @@ def _asked(wanted: Impairments, *, netem: bool) -> dict[str, float | None]:
     limit = {"rate": wanted.rate, "latency": waiting}
     if not netem:
         return {**limit, "loss": wanted.loss}
-    return {**limit, "delay": wanted.timed["delay"], "jitter": wanted.timed["jitter"], **_fate(wanted)}
+    return {**limit, **_times(wanted), **_fate(wanted)}
 
 
 def _is_same(name: str, held: float | None, asked: float | None) -> bool:

@@ -230,7 +230,7 @@ def test_the_kernel_holds_what_was_asked_for_also_at_the_ends_of_what_can_be(imp
 EXTREMES = [
     {"delay": 0.00002, "reordering": 1},
     {"delay": 60, "jitter": 2, "duplication": 1e-6, "corruption": 0.999999, "loss": 1},
-    {"jitter": 0.0123456, "rate": 1000, "queue": 2**31 - 1},
+    {"jitter": 0.0123456, "reordering": 0.5, "rate": 1000, "queue": 2**31 - 1},
     {"rate": 1e12, "queue": 1600},
 ]
 

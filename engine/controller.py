@@ -3,39 +3,56 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from engine import from_graph, home, letting_go
+from engine import from_graph, letting_go
 from engine.arguments import check_callable, check_clock, check_state
+from engine.calls import Calls
 from engine.core import decide, events, revise, stepping
-from engine.core.errors import BadConnection, ExperimentError, ExperimentWarning, UsageError, WaitTimeout
-from engine.core.kernel import NEVER_RETURNED, PATIENCE
+from engine.core.errors import (
+    BadConnection,
+    Closed,
+    ExperimentError,
+    ExperimentWarning,
+    ScriptDiverged,
+    UsageError,
+    WaitTimeout,
+)
+from engine.core.kernel import PATIENCE
 from engine.core.states import ResourceState, Step
 from engine.core.world import EXPERIMENT, World
-from engine.dates import NS, to_due, to_ns
+from engine.dates import NS, to_ns
 from engine.describing import Describing
+from engine.ending import close_run, left_over, told_raised
 from engine.failure import ECState, FailureManager, policy_for
 from engine.handles import guid_of, guids_of
 from engine.rm.attributes import to_bool
-from engine.rm.registry import ResourceFactory, told_in_full
-from engine.runtime.machine import System
+from engine.rm.registry import told_in_full
+from engine.runtime.machine import System, Terms
+from engine.runtime.script import Script
 from engine.runtime.session import Session, how_many_workers
 from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
-from engine.tasks import Task
+from engine.scripting import Scripting
+from engine.taking_over import take_log
+from eventlog import LogError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection
+    from random import Random
 
     import eventlog
     from engine.core.kernel import Kernel
-    from engine.dates import Date, Duration
+    from engine.dates import Duration
     from engine.handles import Guid, Guids
+    from engine.past import PastRun
     from engine.runtime.clock import Clock
     from engine.runtime.machine import Machine
     from engine.runtime.waiters import Outlook
+    from engine.tasks import Task
 
 _QUIT_EVERY: Final = 0.1
 """Seconds between two questions to a caller's `quit`."""
@@ -44,7 +61,7 @@ on_open: Final[list[Callable[[ExperimentController], None]]] = []
 """Called with each controller as it takes charge: so a program that runs a script learns of those that it makes."""
 
 
-class ExperimentController(Describing):
+class ExperimentController(Describing, Scripting):
     """Describes an experiment, runs it, and records it as it runs.
 
     A context manager: leaving it shuts down, also on an exception. A script that ends without `shutdown` lets the
@@ -91,56 +108,75 @@ class ExperimentController(Describing):
         netgraph = from_graph.make(topology, signature(ExperimentController).parameters)
         if netgraph is None and (add_node_callback or add_edge_callback):
             raise UsageError("the callbacks are called for a topology: give one, such as topo_type=, node_count=")
-        machine = machine or System()
-        run_dir = machine.make_run_dir(exp_id, local_dir)
-        self._open(World(), run_dir, machine.open_writer(run_dir), fm, clock, workers, wait, machine)
+        terms = Terms(clock, workers, wait, machine or System())
+        past = self._agree(terms, fm, terms.machine.script(), exp_id)
+        if past is None:
+            self._run_dir = terms.machine.make_run_dir(exp_id, local_dir)
+            self._start(World(), terms.machine.open_writer(self._run_dir))
+            opened = self._opened(persist=persist)
+            self._begin(lambda kernel: kernel.emit(opened))
+        else:
+            self._run_dir = past.run_dir
         self._netgraph = netgraph
-        self._begin(lambda kernel: kernel.emit(self._opened(persist=persist)))
+        self._announce()
         if netgraph is not None:
             try:
                 from_graph.describe(self, netgraph, add_node_callback, add_edge_callback)
                 self._record(netgraph)
+            except ScriptDiverged:
+                raise
             except BaseException:
                 self.shutdown()  # nothing is left behind but the log
                 raise
 
-    def _open(
-        self,
-        world: World,
-        run_dir: Path,
-        writer: eventlog.Writer,
-        fm: FailureManager,
-        clock: Clock | None,
-        workers: int,
-        patience: int,
-        machine: Machine,
-    ) -> None:
-        self._shutting_down = machine.lock()
-        self._workers = workers
+    def _agree(self, terms: Terms, fm: FailureManager, script: Script, exp_id: str | None) -> PastRun | None:
+        """Be a controller on these terms; the run that it had when its script was run before, if it was."""
+        past = None if script.past is None else script.past.claim(exp_id)
+        self._terms = terms
+        self._shutting_down = terms.machine.lock()
         self._fm = fm
         self._fm.set_ec(self)
-        self._run_dir = run_dir
         self._tasks: dict[int, Task] = {}
+        self._chance: dict[str, Random] = {}
         self._ecstate = ECState.RUNNING
+        number = script.next_controller() if past is None else past.number
+        self._calls = Calls(script, number, past, lambda: self._resume(past))
+        return past
+
+    def _start(self, world: World, writer: eventlog.Writer) -> Session:
+        """Have the run go on by this controller, once it has begun to."""
         if world.aborted:
             self._fm.set_abort()
-        self._session = Session(
-            run_dir, world, writer, workers, self._wants_abort, self._failed, clock, patience, machine
+        terms = self._terms
+        session = Session(
+            self._run_dir,
+            world,
+            writer,
+            terms.workers,
+            self._wants_abort,
+            self._failed,
+            terms.clock,
+            terms.patience,
+            terms.machine,
         )
+        self._calls.serve(session)
+        return session
 
     def _begin(self, act: Callable[[Kernel], object]) -> None:
         """Make the first turn. If it cannot be recorded, nobody is in charge."""
         try:
-            self._session.ask(act)
+            self._session.ask(act, self._calls.opening())
         except BaseException:
             self._session.abandon()
             raise
+
+    def _announce(self) -> None:
         letting_go.watch(self)
         for tell in on_open:
             tell(self)
 
     def _opened(self, *, persist: bool) -> events.ControllerOpened:
-        holder = {**self._session.machine.holder(), "workers": self._workers}
+        holder = {**self._terms.machine.holder(), "workers": self._terms.workers, **self._calls.script_told()}
         return events.ControllerOpened(EXPERIMENT, self.exp_id, self.run_id, holder, persist)
 
     @classmethod
@@ -174,33 +210,48 @@ class ExperimentController(Describing):
             Corrupt: the log is damaged.
             BadState: the run is over: everything was released and its controller shut down.
         """
-        number, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
+        workers, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
         check_clock(clock)
-        machine = machine or System()
+        terms = Terms(clock, workers, wait, machine or System())
         path = Path(run_dir).absolute()
-        home.load(path, machine.open_log)  # refuses what cannot be taken over before a byte of it is touched
-        writer = machine.open_writer(path)
-        try:
-            world = home.load(path, machine.open_log)  # its controller may have written more before the lock
-            for info in world.types.values():
-                ResourceFactory.get_resource_type(info.rtype)
-        except BaseException:
-            writer.abandon()
-            raise
+        world, writer = take_log(path, terms.machine)
         ec = cls.__new__(cls)
-        ec._open(world, path, writer, fm, clock, number, wait, machine)
+        ec._run_dir = path
+        ec._agree(terms, fm, Script(), None)
+        ec._start(world, writer)
         ec._netgraph = from_graph.recorded(world)
-        ec._begin(ec._take_over)
+        ec._begin(ec._taking_over(world))
+        ec._announce()
         return ec
 
-    def _take_over(self, kernel: Kernel) -> None:
-        kernel.emit(self._opened(persist=kernel.world.persist))
-        kernel.take_over("its function was in a controller that is gone")
+    def _taking_over(self, world: World, functions: Collection[int] = ()) -> Callable[[Kernel], None]:
+        """What the first turn of a takeover does; `functions` are those of tasks that are known here."""
+        opened = self._opened(persist=world.persist)
+
+        def act(kernel: Kernel) -> None:
+            kernel.emit(opened)
+            kernel.take_over("its function was in a controller that is gone", functions)
+
+        return act
+
+    def _resume(self, past: PastRun | None) -> None:
+        """Take over the run of a script that is run again, now that it does something new."""
+        assert past is not None
+        world, writer = take_log(self._run_dir, self._terms.machine)
+        session = self._start(world, writer)
+        session.adopt(past.tasks.left)
+        self._begin(self._taking_over(world, past.tasks.left))
+        past.tasks.go_live(session.task_returned)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, ScriptDiverged):
+            self.detach()  # its run is left as it is
+            return
+        if isinstance(error, Exception | KeyboardInterrupt):
+            self._record_raised(error)
         self.shutdown()
 
     # --- the run ------------------------------------------------------------------------------------------------
@@ -231,7 +282,7 @@ class ExperimentController(Describing):
         try:
             deployed, *_ = self._ask_warning(decided, stacklevel=3)
         except BadConnection as refused:
-            raise told_in_full(refused, self._session.read(lambda world: list(world.types))) from None
+            raise told_in_full(refused, self._calls.read(lambda world: list(world.types))) from None
         assert isinstance(deployed, events.GroupDeployed)
         return deployed.group
 
@@ -263,10 +314,10 @@ class ExperimentController(Describing):
 
     def _step(self, guid: Guid, step: Step) -> None:
         number = guid_of(self, guid)
-        self._session.refuse_within(step)
-        self._session.ask(lambda kernel: kernel.emit_all(stepping.request_step(kernel.world, number, step)))
-        taken = self._session.wait([number], done_with(step), through_abort=True)
-        self._session.read(lambda world: stepping.check_taken(world, number, step, taken=taken))
+        self._calls.refuse_within(step)
+        self._calls.ask(lambda kernel: kernel.emit_all(stepping.request_step(kernel.world, number, step)))
+        taken = bool(self._calls.wait([number], done_with(step), through_abort=True))
+        self._calls.read(lambda world: stepping.check_taken(world, number, step, taken=taken))
 
     # --- waiting ------------------------------------------------------------------------------------------------
 
@@ -324,16 +375,24 @@ class ExperimentController(Describing):
         wanted, outlook = guids_of(self, guids), been_in(check_state(state))
         check_callable(quit, "quit")
         self._look_at(wanted, warn=True)
-        seconds = left = None if timeout is None else to_ns(timeout) / NS
+        self._calls.refuse_within("wait")
+        seconds = None if timeout is None else to_ns(timeout) / NS
+        answer = self._calls.value(lambda: self._ask_and_wait(wanted, outlook, quit, seconds))
+        return self._told(answer, seconds, wanted, outlook)
+
+    def _ask_and_wait(
+        self, guids: list[int], outlook: Outlook, is_over: Callable[[], bool], left: float | None
+    ) -> bool | None:
+        """Wait, and ask now and then whether there is no more point in it; None after the timeout."""
         pause = 0.0  # whoever is there already is not asked about quitting
         while True:
             try:
-                return self._session.wait(wanted, outlook, pause)
+                return self._session.wait(guids, outlook, pause)
             except TimeoutError:
                 left = None if left is None else left - pause
             if left is not None and left <= 0:
-                raise self._timeout(seconds, wanted, outlook)
-            if quit():
+                return None
+            if is_over():
                 return False
             pause = _QUIT_EVERY if left is None else min(_QUIT_EVERY, left)
 
@@ -341,49 +400,23 @@ class ExperimentController(Describing):
         wanted = guids_of(self, guids)
         seconds = None if timeout is None else to_ns(timeout) / NS
         self._look_at(wanted, warn=not through_abort)
-        try:
-            return self._session.wait(wanted, outlook, seconds, through_abort=through_abort)
-        except TimeoutError:
-            raise self._timeout(seconds, wanted, outlook) from None
+        answer = self._calls.wait(wanted, outlook, seconds, through_abort=through_abort)
+        return self._told(answer, seconds, wanted, outlook)
+
+    def _told(self, answer: bool | None, seconds: float | None, guids: list[int], outlook: Outlook) -> bool:
+        """What a wait came to; None is a timeout."""
+        if answer is None:
+            missing = self._calls.read(lambda world: told_missing(world, guids, outlook))
+            raise WaitTimeout(seconds or 0.0, missing)
+        return answer
 
     def _look_at(self, guids: list[int], *, warn: bool) -> None:
         """See that these are there, and warn of those whom nobody has deployed: what is waited for may never come."""
-        resources = self._session.read(lambda world: [decide.find(world, guid) for guid in guids])
+        resources = self._calls.read(lambda world: [decide.find(world, guid) for guid in guids])
         idle = [decide.describe(it) for it in resources if decide.is_left_alone(it)]
         if idle and warn:
             message = f"waiting for {', '.join(idle[:5])}: nobody has deployed it"
             warnings.warn(message, ExperimentWarning, stacklevel=4)
-
-    def _timeout(self, seconds: float | None, guids: list[int], outlook: Outlook) -> WaitTimeout:
-        return WaitTimeout(seconds or 0.0, self._session.read(lambda world: told_missing(world, guids, outlook)))
-
-    # --- tasks --------------------------------------------------------------------------------------------------
-
-    def schedule(self, date: Date, callback: Callable[[], Any], track: bool = False) -> int:
-        """Have a function called at a time. What it raises goes to its task.
-
-        Args:
-            date: ``"1.5m"``, seconds, a timedelta, a datetime, or ``YYYYMMDDHHMMSSffffff``.
-            callback: called without arguments, on a thread of its own. It may call the controller, and wait.
-            track: whether `get_task` is to know it.
-
-        Returns:
-            The number of the task.
-
-        Raises:
-            UsageError: the date cannot be read.
-        """
-        if not callable(callback):
-            raise UsageError(f"a task calls a function without arguments, not {callback!r}")
-        task = Task(callback)
-        number = self._session.schedule(to_due(date, self._session.clock.now()), task)
-        if to_bool(track, "track"):
-            self._tasks[number] = task
-        return number
-
-    def get_task(self, tid: int) -> Task | None:
-        """The task of that number, if it is tracked."""
-        return self._tasks.get(tid)
 
     # --- the end ------------------------------------------------------------------------------------------------
 
@@ -395,23 +428,23 @@ class ExperimentController(Describing):
             ExperimentError: everything is RELEASED, and some of it only with an error; the message tells them all.
         """
         wanted = None if guids is None else guids_of(self, guids)
-        self._session.refuse_within("release")
+        self._calls.refuse_within("release")
 
         def act(kernel: Kernel) -> tuple[list[int], bool]:
             made = stepping.release(kernel.world, wanted)
             kernel.emit_all(made)
             return list(kernel.world.resources) if wanted is None else wanted, bool(made)
 
-        released, is_new = self._session.ask_to_the_end(act)
-        self._session.wait(released, been_in(ResourceState.RELEASED), through_abort=True)
+        released, is_new = self._calls.ask_to_the_end(act)
+        self._calls.wait(released, been_in(ResourceState.RELEASED), through_abort=True)
         if wanted is None:
             self._ecstate = ECState.RELEASED
-        errors = self._session.read(lambda world: _left_over(world, released))
+        errors = self._calls.read(lambda world: left_over(world, released))
         try:
             if wanted is None and is_new and self.persist:
                 self.save()
         finally:
-            self._session.ask_to_the_end(lambda kernel: kernel.emit_all(revise.forget(kernel.world)))
+            self._calls.ask_to_the_end(lambda kernel: kernel.emit_all(revise.forget(kernel.world)))
         if errors:
             raise ExperimentError("everything is released, but something may be left: " + "; ".join(errors))
 
@@ -424,27 +457,33 @@ class ExperimentController(Describing):
         Raises:
             ExperimentError, LogError: what failed.
         """
-        self._session.refuse_within("shut down")
+        self._calls.refuse_within("shut down")
         with self._shutting_down:
-            if self._session.closed or not self._session.is_mine:
+            if self._calls.closed or not self._calls.is_mine:
                 return
             try:
-                self._session.begin_to_close("the experiment was shut down")
+                self._calls.begin_to_close("the experiment was shut down")
                 try:
                     self.release()
                 finally:
-                    self._session.ask_to_the_end(_close_run)
+                    self._calls.ask_to_the_end(close_run)
             finally:
-                self._session.close()
+                self._calls.close()
                 if self._ecstate is not ECState.FAILED:
                     self._ecstate = ECState.TERMINATED
 
     def detach(self) -> None:
         """Let the experiment go on without this controller, for another one to take over. Idempotent."""
-        self._session.refuse_within("detach")
-        self._session.abandon()
+        self._calls.refuse_within("detach")
+        self._calls.abandon()
         if self._ecstate is ECState.RUNNING:
             self._ecstate = ECState.TERMINATED
+
+    def _record_raised(self, error: BaseException) -> None:
+        """Have the log tell why the script has come to its end."""
+        told = events.ExperimentWarned(EXPERIMENT, told_raised(error))
+        with suppress(Closed, LogError):  # nobody is in charge, or nothing can be written: the script raises anyway
+            self._calls.ask(lambda kernel: kernel.emit(told))
 
     # --- failure ------------------------------------------------------------------------------------------------
 
@@ -456,26 +495,3 @@ class ExperimentController(Describing):
     def _failed(self) -> None:
         self._ecstate = ECState.FAILED
         self._fm.set_ec_failure()
-
-
-# --- what the methods are given -----------------------------------------------------------------------------------
-
-
-def _left_over(world: World, guids: Iterable[int]) -> list[str]:
-    """Those of these that were not undone for certain, each with the reason."""
-    resources = (world.resources[guid] for guid in guids if guid in world.resources)
-    return [
-        f"{decide.describe(resource)}: {resource.error['message']}"
-        for resource in resources
-        if resource.error is not None and _is_left_over(resource.error)
-    ]
-
-
-def _is_left_over(error: Mapping[str, Any]) -> bool:
-    return error.get("step") == Step.RELEASE or error["type"] == NEVER_RETURNED
-
-
-def _close_run(kernel: Kernel) -> None:
-    """Say that the run is over, if it is: a release that was interrupted can still be gone on with."""
-    if all(resource.state is ResourceState.RELEASED for resource in kernel.world.resources.values()):
-        kernel.emit(events.RunClosed(EXPERIMENT))

@@ -269,7 +269,7 @@ class Describing(Looking):
         """
         number = guid_of(self, guid)
         self._declared_trace(number, name)
-        return self._session.read(lambda world: world.trace_enabled(decide.find(world, number), name))
+        return self._calls.read(lambda world: world.trace_enabled(decide.find(world, number), name))
 
     def get_traces(self, guid: Guid) -> list[Trace]:
         """The traces of a resource, each with whether it is recorded.
@@ -313,7 +313,7 @@ class Describing(Looking):
     def _description(self) -> Description:
         from engine.description import from_world  # noqa: PLC0415 - as above
 
-        return self._session.read(lambda world: from_world(world, self.netgraph))
+        return self._calls.read(lambda world: from_world(world, self.netgraph))
 
     @classmethod
     def load(
@@ -356,12 +356,12 @@ class Describing(Looking):
         from engine import plot  # noqa: PLC0415 - as above
 
         directory = home.make_directory(self.run_dir if dirpath is None else dirpath)
-        return plot.write(self._session.read(plot.draw), directory, format or plot.PFormats.FIGURE, show=show)
+        return plot.write(self._calls.read(plot.draw), directory, format or plot.PFormats.FIGURE, show=show)
 
     def _record(self, netgraph: NetGraph) -> None:
         """Have a topology in the log."""
         described = from_graph.to_events(netgraph)
-        self._session.ask(lambda kernel: kernel.emit_all(described))
+        self._calls.ask(lambda kernel: kernel.emit_all(described))
 
     def _ask_warning(self, decided: Callable[[World], list[events.Event]], stacklevel: int) -> list[events.Event]:
         """Have what was asked decided, and on disk; and tell the caller what may be amiss before that.
@@ -376,13 +376,13 @@ class Describing(Looking):
                 kernel.emit_all(made)
             return made, doubts
 
-        made, doubts = self._session.ask(partial(act, warned=False))
+        made, doubts = self._calls.ask(partial(act, warned=False))
         if doubts:
             for message in doubts:
                 warnings.warn(message, ExperimentWarning, stacklevel)
-            made, _ = self._session.ask(partial(act, warned=True))
+            made, _ = self._calls.ask(partial(act, warned=True))
         return made
 
     def _change(self, decided: Callable[[Kernel], list[events.Event]]) -> None:
         """Have what was asked decided, and on disk."""
-        self._session.ask(lambda kernel: kernel.emit_all(decided(kernel)))
+        self._calls.ask(lambda kernel: kernel.emit_all(decided(kernel)))

@@ -12,9 +12,11 @@ from engine.core.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
 _AT: Final = "at"
 """Under this name the data of a record have where in his script the user asked for it. No event has such a field."""
+
+_CALL: Final = "call"
+"""The same of which call it was; see `events.Entry`."""
 
 
 def to_record(entry: events.Entry) -> eventlog.Event:
@@ -23,6 +25,8 @@ def to_record(entry: events.Entry) -> eventlog.Event:
     data = events.to_data(event)
     if entry.at:
         data[_AT] = entry.at
+    if entry.call is not None:
+        data[_CALL] = entry.call
     return eventlog.Event(
         seq=entry.seq,
         time=entry.time,
@@ -48,7 +52,8 @@ def to_entry(record: eventlog.Event) -> events.Entry:
             f"it was written by a later one"
         )
     event = events.from_data(record.kind, record.version, record.guid, record.data)
-    return events.Entry(record.seq, record.time, record.cause, record.epoch, event, place(record))
+    at, call = record.data.get(_AT, ""), record.data.get(_CALL)
+    return events.Entry(record.seq, record.time, record.cause, record.epoch, event, at, call)
 
 
 def place(record: eventlog.Event) -> str:

@@ -13,13 +13,14 @@ from engine.failure import ECState, FailureLevel
 from engine.handles import Handle, guid_of
 from engine.rm import attributes as declarations
 from engine.rm.registry import ResourceFactory
-from engine.rm.traces import TraceAttr, read_trace
+from engine.rm.traces import TraceAttr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
+    from engine.calls import Calls
     from engine.controller import ExperimentController
     from engine.core.errors import ResourceFailed
     from engine.core.world import Resource
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engine.handles import Guid
     from engine.netgraph import NetGraph
     from engine.rm.attributes import Attribute, AttributeValue
+    from engine.runtime.machine import Terms
     from engine.runtime.session import Session
 
 
@@ -36,15 +38,19 @@ _T = TypeVar("_T")
 class Looking:
     """The reading half of `ExperimentController`. Everything here also works after the end."""
 
-    _session: Session
+    _calls: Calls
     _run_dir: Path
-    _workers: int
+    _terms: Terms
     _fm: FailureManager
     _netgraph: NetGraph | None = None
     _ecstate: ECState
 
     def __repr__(self) -> str:
         return f"<ExperimentController {self.exp_id} {self.run_id} {self.ecstate.name}>"
+
+    @property
+    def _session(self) -> Session:
+        return self._calls.session
 
     # --- the run ------------------------------------------------------------------------------------------------
 
@@ -76,12 +82,12 @@ class Looking:
     @property
     def nthreads(self) -> int:
         """How many hooks may run at once."""
-        return self._workers
+        return self._terms.workers
 
     @property
     def persist(self) -> bool:
         """Whether the description is saved in `run_dir` when everything is released."""
-        return self._session.read(lambda world: world.persist)
+        return self._calls.read(lambda world: world.persist)
 
     @property
     def fm(self) -> FailureManager:
@@ -108,12 +114,12 @@ class Looking:
     @property
     def abort(self) -> bool:
         """Whether the experiment was aborted."""
-        return self._session.read(lambda world: world.aborted)
+        return self._calls.read(lambda world: world.aborted)
 
     @property
     def resources(self) -> list[int]:
         """The numbers of all resources, in order of registration."""
-        return self._session.read(lambda world: list(world.resources))
+        return self._calls.read(lambda world: list(world.resources))
 
     # --- its resources ------------------------------------------------------------------------------------------
 
@@ -127,7 +133,7 @@ class Looking:
         Raises:
             UnknownGuid: there is none.
         """
-        return self._session.read(lambda world: decide.find_label(world, label))
+        return self._calls.read(lambda world: decide.find_label(world, label))
 
     def __contains__(self, guid: object) -> bool:
         """Whether there is such a resource: a number, a label or a handle."""
@@ -156,7 +162,7 @@ class Looking:
             UnknownResourceType: there is no such type.
         """
         ResourceFactory.get_resource_type(rtype)
-        return self._session.read(
+        return self._calls.read(
             lambda world: [guid for guid, it in world.resources.items() if rtype in world.types[it.rtype].lineage]
         )
 
@@ -170,7 +176,7 @@ class Looking:
     def _look(self, guid: Guid, act: Callable[[Resource], _T]) -> _T:
         """What can be seen of a resource as it stands."""
         number = guid_of(self, guid)
-        return self._session.read(lambda world: act(decide.find(world, number)))
+        return self._calls.read(lambda world: act(decide.find(world, number)))
 
     def rtype(self, guid: Guid) -> str:
         """The name of the type of a resource."""
@@ -205,7 +211,7 @@ class Looking:
     def _declared(self, guid: Guid) -> tuple[Mapping[str, Attribute], dict[str, Any]]:
         """The attributes of a resource as its type declares them, and the values that differ from their defaults."""
         number = guid_of(self, guid)
-        values = self._session.read(lambda world: copied(world.values(decide.find(world, number))))
+        values = self._calls.read(lambda world: copied(world.values(decide.find(world, number))))
         return ResourceFactory.get_resource_type(self.rtype(number)).declared(), values
 
     def get_global(self, rtype: str, name: str) -> Any:
@@ -216,7 +222,7 @@ class Looking:
         """
         cls = ResourceFactory.get_resource_type(rtype)
         attribute = declarations.resolve(cls.declared(), name, rtype)
-        by_type = self._session.read(lambda world: copied(world.globals))
+        by_type = self._calls.read(lambda world: copied(world.globals))
         values = (by_type[known] for known in cls.lineage() if attribute.name in by_type.get(known, ()))
         return next(values, {attribute.name: attribute.initial()})[attribute.name]
 
@@ -251,7 +257,7 @@ class Looking:
         found = self._look(guid, lambda resource: [] if resource.error is None else [decide.failure(resource)])
         if not found:
             return None
-        self._session.name_causes(found[0])
+        self._calls.name_causes(found[0])
         return found[0]
 
     def get_discover_time(self, guid: Guid) -> datetime | None:
@@ -329,7 +335,7 @@ class Looking:
         """
         number = self._look(guid, lambda resource: resource.guid)
         try:
-            return read_trace(self._session.manager(number), name, TraceAttr(attr), block, offset)
+            return self._calls.trace(number, name, TraceAttr(attr), block, offset)
         except UsageError:
             raise
         except (TypeError, ValueError) as error:

@@ -84,7 +84,7 @@ class ExperimentRunner:
         check_callable(evaluate_convergence_callback, "evaluate_convergence_callback")
         _check_bounds(min_runs, max_runs, has_metric=compute_metric_callback is not None)
         delay, waited = to_ns(wait_time), guids_of(ec, wait_guids)
-        ec._session.read(lambda world: [decide.find(world, guid) for guid in waited])
+        ec._calls.read(lambda world: [decide.find(world, guid) for guid in waited])
         description = ec._description()
         save(description, ec.exp_dir, ec.run_id)
         is_enough = evaluate_convergence_callback or is_precise
@@ -120,10 +120,10 @@ def _fresh(ec: ExperimentController, description: Description) -> ExperimentCont
         local_dir=ec.local_dir,
         persist=ec.persist,
         fm=type(ec.fm)(),
-        clock=ec._session.clock,
-        machine=ec._session.machine,
+        clock=ec._terms.clock,
+        machine=ec._terms.machine,
         workers=ec.nthreads,
-        patience=ec._session.patience / NS,
+        patience=ec._terms.patience / NS,
     )
 
 
@@ -134,11 +134,11 @@ def _carry_out(ec: ExperimentController, run: int, waited: Sequence[int], delay:
         ExperimentAborted: it was aborted.
     """
     ec.deploy()
-    ec.wait_finished(waited or ec._session.read(that_end))
+    ec.wait_finished(waited or ec._calls.read(that_end))
     if delay:
         _let_go_by(ec, delay)
     try:
-        ec._session.read(decide.check_not_aborted)
+        ec._calls.read(decide.check_not_aborted)
     except ExperimentAborted as error:
         error.add_note(f"in run {run} of {ec.exp_id}, of which no metric was computed: {ec.run_dir}")
         raise

@@ -124,6 +124,7 @@ class _Auditor:
         self._labels: dict[str, int] = {}
         self._globals: dict[str, bool] = {}  # by type, whether its resources are critical unless they say otherwise
         self._plans: dict[int, _Gate] = {}  # by event
+        self._effects: set[int] = set()  # by the event that began each
         self._aborted = False
         self._closed = False
         self._entry: events.Entry
@@ -166,12 +167,22 @@ class _Auditor:
                 self._aborted = True
             case events.RunClosed():
                 self._close()
+            case events.EffectBegun() | events.EffectDone():
+                self._see_effect(event)
             case events.AttributePlanned() | events.GlobalSet() | events.AttributeSet():
                 self._see_value(event)
             case events.ConditionRegistered() | events.ConditionReduced():
                 self._see_condition(event)
             case _ if not self._see_description(event) and event.guid:
                 self._see_resource(event, self._resources[event.guid])
+
+    def _see_effect(self, event: events.EffectBegun | events.EffectDone) -> None:
+        if isinstance(event, events.EffectBegun):
+            self._effects.add(self._entry.seq)
+        elif event.begun in self._effects:
+            self._effects.remove(event.begun)
+        else:
+            self._say("intent", f"event {event.begun} began nothing of the script's own that was not done yet")
 
     def _see_description(self, event: events.Event) -> bool:
         """Take note of what there is; whether the event was about that."""

@@ -170,6 +170,12 @@ def _asked(event: events.Event, world: World) -> str | None:
             return f"the scheduled function {task} was called"
         case events.TaskDone(_, task, error):
             return f"the scheduled function {task} {'returned' if error is None else f'failed: {error}'}"
+        case events.EffectBegun(_, function):
+            return f"the script began to do {function}, a step of its own"
+        case events.EffectDone(_, begun, _, raised):
+            return f"the script's step of event {begun} {'was done' if raised is None else f'raised {message(raised)}'}"
+        case events.ScriptLooked():
+            return "the script looked for long"
         case events.RunClosed():
             return "the controller was shut down"
     return None

@@ -353,6 +353,14 @@ def _(event: events.TaskDone, world: World, entry: Entry) -> None:
     task.state = "lost" if event.lost else "error" if event.error is not None else "done"
 
 
+def _change_nothing(event: events.Event, world: World, entry: Entry) -> None:
+    """What a script does by itself, and sees, changes no experiment."""
+
+
+for _kind in (events.EffectBegun, events.EffectDone, events.ScriptLooked):
+    _on(_kind)(_change_nothing)
+
+
 # --- what the resources do --------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,7 @@ class Entry(NamedTuple):
         epoch: which controller wrote it: 1 is the first, 2 took over from it, and so on.
         event: what happened.
         at: where in his script the user asked for it, such as ``"script.py:12"``; "" if he did not, or nobody knows.
+        call: of the first event of a script's call: which one it is, and what was seen; see `engine.runtime.script`.
     """
 
     seq: int
@@ -53,6 +54,7 @@ class Entry(NamedTuple):
     epoch: int
     event: Event
     at: str = ""
+    call: int | list[Any] | None = None
 
 
 KINDS: Final[dict[str, type[Event]]] = {}
@@ -305,6 +307,31 @@ class TaskDone(Event):
     task: int
     error: str | None
     lost: bool
+
+
+@_event("effect.begun")
+class EffectBegun(Event):
+    """The script is about to do something of its own, which is to be done once: `name` is the function's."""
+
+    guid: int
+    name: str
+
+
+@_event("effect.done")
+class EffectDone(Event):
+    """What the event `begun` announced returned `result`, or raised `error`."""
+
+    guid: int
+    begun: int
+    result: Any
+    error: dict[str, Any] | None
+
+
+@_event("script.looked")
+class ScriptLooked(Event):
+    """The script has only looked for long: what it saw is in `call`, as beside the events that it asks for."""
+
+    guid: int
 
 
 # --- what the resources do --------------------------------------------------------------------------------------

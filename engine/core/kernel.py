@@ -18,7 +18,9 @@ from engine.core.states import ENDS, FINAL, ResourceState, Step
 from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Container, Iterable
+
+    from engine.core.calls import ScriptCall
 
 
 _T = TypeVar("_T")
@@ -104,13 +106,16 @@ class Kernel:
         self.entries, self.effects = [], []
         return made
 
-    def asked(self, at: str, act: Callable[[Kernel], _T]) -> _T:
-        """Do what the user asks for at this place of his script, as `events.Entry` has it."""
+    def asked(self, at: str, act: Callable[[Kernel], _T], call: ScriptCall | None = None) -> _T:
+        """Do what the user asks for at this place of his script, as `events.Entry` has it, by a call if it is one."""
         before, self._at = self._at, at
+        first, seq = len(self.entries), self.world.seq
         try:
             return act(self)
         finally:
             self._at = before
+            if call is not None:
+                call.sign(self.entries, first, seq)
 
     def emit(self, event: events.Event, cause: int = 0) -> events.Entry:
         """Number an event, apply it and put it in line for the log."""
@@ -334,11 +339,19 @@ class Kernel:
         heappush(self._timers, (due, -task, entry.seq))
         return task
 
-    def drop_tasks(self, why: str) -> None:
-        """Give up the tasks that have not been called."""
+    def drop_tasks(self, why: str, but: Container[int] = ()) -> None:
+        """Give up the tasks that have not come to their end, `but` these."""
         for task, entry in self.world.tasks.items():
-            if entry.state in ("pending", "running"):
+            if entry.state in ("pending", "running") and task not in but:
                 self.emit(events.TaskDone(EXPERIMENT, task, why, lost=True))
+
+    def _pick_up(self, task: int) -> None:
+        """Go on with a task of an earlier controller whose function is known to this one."""
+        entry = self.world.tasks[task]
+        if entry.state == "pending":
+            heappush(self._timers, (entry.due, -task, self.world.opened))
+        elif entry.state == "running":
+            self._task_begun[task] = self.world.opened
 
     # --- what follows -------------------------------------------------------------------------------------------
 
@@ -446,9 +459,16 @@ class Kernel:
 
     # --- taking over --------------------------------------------------------------------------------------------
 
-    def take_over(self, why: str) -> None:
-        """Ask after all that an earlier controller had begun or had running, and pick up what waits for a time."""
-        self.drop_tasks(why)
+    def take_over(self, why: str, functions: Collection[int] = ()) -> None:
+        """Ask after all that an earlier controller had begun or had running, and pick up what waits for a time.
+
+        Args:
+            why: what becomes of the tasks of the earlier controller.
+            functions: those whose functions are known here: they go on.
+        """
+        self.drop_tasks(why, functions)
+        for task in functions:
+            self._pick_up(task)
         for resource in self.world.resources.values():
             self.world.touched[resource.guid] = 0  # what comes next is due to what came before, not to the takeover
             self._ask_after(resource)

@@ -32,7 +32,7 @@ def build(description: Description, controller: type[_EC], **options: Any) -> _E
     draft = prepare(description)
     ec = controller(**{"exp_id": description.exp_id, **options})
     try:
-        ec._session.ask(lambda kernel: kernel.emit_all(draft.events))
+        ec._calls.ask(lambda kernel: kernel.emit_all(draft.events))
         if draft.netgraph is not None:
             ec._netgraph = draft.netgraph
             ec._record(draft.netgraph)

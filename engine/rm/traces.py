@@ -53,7 +53,19 @@ class Readable(Protocol):
 
 
 def read_trace(source: Readable, name: str, attr: TraceAttr, block: int, offset: int) -> str | bytes | int | None:
-    """What is asked of a trace; None where there is none of that name yet.
+    """What is asked of a trace, texts as such; see `read_raw`."""
+    return read_text(read_raw(source, name, attr, block, offset), attr)
+
+
+def read_text(raw: str | bytes | int | None, attr: TraceAttr) -> str | bytes | int | None:
+    """What was read of a trace, as a text if that is asked."""
+    if not isinstance(raw, bytes) or attr is TraceAttr.BYTES:
+        return raw
+    return raw.decode("utf-8", errors="replace")
+
+
+def read_raw(source: Readable, name: str, attr: TraceAttr, block: int, offset: int) -> str | bytes | int | None:
+    """What is asked of a trace, its content as bytes; None where there is none of that name yet.
 
     Args:
         source: whoever has it.
@@ -74,7 +86,4 @@ def read_trace(source: Readable, name: str, attr: TraceAttr, block: int, offset:
     if attr is TraceAttr.SIZE:
         return source.trace_size(name)
     start, size = (offset * block, block) if attr is TraceAttr.STREAM else (0, None)
-    content = source.read_trace(name, start, size)
-    if content is None or attr is TraceAttr.BYTES:
-        return content
-    return content.decode("utf-8", errors="replace")
+    return source.read_trace(name, start, size)

@@ -11,19 +11,30 @@ _ENGINE: Final = os.path.dirname(os.path.dirname(__file__)) + os.sep  # noqa: PT
 _LONGEST: Final = 200
 
 
-def place() -> str:
-    """The nearest caller outside of the engine, as ``"script.py:12"``; "" if that is a command of netreel.
+def call() -> tuple[str, str]:
+    """The function of the engine that its nearest caller outside has called, and where, as ``"script.py:12"``.
 
-    A file below the working directory is named from there.
+    The place is "" if the caller is a command of netreel. A file below the working directory is named from there.
     """
     frame = sys._getframe(1)  # `inspect` has the same, at a hundred times the cost
+    name = ""
     while frame.f_code.co_filename.startswith(_ENGINE):
         if frame.f_back is None:
-            return ""
-        frame = frame.f_back
+            return name, ""
+        name, frame = frame.f_code.co_name, frame.f_back
     if frame.f_globals.get("__name__", "").startswith("replay."):
-        return ""
-    return f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+        return name, ""
+    return name, f"{_shown(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+def place(file: str, line: int) -> str:
+    """A line of a file, as a call there is told."""
+    return f"{_shown(file)}:{line}"
+
+
+def is_ours(file: str) -> bool:
+    """Whether code is that of the engine."""
+    return file.startswith(_ENGINE)
 
 
 @lru_cache(maxsize=256)

@@ -24,16 +24,18 @@ from engine.core.errors import Closed, EngineBug, ExperimentError, ExperimentWar
 from engine.core.messages import TaskReturned, Tick
 from engine.diagnostics import get_logger
 from engine.rm.secret import message_of
+from engine.runtime import script
 from engine.runtime.actors import PooledActor
 from engine.runtime.scheduler import At
 from engine.runtime.waiters import Waiters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pykka import ActorRef
     from pykka._envelope import Envelope
 
+    from engine.core.calls import ScriptCall
     from engine.core.effects import Effect
     from engine.core.kernel import Kernel
     from engine.runtime.clock import Clock
@@ -48,10 +50,10 @@ _log = get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call of the user's, `at` a place of his script. Answered with what `act` returns, once that is on disk."""
+    """A call of the user's. Answered with what `act` returns, once that is on disk."""
 
     act: Callable[[Kernel], Any]
-    at: str = ""
+    call: ScriptCall | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Schedule:
 
     due: int
     task: Task
-    at: str
+    call: ScriptCall | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +179,12 @@ class Coordinator(PooledActor):
     def decide(self, message: Any) -> Any:
         """Decide on a message. Only in a turn."""
         match message:
-            case Request(act, at):
-                return self._kernel.asked(at, act)
+            case Request(act, call):
+                return self._asked(call, act)
             case Wait(waiter):
                 self._arrived.append(waiter)
-            case Schedule(due, task, at):
-                return self._kernel.asked(at, lambda _: self._schedule(due, task))
+            case Schedule(due, task, call):
+                return self._asked(call, lambda _: self._schedule(due, task))
             case GetManager(guid):
                 return self._crew.place(guid)
             case GetLinked(guid, rtype):
@@ -193,6 +195,9 @@ class Coordinator(PooledActor):
             case _:
                 self._kernel.hear(message)
         return None
+
+    def _asked(self, call: ScriptCall | None, act: Callable[[Kernel], Any]) -> Any:
+        return self._kernel.asked("" if call is None else call.at, act, call)
 
     def _commit(self) -> list[Effect]:
         """Let the world settle, and write what the turn has come to."""
@@ -261,6 +266,10 @@ class Coordinator(PooledActor):
             case effects.Call(task):
                 self._callbacks.submit(lambda: self._call(task))
 
+    def adopt(self, tasks: Mapping[int, Task]) -> None:
+        """Know the functions of tasks that were scheduled before. Only before the first turn."""
+        self._tasks.update(tasks)
+
     def _schedule(self, due: int, task: Task) -> int:
         number = self._kernel.schedule(due)
         self._tasks[number] = task
@@ -268,7 +277,8 @@ class Coordinator(PooledActor):
 
     def _call(self, number: int) -> None:
         """Call the user's function of a task; runs on a thread of its own."""
-        error = self._tasks.pop(number).call()
+        with script.in_task(number):
+            error = self._tasks.pop(number).call()
         with suppress(ActorDeadError):  # the function may have shut the controller down
             self.actor_ref.tell(TaskReturned(number, error))
 

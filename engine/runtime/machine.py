@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
 
 import eventlog
 from engine import home
+from engine.runtime import script
 from engine.runtime.clock import SystemClock
 from engine.runtime.pool import Pool
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from engine.home import Readable
     from engine.runtime.clock import Clock
     from engine.runtime.pool import Workers
+    from engine.runtime.script import Script
 
 
 class Machine(Protocol):
@@ -47,6 +50,9 @@ class Machine(Protocol):
     def holder(self) -> dict[str, Any]:
         """The controller in charge, as its log names it: plain values."""
 
+    def script(self) -> Script:
+        """The script that makes controllers here."""
+
     def make_run_dir(self, exp_id: str | None, local_dir: str | os.PathLike[str] | None) -> Path:
         """A new directory for a run; see `engine.home.make_run_dir`."""
 
@@ -59,6 +65,23 @@ class Machine(Protocol):
 
     def open_writer(self, run_dir: Path) -> eventlog.Writer:
         """Become the one who writes a run's log; see `eventlog.LogStore.open_writer`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a controller works.
+
+    Attributes:
+        clock: where the time comes from, if not from the machine.
+        workers: how many hooks may run at once.
+        patience: how long a hook may take to return once its result is no longer wanted, in ns.
+        machine: what it runs on.
+    """
+
+    clock: Clock | None
+    workers: int
+    patience: int
+    machine: Machine
 
 
 class System:
@@ -87,6 +110,10 @@ class System:
     def holder(self) -> dict[str, Any]:
         """Host, process and versions."""
         return home.holder()
+
+    def script(self) -> Script:
+        """The one that this process runs."""
+        return script.current()
 
     def make_run_dir(self, exp_id: str | None, local_dir: str | os.PathLike[str] | None) -> Path:
         """A directory on disk."""

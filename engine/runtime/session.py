@@ -21,7 +21,7 @@ from engine.core.events import ExperimentWarned
 from engine.core.kernel import PATIENCE, Kernel
 from engine.diagnostics import get_logger
 from engine.rm.secret import message_of
-from engine.runtime import caller, coordinator
+from engine.runtime import coordinator
 from engine.runtime.actors import ask
 from engine.runtime.coordinator import Coordinator
 from engine.runtime.crew import Crew
@@ -32,10 +32,11 @@ from engine.runtime.waiters import Waiter
 from engine.snapshots import SnapshotWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     import eventlog
+    from engine.core.calls import ScriptCall
     from engine.core.events import Entry
     from engine.core.states import ResourceState
     from engine.core.world import World
@@ -126,8 +127,12 @@ class Session:
 
     # --- asking -------------------------------------------------------------------------------------------------
 
-    def ask(self, act: Callable[[Kernel], _T]) -> _T:
+    def ask(self, act: Callable[[Kernel], _T], call: ScriptCall | None = None) -> _T:
         """Have a request decided in a turn, and wait until what it came to is on disk.
+
+        Args:
+            act: decides, and emits what comes of it.
+            call: of the script, if it is the one that asks.
 
         Raises:
             Closed: nobody is in charge any more.
@@ -139,36 +144,55 @@ class Session:
                 raise Closed("this controller is being shut down: it takes nothing new any more")
             return act(kernel)
 
-        answer: _T = self._send(coordinator.Request(unless_closing, caller.place()))
+        answer: _T = self._send(coordinator.Request(unless_closing, call))
         return answer
 
-    def begin_to_close(self, why: str) -> None:
+    def begin_to_close(self, why: str, call: ScriptCall | None = None) -> None:
         """Give up the pending tasks, and take no request any more but to release and to look."""
 
         def act(kernel: Kernel) -> None:
             self.closing = True
             kernel.drop_tasks(why)
 
-        self._send(coordinator.Request(act, caller.place()))
+        self._send(coordinator.Request(act, call))
 
-    def ask_to_the_end(self, act: Callable[[Kernel], _T]) -> _T:
+    def ask_to_the_end(self, act: Callable[[Kernel], _T], call: ScriptCall | None = None) -> _T:
         """As `ask`, for what is also taken while the controller is being shut down."""
-        answer: _T = self._send(coordinator.Request(act, caller.place()))
+        answer: _T = self._send(coordinator.Request(act, call))
         return answer
 
-    def read(self, act: Callable[[World], _T]) -> _T:
+    def read(self, act: Callable[[World], _T], call: ScriptCall | None = None) -> _T:
         """Look at the world. This is also possible after the end: then nothing changes any more."""
         if not self.closed:
-            answer: _T = self._send(coordinator.Request(lambda kernel: act(kernel.world)))
+            answer: _T = self._send(coordinator.Request(lambda kernel: act(kernel.world), call))
             return answer
         if self._actor.failure is not None:
             raise self._actor.failure  # the world may hold what never came to be
+        if call is not None:
+            call.seq = self.seq
         return act(self._kernel.world)
 
-    def schedule(self, due: int, task: Task) -> int:
+    @property
+    def seq(self) -> int:
+        """The last event, or one that is about to be."""
+        return self._kernel.world.seq
+
+    def schedule(self, due: int, task: Task, call: ScriptCall | None = None) -> int:
         """Have a function called at `due` (ns since 1970); the number of its task."""
-        number: int = self._send(coordinator.Schedule(due, task, caller.place()))
+        number: int = self._send(coordinator.Schedule(due, task, call))
         return number
+
+    def adopt(self, tasks: Mapping[int, Task]) -> None:
+        """Know the functions of tasks that were scheduled before. Only before the first turn."""
+        self._actor.adopt(tasks)
+
+    def task_returned(self, number: int, error: str | None) -> None:
+        """A function that an earlier controller had called has come to its end; the message of what it raised."""
+        self._hear(messages.TaskReturned(number, error))
+
+    def is_asked_from_within(self) -> bool:
+        """Whether a failure policy asks, or a hook, and not the script."""
+        return _asked_by.get() is self or _works_for.get() is self
 
     def manager(self, guid: int) -> ResourceManager:
         """The manager of a resource. This is also possible after the end, to read what was collected."""

@@ -16,6 +16,7 @@ from engine.controller import ExperimentController
 from engine.core.decide import describe
 from engine.core.errors import Closed, ExperimentError, UnknownResourceType
 from engine.core.states import ENDS, ResourceState, Step
+from engine.ending import RAISED
 from engine.runner import that_end
 from replay.cli import runs, screen, scripts, words
 from replay.cli.charge import Charge
@@ -95,6 +96,8 @@ def _carry_out(found: Description) -> int:
 def _warn(world: World) -> None:
     """What else was not as it should be, and failed nothing."""
     for remark in [*words.task_errors(world), *words.warnings(world)]:
+        if remark.startswith(RAISED):
+            continue  # its traceback has been shown
         say(f"{world.exp_id}: {words.one_line(remark, 200)}")
 
 

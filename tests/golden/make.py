@@ -12,7 +12,15 @@ from pathlib import Path
 
 from engine import journal
 from engine.core import messages, revise
-from engine.core.events import KINDS, AttributeSet, RunClosed, TopologyDescribed
+from engine.core.events import (
+    KINDS,
+    AttributeSet,
+    EffectBegun,
+    EffectDone,
+    RunClosed,
+    ScriptLooked,
+    TopologyDescribed,
+)
 from engine.core.states import ResourceState, Step
 from engine.core.world import EXPERIMENT
 from eventlog import FileStore
@@ -69,6 +77,8 @@ def live(store):
     lab.release()
     while working := [guid for guid, it in lab.world.resources.items() if it.attempt is not None]:
         lab.done(*working)
+    lab.turn([ScriptLooked(EXPERIMENT), EffectBegun(EXPERIMENT, "publish")])
+    lab.turn([EffectDone(EXPERIMENT, lab.world.seq, {"rows": 3}, None)])
     lab.turn([RunClosed(EXPERIMENT)])
     lab.writer.close()
 

@@ -57,5 +57,6 @@ def plain(events: Iterable[Event]) -> list[dict[str, Any]]:
         msgpack.packb([{name: getattr(event, name) for name in names} for event in events])
     )
     for event in plain:
-        event["data"].pop("at", None)  # which line of the script asked: the oracle judges what was asked
+        for name in ("at", "call"):  # which line of the script asked, by which call: the oracle judges what was asked
+            event["data"].pop(name, None)
     return plain

@@ -12,6 +12,7 @@ from greenlet import getcurrent
 from engine.core import story
 from engine.core.states import ENDS
 from engine.failure import ECState
+from engine.runtime.script import Script
 from engine.testing.simulation.hub import Died, Fiber, SimFuture, SimLock
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class Program:
         self.death: Exception | None = None
         self._simulation = simulation
         self._number = number
+        self._calls = Script(self.name, describe=dict)
         self._result: Any = None
         self._error: BaseException | None = None
         simulation.hub.spawn(self, "script", partial(self._run, script))
@@ -193,6 +195,10 @@ class Program:
     def holder(self) -> dict[str, Any]:
         """The program, as the log names it."""
         return {"host": "simulation", "pid": self._number, "netreel": "", "python": "", "system": ""}
+
+    def script(self) -> Script:
+        """That of the program."""
+        return self._calls
 
     def make_run_dir(self, exp_id: str | None, local_dir: str | os.PathLike[str] | None) -> Path:
         """A new name for a run. There is no such directory: its log is kept by the simulation."""

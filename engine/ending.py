@@ -1,0 +1,57 @@
+"""How an experiment ends: what may be left of it, and why its script came to an end."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from engine.core import decide, events
+from engine.core.kernel import NEVER_RETURNED
+from engine.core.states import ResourceState, Step
+from engine.core.world import EXPERIMENT
+from engine.rm.secret import message_of
+from engine.runtime import caller
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from engine.core.kernel import Kernel
+    from engine.core.world import World
+
+
+RAISED: Final = "the script raised "
+"""What the log's message begins with of an exception that ended a script."""
+
+
+def left_over(world: World, guids: Iterable[int]) -> list[str]:
+    """Those of these that were not undone for certain, each with the reason."""
+    resources = (world.resources[guid] for guid in guids if guid in world.resources)
+    return [
+        f"{decide.describe(resource)}: {resource.error['message']}"
+        for resource in resources
+        if resource.error is not None and _is_left_over(resource.error)
+    ]
+
+
+def _is_left_over(error: Mapping[str, Any]) -> bool:
+    return error.get("step") == Step.RELEASE or error["type"] == NEVER_RETURNED
+
+
+def close_run(kernel: Kernel) -> None:
+    """Say that the run is over, if it is: a release that was interrupted can still be gone on with."""
+    if all(resource.state is ResourceState.RELEASED for resource in kernel.world.resources.values()):
+        kernel.emit(events.RunClosed(EXPERIMENT))
+
+
+def told_raised(error: BaseException) -> str:
+    """What a script raised, and at which of its lines."""
+    return f"{RAISED}{type(error).__name__}: {message_of(error)}{_line_of(error)}"
+
+
+def _line_of(error: BaseException) -> str:
+    """The last line of an exception's way that is none of ours."""
+    lines = [(at.filename, at.lineno) for at in traceback.extract_tb(error.__traceback__)]
+    for file, line in reversed(lines):
+        if line is not None and not caller.is_ours(file):
+            return f" at {caller.place(file, line)}"
+    return ""

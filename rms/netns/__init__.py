@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rms.netns.emulation import Emulation
+    from rms.netns.frr import Frr
     from rms.netns.interface import Interface
     from rms.netns.link import Link
     from rms.netns.node import Node
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Emulation": "emulation",
+    "Frr": "frr",
     "Interface": "interface",
     "Link": "link",
     "Node": "node",
@@ -25,7 +27,7 @@ _HOME = {
     "Switch": "switch",
 }
 
-__all__ = ["Emulation", "Interface", "Link", "Node", "Route", "Switch"]
+__all__ = ["Emulation", "Frr", "Interface", "Link", "Node", "Route", "Switch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,8 +13,7 @@ from math import isclose
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.rm.transport import CommandFailed
-from rms.netns._asking import Question
-from rms.netns._batch import Lines
+from rms.netns._batch import Lines, Question
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

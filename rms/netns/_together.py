@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-_MOMENT: Final = 0.001
-"""Seconds, much less than it takes to serve anybody."""
 
 _Asked = TypeVar("_Asked")
 _Got = TypeVar("_Got")
@@ -22,10 +18,11 @@ class _Request(Generic[_Asked, _Got]):
         self.got: _Got | None = None
         self.error: Exception | None = None
         self.done = False
+        self.news = threading.Event()  # it is done, or it is its turn to see to all that is asked
 
 
 class Together(Generic[_Asked, _Got]):
-    """Who comes first does it for all who come with him; those who come meanwhile wait, and the next one does theirs.
+    """Who comes first does it for himself; those who come meanwhile wait, and one of them does it for them all.
 
     Args:
         act: does what is asked; gives one answer for each, in order. What it raises is raised to all of them.
@@ -35,26 +32,24 @@ class Together(Generic[_Asked, _Got]):
         self._act = act
         self._queued: list[_Request[_Asked, _Got]] = []
         self._busy = False
-        self._news = threading.Condition()
+        self._lock = threading.Lock()
 
     def ask(self, asked: _Asked) -> _Got:
         """Have it done, and give the answer."""
         mine: _Request[_Asked, _Got] = _Request(asked)
-        with self._news:
+        with self._lock:
             self._queued.append(mine)
-            # Who was served goes at once: it must not wait while somebody else is.
-            self._news.wait_for(lambda: mine.done or not self._busy)
-            serving = not mine.done
-            self._busy = self._busy or serving
-        if serving:
+            waits, self._busy = self._busy, True
+        if waits:
+            mine.news.wait()
+        if not mine.done:
             self._serve()
         if mine.error is not None:
             raise mine.error
         return mine.got  # type: ignore[return-value]  # it is done and there is no error, so this is the answer
 
     def _serve(self) -> None:
-        self._gather()
-        with self._news:
+        with self._lock:
             requests, self._queued = self._queued, []
         try:
             for request, got in zip(requests, self._act([each.asked for each in requests]), strict=True):
@@ -63,15 +58,14 @@ class Together(Generic[_Asked, _Got]):
             for request in requests:
                 request.error = error
         finally:
-            with self._news:
-                self._busy = False
-                for request in requests:
-                    request.done = True
-                self._news.notify_all()
+            self._hand_on()
+            for request in requests:
+                request.done = True
+                request.news.set()
 
-    def _gather(self) -> None:
-        """Wait as long as more come: those that were served together come back together, one after the other."""
-        known = 0
-        while len(self._queued) > known:
-            known = len(self._queued)
-            time.sleep(_MOMENT)
+    def _hand_on(self) -> None:
+        """Have one of those who have come meanwhile serve them, first of all: the host need not wait for us."""
+        with self._lock:
+            self._busy = bool(self._queued)
+            if self._queued:
+                self._queued[0].news.set()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import threading
 from dataclasses import dataclass
-from functools import cached_property
 from importlib import resources
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -17,29 +16,36 @@ from engine.rm.base import Intent, ResourceManager
 from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
 from engine.rm.transport import CommandFailed, TransportLost
-from rms import shell
 from rms._patience import until_answered
-from rms._script import Fenced
 from rms.linux.node import Node as Machine
-from rms.netns import _asking, _checking
-from rms.netns._batch import TEXT, Batch, Change, End, Place
+from rms.netns import _checking
+from rms.netns._batch import Ask, Change, End, Place, decode, encode
+from rms.netns._kept import kept
+from rms.netns._mailbox import GONE, Mailbox
+from rms.netns._shipping import program
 from rms.netns._together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from engine.rm.transport import Completed, Transport
+    from engine.rm.transport import Transport
     from rms.launch import Launcher
-    from rms.netns._asking import Question
-    from rms.netns._batch import Answer, Asked, Lines, Make
+    from rms.netns._batch import Answer, Asked, Lines, Make, Question
 
 _HOLDER: Final = resources.files("rms.netns").joinpath("holder.sh").read_text("utf-8")
+_PROGRAM: Final = program("rms.netns.netlink", "rms.netns.holder")
 _SAID: Final = re.compile(rb"^holder (\d+) (\d+)( netem)?$", re.MULTILINE)
 _PATIENCE: Final = 20.0  # seconds that the holder may take
 _EACH: Final = 0.5  # seconds more for each change of a batch
-_FENCED: Final = 75
-_NOT_THERE: Final = ("Cannot find device", "No such process", "No such file or directory", "the node is gone")
+_NOT_THERE: Final = (
+    "Cannot find device",
+    "No such device",
+    "No such process",
+    "No such file or directory",
+    "the node is gone",
+    GONE,
+)
 
 _SANDBOX: Final = "--user --map-root-user"
 _ENTER_SANDBOX: Final = "--user --preserve-credentials"
@@ -94,7 +100,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
             self._own.brief(self.receipts, self.tokens)
         return self._own or self._machine
 
-    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    @kept  # who asks is deployed, and from then on no connection is taken back
     def _machine(self) -> Machine:
         linked = self.linked("machine")
         if linked:
@@ -137,8 +143,8 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
             BadState: it cannot, or the host gives none; the message says why.
         """
         _checking.check(self._bound.port, self.guid)
-        env = {"NETREEL_FLAGS": _SANDBOX if self.is_sandbox else ""}
-        until_answered(intent, self.log, self.launcher.start, intent.token, _HOLDER, env=env)
+        env = {"NETREEL_FLAGS": _SANDBOX if self.is_sandbox else "", "NETREEL_BASE": self.host.layout.base}
+        until_answered(intent, self.log, self.launcher.start, intent.token, _HOLDER, env=env, stdin=_PROGRAM)
         held = until_answered(intent, self.log, self._await_holder, intent.token)
         if self.impairments == "netem" and not held.netem:
             raise BadState(f"the kernel of {self.host.hostname} has no netem: leave impairments out, or say relay")
@@ -283,7 +289,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         try:
             until_answered(intent, self.log, self._ask, End(place))
         except CommandFailed as error:
-            if "the emulation is gone" in error.output:  # and all its nodes
+            if GONE in error.output:  # and all its nodes
                 return
             raise
         self.transport.on_exit(place.pid, place.start_time, gone.set)
@@ -299,8 +305,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
             CommandFailed: the exit status of one is not 0.
             TransportLost: nobody answered.
         """
-        done = self._run(_asking.script(questions), _PATIENCE)
-        return list(_asking.answers(self.transport.host, questions, done))
+        return cast("list[str]", self._ask(Ask(questions)))
 
     def find_node(self, guid: int) -> Place | None:
         """Who the first process of a node is, as it said itself."""
@@ -319,19 +324,9 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         return answer
 
     def _act(self, asked: Sequence[Asked]) -> list[Answer]:
-        batch = Batch(self.transport.host, asked)
-        done = self._run(batch.script(), _PATIENCE + _EACH * len(asked))
-        if done.code < 0:  # what it has done before it was killed, nobody has told
-            raise TransportLost(self.transport.host, f"a change was killed by signal {-done.code}")
-        if done.stderr:  # no part of it: it did not begin
-            raise CommandFailed(self.transport.host, "a change", done.code, done.stderr.decode(errors="replace"))
-        return batch.answers(done.stdout.decode(errors="replace"))
+        told = self._mailbox.ask(encode(asked), _PATIENCE + _EACH * len(asked))
+        return decode(self.transport.host, told)
 
-    def _run(self, text: str, timeout: float) -> Completed:
-        """Run what `batch.sh` has, with this on its standard input."""
-        holder, base = self.holder, self.host.layout.base
-        args = (base, f"{self.epoch:08d}", str(holder.pid), holder.start_time, self.entrance, self.directory)
-        done = self.transport.run(TEXT, *args, stdin=shell.encoded("a change", text), timeout=timeout)
-        if done.code == _FENCED:
-            raise Fenced(self.transport.host, self.epoch, int(done.stdout.split()[1]))
-        return done
+    @kept  # only who serves the others asks for it
+    def _mailbox(self) -> Mailbox:
+        return Mailbox(self.transport, self.directory, self.holder, self.epoch)

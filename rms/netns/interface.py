@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property, partial
+from functools import partial
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -14,10 +14,10 @@ from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.traces import Trace
 from rms._patience import until_answered
-from rms.netns._asking import Question
-from rms.netns._batch import Lines
+from rms.netns._batch import Lines, Question
 from rms.netns._capturing import Capture
 from rms.netns._changing import Changing
+from rms.netns._kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -105,7 +105,7 @@ class Interface(Changing, rtype="netns::Interface"):
         """Where it is: in a node; None is the emulation itself, where switches are."""
         return self._owner.inside
 
-    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    @kept  # who asks is deployed, and from then on no connection is taken back
     def _owner(self) -> Node | Switch:
         owners = cast("list[Node | Switch]", [*self.linked("node"), *self.linked("switch")])
         if len(owners) != 1:
@@ -116,7 +116,7 @@ class Interface(Changing, rtype="netns::Interface"):
     def birth(self) -> str:
         """How it is described when its link is made: the words after its name."""
         mtu = "" if self.mtu is None else f" mtu {self.mtu}"
-        netns = "" if self.inside is None else f" netns {self.inside.pid}"
+        netns = "" if self.inside is None else f" netns {self.inside.file}"
         return f"address {self.address}{mtu}{netns}"
 
     # --- hooks --------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
@@ -17,6 +17,7 @@ from rms.netns import _impairing
 from rms.netns._batch import Lines
 from rms.netns._changing import Changing
 from rms.netns._impairing import TIMED, Impairments
+from rms.netns._kept import kept
 from rms.netns._relaying import Relay
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Link(Changing, rtype="netns::Link"):
 
     # --- what it is ---------------------------------------------------------------------------------------------
 
-    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    @kept  # who asks is deployed, and from then on no connection is taken back
     def interfaces(self) -> tuple[Interface, Interface]:
         """Its two ends."""
         one, two = cast("list[Interface]", self.linked("ends"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from engine.core.errors import BadState
@@ -15,6 +14,7 @@ from rms._patience import until_answered
 from rms.linux.host import Host
 from rms.netns import _inside
 from rms.netns._batch import Make, Place
+from rms.netns._kept import kept
 from rms.netns._limiting import Limits, joining
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Node(Host, rtype="netns::Node"):
 
     # --- what it is ---------------------------------------------------------------------------------------------
 
-    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    @kept  # who asks is deployed, and from then on no connection is taken back
     def emulated(self) -> Emulation:
         """What it is part of."""
         return cast("Emulation", self.linked("emulation")[0])

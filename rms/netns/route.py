@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import cached_property
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +13,7 @@ from engine.rm.links import link
 from engine.rm.outcomes import NeverBegan
 from rms.netns._batch import Lines
 from rms.netns._changing import Changing
+from rms.netns._kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ class Route(Changing, rtype="netns::Route"):
         """See `Changing.change`."""
         self._device.emulated.change_once(self._ip("replace", new))
 
-    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    @kept  # who asks is deployed, and from then on no connection is taken back
     def _device(self) -> Interface:
         return cast("Interface", self.linked("interface")[0])
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from engine.core.states import Step
@@ -12,6 +11,7 @@ from engine.rm.outcomes import NeverBegan
 from engine.rm.transport import CommandFailed
 from rms.netns._batch import Lines
 from rms.netns._changing import Changing
+from rms.netns._kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +45,7 @@ class Switch(Changing, rtype="netns::Switch"):
         """What traces of its ports are called after."""
         return self.device
 
-    @cached_property  # who asks is deployed, and from then on no connection is taken back
+    @kept  # who asks is deployed, and from then on no connection is taken back
     def emulated(self) -> Emulation:
         """What it is part of."""
         return cast("Emulation", self.linked("emulation")[0])

@@ -1,113 +1,112 @@
-"""Many changes in one script, each with an answer of its own; and many callers in one go."""
+"""What is asked of a holder, and what it says."""
 
-import threading
-from queue import SimpleQueue
+import json
 
 import pytest
 
-from engine.rm.transport import CommandFailed
-from rms.netns._batch import Batch, Change, Lines, Make, Place
-from rms.netns._together import Together
+from engine.rm.transport import CommandFailed, TransportLost
+from rms._script import Fenced
+from rms.netns._batch import Ask, Change, End, Lines, Make, Place, Question, decode, encode
+from rms.netns._mailbox import Mailbox
 
 HERE = Place(12, "345")
 
 
-def batch(*asked):
-    made = Batch("lab1", asked)
-    return made, made.script()
+def test_what_is_asked_is_plain():
+    asked = [
+        Change((Lines(HERE, "ip", ("a", "b")), Lines(None, "tc", ("c",)))),
+        Make(7, "r1", forwarding=True),
+        End(HERE),
+        Ask((Question(None, ("ip", "link")), Question(HERE, ("tc", "x")))),
+    ]
+    assert encode(asked) == [
+        {"steps": [[[12, "345"], "ip", ["a", "b"]], [None, "tc", ["c"]]]},
+        {"node": {"guid": 7, "hostname": "r1", "forwarding": True}},
+        {"end": [12, "345"]},
+        {"ask": [[None, ["ip", "link"]], [[12, "345"], ["tc", "x"]]]},
+    ]
 
 
-def test_lines_of_one_place_share_a_process():
-    _, script = batch(
-        Change((Lines(HERE, "ip", ("a",)),)), Change((Lines(HERE, "ip", ("b",)),)), Change((Lines(None, "ip", ("c",)),))
-    )
-    assert script.count("ip -force -batch -") == 2
-    assert "at 12 345 ip -force -batch - 2>&1 <<'@'\na\nb\n@\n" in script
-    assert "here ip -force -batch - 2>&1 <<'@'\nc\n@\n" in script
+def test_answers_are_of_their_kinds():
+    told = [{}, {"node": [12, "345"]}, {"said": ["x"]}, {"error": ["link set a up", 19, "No such device"]}]
+    done, node, said, error = decode("lab1", told)
+    assert (done, node, said) == (None, HERE, ["x"])
+    assert str(error) == "lab1: link set a up: failed with 19: No such device"
 
 
-def test_what_is_to_come_second_comes_second():
-    _, script = batch(Change((Lines(None, "ip", ("one",)), Lines(HERE, "tc", ("two",)))), Change(()))
-    assert script.index("one") < script.index("two")
+# --- Mailbox --------------------------------------------------------------------------------------------------------
 
 
-def test_an_error_is_that_of_whose_line_it_is():
-    made, _ = batch(Change((Lines(None, "ip", ("a", "b")),)), Change((Lines(None, "ip", ("c",)),)))
-    fine, bad = made.answers("@ 0\nError: no such thing.\nCommand failed -:3\n= 1\n")
-    assert fine is None
-    assert str(bad) == "lab1: c: failed with 1: Error: no such thing."
+class Host:
+    """A host whose holder answers what a test says; `says` is called with each request."""
+
+    host = "lab1"
+
+    def __init__(self, says):
+        self.says = says
+        self.hear = self.gone = None
+
+    def size(self, path):
+        return 10
+
+    def follow(self, path, offset, on_data):
+        assert (path, offset) == ("/run/answers", 10)
+        self.hear = on_data
+
+    def on_exit(self, pid, start_time, callback):
+        assert (pid, start_time) == (12, "345")
+        self.gone = callback
+
+    def write(self, path, data):
+        request = json.loads(data)
+        assert path == f"/run/requests/{request['id']}"
+        self.says(self, request)
 
 
-def test_the_first_error_counts():
-    made, _ = batch(Change((Lines(None, "ip", ("a", "b")),)))
-    (bad,) = made.answers("@ 0\nfirst\nCommand failed -:1\nsecond\nCommand failed -:2\n= 1\n")
-    assert bad.command == "a"
+def answer(request, **told):
+    return b"\n" + json.dumps({"id": request["id"], **told}).encode() + b"\n"
 
 
-def test_a_process_that_did_not_begin_is_an_error_of_all_its_lines():
-    made, _ = batch(Change((Lines(HERE, "ip", ("a",)),)), Change((Lines(HERE, "ip", ("b",)),)))
-    answers = made.answers("@ 0\nthe node is gone\n= 1\n")
-    assert [answer.output for answer in answers] == ["the node is gone\n"] * 2
+def mailbox(says):
+    return Mailbox(Host(says), "/run", HERE, 3)
 
 
-def test_warnings_are_no_errors():
-    made, _ = batch(Change((Lines(None, "ip", ("a",)),)))
-    assert made.answers("@ 0\nWarning: hm\n= 0\n") == [None]
+def test_an_answer_that_comes_in_pieces_is_put_together():
+    def says(host, request):
+        assert (request["epoch"], request["asked"]) == ("00000003", [{"end": [1, "2"]}])
+        for byte in answer(request, answers=[{}]):
+            host.hear(bytes([byte]))
+
+    assert mailbox(says).ask([{"end": [1, "2"]}], 10) == [{}]
 
 
-def test_nodes_are_told_by_their_numbers():
-    made, _ = batch(Make(7, "a"), Make(8, "b"), Make(9, "c"))
-    first, second, third = made.answers("node 8 100 200\nno node 7: it is raining\n")
-    assert second == Place(100, "200")
-    assert (first.output, third.output) == ("it is raining", "its first process did not begin")
+def test_answers_to_others_and_half_ones_are_passed_over():
+    def says(host, request):
+        host.hear(b'\n{"id": "00000001-1", "answers": [1]}\n\n{"id": "0000')
+        host.hear(answer(request, answers=[2]))
+
+    assert mailbox(says).ask([], 10) == [2]
 
 
-def test_a_machine_that_gives_no_namespaces_is_quoted():
-    made, _ = batch(Make(7, "a"))
-    (answer,) = made.answers("unshare: unshare failed: No space left on device\n")
-    assert answer.output == "unshare failed: No space left on device"
+@pytest.mark.parametrize(
+    ("told", "error", "why"),
+    [
+        ({"fenced": "00000004"}, Fenced, "one of epoch 4 has taken over"),
+        ({"broken": "KeyError: 'x'"}, CommandFailed, "KeyError: 'x'"),
+    ],
+)
+def test_a_refusal_is_told(told, error, why):
+    with pytest.raises(error, match=why):
+        mailbox(lambda host, request: host.hear(answer(request, **told))).ask([], 10)
 
 
-def test_a_script_that_is_cut_is_no_command():
-    _, script = batch(Make(7, "a"))
-    assert script.startswith("{\n")
-    assert script.endswith("}\n")
+def test_a_holder_that_ends_answers_nobody_any_more():
+    box = mailbox(lambda host, request: host.gone())
+    for _ in range(2):
+        with pytest.raises(CommandFailed, match="the emulation is gone: its process 12 has ended"):
+            box.ask([], 10)
 
 
-# --- Together -------------------------------------------------------------------------------------------------------
-
-
-def test_who_comes_meanwhile_is_served_together():
-    begun, go, seen = SimpleQueue(), threading.Event(), []
-
-    def act(asked):
-        begun.put(None)
-        go.wait(10)
-        seen.append(sorted(asked))
-        return [2 * each for each in asked]
-
-    together, got = Together(act), {}
-    threads = [threading.Thread(target=lambda n=n: got.setdefault(n, together.ask(n))) for n in range(4)]
-    threads[0].start()
-    begun.get(timeout=10)
-    for thread in threads[1:]:
-        thread.start()
-    while len(together._queued) < 3:
-        threading.Event().wait(0.001)
-    go.set()
-    for thread in threads:
-        thread.join(10)
-    assert seen == [[0], [1, 2, 3]]
-    assert got == {0: 0, 1: 2, 2: 4, 3: 6}
-
-
-def test_what_goes_wrong_is_raised_to_who_asked_and_the_next_is_served():
-    def act(asked):
-        if asked == ["bad"]:
-            raise CommandFailed("lab1", "x", 1, "no")
-        return asked
-
-    together = Together(act)
-    with pytest.raises(CommandFailed):
-        together.ask("bad")
-    assert together.ask("good") == "good"
+def test_a_holder_that_does_not_answer_is_a_host_that_does_not():
+    with pytest.raises(TransportLost, match="a change was not answered"):
+        mailbox(lambda host, request: None).ask([], 0.01)

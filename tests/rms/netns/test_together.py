@@ -1,0 +1,72 @@
+"""Many callers in one go."""
+
+import threading
+from queue import SimpleQueue
+
+import pytest
+
+from engine.rm.transport import CommandFailed
+from rms.netns._kept import kept
+from rms.netns._together import Together
+
+
+def test_who_comes_meanwhile_is_served_together():
+    begun, go, seen = SimpleQueue(), threading.Event(), []
+
+    def act(asked):
+        begun.put(None)
+        go.wait(10)
+        seen.append(sorted(asked))
+        return [2 * each for each in asked]
+
+    together, got = Together(act), {}
+    threads = [threading.Thread(target=lambda n=n: got.setdefault(n, together.ask(n))) for n in range(4)]
+    threads[0].start()
+    begun.get(timeout=10)
+    for thread in threads[1:]:
+        thread.start()
+    while len(together._queued) < 3:
+        threading.Event().wait(0.001)
+    go.set()
+    for thread in threads:
+        thread.join(10)
+    assert seen == [[0], [1, 2, 3]]
+    assert got == {0: 0, 1: 2, 2: 4, 3: 6}
+
+
+def test_what_goes_wrong_is_raised_to_who_asked_and_the_next_is_served():
+    def act(asked):
+        if asked == ["bad"]:
+            raise CommandFailed("lab1", "x", 1, "no")
+        return asked
+
+    together = Together(act)
+    with pytest.raises(CommandFailed):
+        together.ask("bad")
+    assert together.ask("good") == "good"
+
+
+def test_many_callers_are_all_served():
+    together, got = Together(lambda asked: [-each for each in asked]), []
+    threads = [threading.Thread(target=lambda n=n: got.append((n, together.ask(n)))) for n in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert sorted(got) == [(n, -n) for n in range(50)]
+
+
+def test_what_is_kept_is_asked_once_for_each():
+    class Thing:
+        asked = 0
+
+        @kept
+        def answer(self):
+            """What it is."""
+            self.asked += 1
+            return object()
+
+    one, other = Thing(), Thing()
+    assert one.answer is one.answer
+    assert one.answer is not other.answer
+    assert (one.asked, Thing.answer.__doc__) == (1, "What it is.")

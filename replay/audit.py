@@ -237,6 +237,8 @@ class _Auditor:
         if seen.state is ResourceState.RELEASED:
             self._say("released", f"{event.kind} of #{event.guid} after its release")
         self._note_end(event, seen)
+        if isinstance(event, events.StepTold) and seen.attempt != event.step:
+            self._say("intent", f"the {event.step} of #{event.guid} told of itself, and had not begun")
         match event:
             case events.StepRequested():
                 seen.requested = event.step

@@ -273,7 +273,9 @@ class _Waiting:
         begun = self._history.get(attempt.seq).time
         unwanted = ", and its result is no longer wanted" if resource.releasing and attempt.step in DEPLOYMENT else ""
         where = host(self._world, resource)
-        return Wait(f"its {attempt.step} has been under way{where} for {self._for(begun)}{unwanted}{self._crowd()}")
+        doing = f", {attempt.doing} for {self._for(attempt.doing_since)}" if attempt.doing else ""
+        how = f"{doing}{unwanted}{'' if attempt.doing else self._crowd()}"
+        return Wait(f"its {attempt.step} has been under way{where} for {self._for(begun)}{how}")
 
     def _crowd(self) -> str:
         """What to add to a step that is under way if some of those have no worker: which ones the log does not say."""

@@ -187,6 +187,8 @@ def _stepped(event: events.Event, world: World, after: str) -> str | None:
             return f"{name(world, guid)} was {REACHED[steps[-1]].name}: nothing was to do for {', '.join(steps)}"
         case events.StepBegun(guid, step):
             return f"the {step} of {name(world, guid)} began"
+        case events.StepTold(guid, step, doing):
+            return f"the {step} of {name(world, guid)} went on: {doing or 'it no longer says with what'}"
         case events.StepDone(guid, step):
             return f"the {step} of {name(world, guid)} was done{after}: it was {REACHED[step].name}"
         case events.StepFailed(guid, step, error):

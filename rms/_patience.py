@@ -26,14 +26,19 @@ def until_answered(intent: Intent, log: BoundLogger, act: Callable[..., _T], *ar
     Raises:
         TransportLost: the result is not wanted any more.
     """
-    for pause in _pauses():
+    for tries, pause in enumerate(_pauses()):
         try:
-            return act(*args, **kwargs)
+            answer = act(*args, **kwargs)
         except TransportLost as lost:
             if intent.cancelled:
                 raise
             log.warning("the host does not answer, trying again", host=lost.host, why=lost.why, pause=pause)
+            intent.doing(f"waiting for {lost.host} to answer ({lost.why})")
             intent.wait(pause)
+        else:
+            if tries:
+                intent.doing("")
+            return answer
     raise AssertionError("the pauses never end")
 
 

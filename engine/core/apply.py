@@ -381,6 +381,13 @@ def _(event: events.StepBegun, world: World, entry: Entry) -> None:
         resource.exit_code = None
 
 
+@_on(events.StepTold)
+def _(event: events.StepTold, world: World, entry: Entry) -> None:
+    attempt = world.resources[event.guid].attempt
+    assert attempt is not None
+    attempt.doing, attempt.doing_since = event.doing, entry.time
+
+
 @_on(events.StepDone)
 def _(event: events.StepDone, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]

@@ -354,6 +354,15 @@ class StepBegun(Event):
     token: str
 
 
+@_event("step.told")
+class StepTold(Event):
+    """The hook that runs said what it is doing."""
+
+    guid: int
+    step: Step
+    doing: str
+
+
 @_event("step.done")
 class StepDone(Event):
     """The hook returned. `receipt` is what a stranger needs to find again what it made."""

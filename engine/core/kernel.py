@@ -192,6 +192,8 @@ class Kernel:
                 self._hook_failed(guid, token, error)
             case messages.Found(guid, token):
                 self._found(guid, token)
+            case messages.Doing(guid, token, what):
+                self._doing(guid, token, what)
             case messages.NotBegun(guid, token):
                 self._not_begun(guid, token)
             case messages.Lost(guid, token, why):
@@ -221,6 +223,11 @@ class Kernel:
             and resource.state is ResourceState.STARTED
             and resource.tokens.get(Step.START) == token
         )
+
+    def _doing(self, guid: int, token: str, what: str) -> None:
+        attempt = self._current(guid, token)
+        if attempt is not None and what != attempt.doing:
+            self.emit(events.StepTold(guid, attempt.step, what), attempt.seq)
 
     def _hook_done(self, guid: int, token: str, receipt: dict[str, Any] | None) -> None:
         attempt = self._current(guid, token)

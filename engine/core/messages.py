@@ -42,6 +42,15 @@ class NotBegun:
 
 
 @dataclass(frozen=True, slots=True)
+class Doing:
+    """The hook that runs is doing this."""
+
+    guid: int
+    token: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """What an earlier controller had begun or had running cannot be found again."""
 
@@ -93,5 +102,15 @@ class Tick:
 
 
 Message = (
-    HookDone | HookFailed | Found | NotBegun | Lost | Unanswered | EndedByItself | FailedByItself | TaskReturned | Tick
+    HookDone
+    | HookFailed
+    | Doing
+    | Found
+    | NotBegun
+    | Lost
+    | Unanswered
+    | EndedByItself
+    | FailedByItself
+    | TaskReturned
+    | Tick
 )

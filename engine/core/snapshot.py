@@ -15,7 +15,7 @@ from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, W
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
 _SCALARS: Final = (
@@ -32,6 +32,7 @@ _SCALARS: Final = (
     "last_guid",
 )
 _CONDITION: Final = ("seq", "origin", "delay", "missing", "met_at", "met_by", "broken_by")
+_ATTEMPT: Final = ("token", "seq", "doing", "doing_since")
 _RESOURCE: Final = (
     "guid",
     "rtype",
@@ -98,7 +99,7 @@ def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
         resource.state.value,
         dict(resource.attributes),
         {str(state.value): time for state, time in resource.times.items()},
-        None if attempt is None else [str(attempt.step), attempt.token, attempt.seq],
+        None if attempt is None else [str(attempt.step), *(getattr(attempt, name) for name in _ATTEMPT)],
         None if resource.requested is None else str(resource.requested),
         list(resource.connections),
         list(resource.depends_on),
@@ -151,7 +152,7 @@ def _to_resource(values: list[Any], conditions: list[Condition], planned: dict[i
         state=ResourceState(state),
         attributes=attributes,
         times={ResourceState(int(number)): time for number, time in times.items()},
-        attempt=None if attempt is None else Attempt(Step(attempt[0]), attempt[1], attempt[2]),
+        attempt=None if attempt is None else Attempt(Step(attempt[0]), *attempt[1:]),
         requested=None if requested is None else Step(requested),
         connections=connections,
         depends_on=depends_on,

@@ -22,7 +22,8 @@ def waiting_for(world: World, guid: int) -> list[str]:
     if resource.unknown_since is not None:
         return [f"its host has not answered since {_time_of_day(resource.unknown_since)}"]
     if resource.attempt is not None:
-        return [f"its {resource.attempt.step} is under way"]
+        doing = f": it is {resource.attempt.doing}" if resource.attempt.doing else ""
+        return [f"its {resource.attempt.step} is under way{doing}"]
     if resource.releasing:
         return [f"{resource.blockers} that depend on it are still to be released"] if resource.blockers else []
     if resource.group is None:

@@ -23,11 +23,23 @@ EXPERIMENT: Final = 0
 
 @dataclass(slots=True)
 class Attempt:
-    """A step that is under way. `seq` is the event of its intent."""
+    """A step that is under way.
+
+    Attributes:
+        seq: the event of its intent.
+        doing: what its hook said last that it is doing.
+        doing_since: when it said so, in ns since 1970.
+    """
 
     step: Step
     token: str
     seq: int
+    doing: str = ""
+    doing_since: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for comparison and JSON."""
+        return {"step": str(self.step), "token": self.token, "doing": self.doing, "doing_since": self.doing_since}
 
 
 @dataclass(slots=True)
@@ -202,7 +214,7 @@ class Resource:
             "conditions": sorted(cond.seq for gate in self.gates.values() for cond in gate),
             "times": {state.name: time for state, time in self.times.items()},
             "group": self.group,
-            "attempt": None if self.attempt is None else {"step": str(self.attempt.step), "token": self.attempt.token},
+            "attempt": None if self.attempt is None else self.attempt.to_dict(),
             "requested": None if self.requested is None else str(self.requested),
             "releasing": self.releasing,
             "receipts": {str(step): receipt for step, receipt in self.receipts.items()},

@@ -18,6 +18,7 @@ from engine.rm.outcomes import Gone
 from engine.rm.secret import told
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
@@ -48,6 +49,15 @@ class Intent:
     token: str
     step: Step
     _cancelled: Event = field(default_factory=Event, repr=False, compare=False)
+    _tell: Callable[[str, str], None] | None = field(default=None, repr=False, compare=False)
+
+    def doing(self, what: str) -> None:
+        """Say what the hook is doing from now on, such as "installing iperf3", where that may take long.
+
+        The log keeps it, and who asks why nothing happens is told. It is not waited for, and costs little.
+        """
+        if self._tell is not None:
+            self._tell(self.token, what)
 
     @property
     def cancelled(self) -> bool:

@@ -141,6 +141,10 @@ class ResourceActor(PooledActor):
             case Met(other):
                 self._call("on_disconnect", lambda manager: manager.on_disconnect(other.manager()))
 
+    def hear(self, token: str, what: str) -> None:
+        """Pass on what the hook of an attempt says that it is doing. On the thread of the hook."""
+        self._tell(messages.Doing(self._place.guid, token, told(what)))
+
     def _perform(self, intent: Intent, briefing: Briefing) -> messages.Message:
         guid = self._place.guid
         if intent.cancelled:
@@ -261,7 +265,7 @@ class Crew:
         guid, attempt = effect.guid, effect.attempt
         actor = self._actor(guid)
         actor.lane.set_urgent(urgent=attempt.step in (Step.STOP, Step.RELEASE))
-        actor.intent = intent = Intent(attempt.token, attempt.step, latch())
+        actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor.hear)
         actor.tell(Perform(intent, _briefing(self._world.resources[guid])))
 
     def probe(self, effect: Probe) -> None:

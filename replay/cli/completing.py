@@ -24,7 +24,7 @@ _SHELLS: Final = ("bash", "zsh", "fish")
 _UNREADABLE: Final = (Refused, ExperimentError, eventlog.LogError, OSError)
 
 
-class Offered(click.ParamType):
+class Offered(click.ParamType):  # type: ignore[type-arg]  # it takes arguments only in later versions
     """Any text. What there is that begins as was typed is offered; nothing where that cannot be found out."""
 
     def __init__(self, name: str, items: Callable[[click.Context], Iterable[CompletionItem]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from engine.rm.attributes import Attribute
     from engine.rm.base import ResourceManager
     from engine.rm.links import LinkDeclaration
+    from engine.rm.traces import Trace
     from replay import answers
 
 _WHEN: Final = {"design": [], "live": ["can be set while it runs"], "never": ["cannot be set"]}
@@ -143,10 +143,19 @@ def _page_json(cls: type[ResourceManager]) -> answers.ResourceType:
         "help": _help(cls),
         "lineage": [name for name in cls.lineage() if name != ANY],
         "attributes": {name: _attribute_json(attribute) for name, attribute in cls.declared().items()},
-        "links": [link.to_data() for link in cls.links.values()],
-        "traces": [asdict(trace) for trace in cls.traces],
+        "links": [_link_json(link) for link in cls.links.values()],
+        "traces": [_trace_json(trace) for trace in cls.traces],
         "hooks": [str(hook) for hook in cls.hooks()],
     }
+
+
+def _link_json(link: LinkDeclaration) -> answers.Link:
+    after, before = link.after.name, str(link.before)
+    return {"name": link.name, "rtype": link.rtype, "min": link.min, "max": link.max, "after": after, "before": before}
+
+
+def _trace_json(trace: Trace) -> answers.DeclaredTrace:
+    return {"name": trace.name, "help": trace.help, "enabled": trace.enabled}
 
 
 def _attribute_json(attribute: Attribute) -> answers.Attribute:
@@ -154,7 +163,7 @@ def _attribute_json(attribute: Attribute) -> answers.Attribute:
         "type": describe_type(attribute.type),
         "required": attribute.required,
         "default": attribute.initial(),
-        "choices": attribute.choices,
+        "choices": None if attribute.choices is None else list(attribute.choices),
         "ge": attribute.ge,
         "le": attribute.le,
         "when": attribute.when,

@@ -97,6 +97,7 @@ def bring(app: Application, host: Host, intent: Intent, done: Callable[[str, str
         _upload(app, host, intent, entries, directory, executable=name == "bins")
     for job in jobs(app, host):
         if job.name == "depends":
+            intent.doing("waiting for another installation on its host")
             with host.installing:
                 token = run_job(host, app, intent, job)
         else:
@@ -125,6 +126,7 @@ def _upload(
 ) -> None:
     from rms.linux._archive import packed  # noqa: PLC0415 - most applications bring nothing, and need no tarfile
 
+    intent.doing(f"sending {', '.join(entries)}")
     with packed(entries, executable=executable) as archive:
         until_answered(intent, app.log, host.place, archive, directory)
 
@@ -154,10 +156,12 @@ def jobs(app: Application, host: Host) -> Iterator[Job]:
     urls = [path for path in paths(app.sources) if _URL.match(path)]
     if urls:
         words = [word for url in urls for word in (url, file_name(url))]
-        yield Job("sources", _script(words, _FETCH), env, host.layout.shared("src"))
+        what = f"fetching {' '.join(urls)}"
+        yield Job("sources", _script(words, _FETCH), env, host.layout.shared("src"), what)
     if app.depends:
         words = [host.facts["packager"], *packages(app.depends)]
-        yield Job("depends", _script(words, _DEPENDS), env, home)
+        what = f"installing {' '.join(words[1:])} with {words[0]}"
+        yield Job("depends", _script(words, _DEPENDS), env, home, what)
     if app.build:
         yield Job("build", app.build, env, home)
     if app.install:

@@ -35,12 +35,14 @@ class Job:
         text: shell text, as the user typed it.
         env: variables for it.
         directory: where it begins; made if need be.
+        what: they do, where that says more than "running its " and the name.
     """
 
     name: str
     text: str
     env: Mapping[str, str]
     directory: str
+    what: str = ""
 
     def token(self, guid: int, attempt: int) -> str:
         """What an attempt at it is called on the host: by itself, so that any later controller finds it again."""
@@ -84,6 +86,7 @@ def _run_once(host: Host, intent: Intent, job: Job, token: str) -> Ended | Gone:
     launcher = host.launcher
     if intent.cancelled:
         return launcher.stop(token)  # an attempt that has not begun never will
+    intent.doing(job.what or f"running its {job.name}")
     try:
         env = {**job.env, "JOB_HOME": job.directory}
         launcher.start(token, f'cd "$JOB_HOME" || exit\n{job.text}', env=env, prelude=_PRELUDE, directory=job.directory)

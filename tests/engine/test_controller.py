@@ -266,6 +266,17 @@ def test_a_hook_is_given_its_intent_and_the_receipts_so_far(ec, stage):
     assert seen["intent"].token.startswith(one.run_id.rpartition("-")[2])
 
 
+def test_what_a_hook_says_that_it_is_doing_is_in_the_log_and_tells_no_secret(ec, stage, monkeypatch):
+    monkeypatch.setenv("LAB_PASSWORD", "s3cret-word")
+    stage.acts["deploy #1"] = lambda manager, intent: intent.doing(f"logging in with {manager.password}")
+    one = ec()
+    one.register_resource("test::Thing", password="env:LAB_PASSWORD")
+    one.deploy()
+    assert one.wait_started(1)
+    (told,) = (record.data for record in eventlog.open(one.run_dir) if record.kind == "step.told")
+    assert told == {"step": "deploy", "doing": "logging in with [secret]"}
+
+
 def test_nobody_waits_for_a_hook_that_takes_long(ec, stage):
     door = stage.door("deploy #1")
     one = ec(workers=1)

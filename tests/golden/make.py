@@ -58,6 +58,7 @@ def live(store):
     lab.deploy(probe, barrier=False)
     lab.deploy(server, client, extra)
     lab.deploy(host)
+    lab.doing(host, "clearing it")
     lab.wait(0.25)
     lab.turn(messages.TaskReturned(1, "ValueError: no"))
     lab.done(host, receipt={"dir": "/run/1", "sizes": [1, 2.5, None, True, b"\xff"]})

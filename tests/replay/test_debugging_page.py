@@ -31,6 +31,7 @@ def play(run_dir, installing, code):
     lab.deploy()
     lab.wait(0.5)
     lab.done(host)
+    lab.doing(tools, "installing procps with apt-get")
     lab.wait(1)
     lab.done(server, client)
     lab.wait(installing - 1)

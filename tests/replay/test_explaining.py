@@ -65,6 +65,16 @@ def installing(lab):
 # --- what it waits for ------------------------------------------------------------------------------------------
 
 
+def test_a_hook_that_says_what_it_is_doing_is_quoted(lab, why):
+    *_, tools = installing(lab)
+    lab.doing(tools, "installing iperf3 with apt-get")
+    lab.wait(3)
+    assert (
+        "  its deploy has been under way on host h3 for 44.5 s, installing iperf3 with apt-get for 3.00 s"
+        in standing(why(tools))
+    )
+
+
 def test_a_wait_is_explained_by_that_of_whom_it_waits_for(lab, why):
     installing(lab)
     assert standing(why("client")) == [

@@ -31,6 +31,14 @@ def test_it_asks_until_there_is_an_answer_after_growing_pauses(pauses):
     assert pauses == [0.25, 0.5, 1, 2, 4, 8, 15, 15, 15]
 
 
+def test_it_says_for_whom_it_waits_and_that_it_no_longer_does(pauses):
+    said = []
+    intent = Intent("t", Step.START, _tell=lambda token, what: said.append((token, what)))
+    ask(intent, iter([TransportLost("h", "gone"), "here"]))
+    ask(intent, iter(["here"]))
+    assert said == [("t", "waiting for h to answer (gone)"), ("t", "")]
+
+
 def test_it_gives_up_when_nobody_wants_the_answer(pauses):
     intent = Intent("t", Step.START)
     intent.cancel()

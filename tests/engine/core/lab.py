@@ -227,6 +227,10 @@ class Lab:
         """The hooks under way return."""
         self.turn(*(messages.HookDone(guid, self.token(guid), receipt) for guid in guids))
 
+    def doing(self, guid, what):
+        """The hook under way says what it is doing."""
+        self.turn(messages.Doing(guid, self.token(guid), what))
+
     def fail(self, guid, why="broken"):
         error = {"type": "RuntimeError", "message": why, "step": str(self.world.resources[guid].attempt.step)}
         self.turn(messages.HookFailed(guid, self.token(guid), error))

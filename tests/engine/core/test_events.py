@@ -112,6 +112,7 @@ def test_the_words_are_the_contract_with_old_logs():
         "step.failed",
         "step.passed",
         "step.requested",
+        "step.told",
         "step.voided",
         "task.begun",
         "task.done",

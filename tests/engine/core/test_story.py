@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import revise, story
+from engine.core import messages, revise, story
 from engine.core.states import ResourceState as State
 from tests.engine.core.lab import DEPLOY, START, STOP, Lab, link
 
@@ -23,6 +23,20 @@ def test_nobody_has_deployed_it(lab):
 def test_a_step_is_under_way(lab):
     one = lab.add("provision")
     lab.deploy()
+    assert why(lab, one) == ["its provision is under way"]
+
+
+def test_a_hook_says_what_it_is_doing(lab):
+    one = lab.add("provision")
+    lab.deploy()
+    lab.doing(one, "installing iperf3 with apt-get")
+    assert why(lab, one) == ["its provision is under way: it is installing iperf3 with apt-get"]
+    seq = lab.world.seq
+    lab.doing(one, "installing iperf3 with apt-get")  # again
+    lab.turn(messages.Doing(one, "an earlier attempt", "sleeping"))
+    lab.turn(messages.Doing(77, "one that is gone", "sleeping"))
+    assert lab.world.seq == seq
+    lab.doing(one, "")
     assert why(lab, one) == ["its provision is under way"]
 
 

@@ -12,8 +12,9 @@
     replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
     ec = replay.fork(run_dir, "12.5s", into="what-if")   # as it was described then, to be changed and deployed
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
+    replay.resume(run_dir)                     # the same with its script, which is run again from the top
 
-Only `reconnect` and `fork` run anything: the rest reads. Only they and `trace` need the resource types installed.
+Only the last three run anything: the rest reads. Only they and `trace` need the resource types installed.
 """
 
 from importlib import import_module
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from replay.critical import critical_path
     from replay.explaining import explain
     from replay.forking import fork
+    from replay.resumption import resume, resuming
     from replay.takeover import reconnect
     from replay.traces import trace
 
@@ -44,6 +46,8 @@ __all__ = [
     "explain",
     "fork",
     "reconnect",
+    "resume",
+    "resuming",
     "state",
     "timeline",
     "trace",
@@ -57,6 +61,8 @@ _HOME = {
     "explain": "replay.explaining",
     "fork": "replay.forking",
     "reconnect": "replay.takeover",
+    "resume": "replay.resumption",
+    "resuming": "replay.resumption",
     "trace": "replay.traces",
 }
 

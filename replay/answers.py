@@ -711,6 +711,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "diff": list[Difference],
     "check": Audit,
     "reconnect": Reading,
+    "resume": list[Summary],
     "release": Reading,
     "completion": Completion,
 }

@@ -44,6 +44,7 @@ _MODULES: Final = {
     "diff": "replay.cli.comparing",
     "check": "replay.cli.looking",
     "reconnect": "replay.cli.running",
+    "resume": "replay.cli.resuming",
     "release": "replay.cli.running",
     "validate": "replay.cli.validating",
     "types": "replay.cli.types",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from engine.description import Description
     from replay.cli.runs import Reading, Run
 
-_quiet: Final = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+quiet_option: Final = click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 
 
 # --- run ----------------------------------------------------------------------------------------------------------
@@ -45,7 +45,7 @@ Example:
 )
 @click.argument("script", type=click.Path(path_type=Path))
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
-@_quiet
+@quiet_option
 @common
 def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: bool) -> int:
     """Run a Python script that describes experiments, or a saved description (.xml, .json).
@@ -63,8 +63,8 @@ def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: b
         status = charge.during(act)
     readings = charge.readings()
     for reading in readings:
-        _warn(reading.world)
-        _tell(reading, home)
+        warn(reading.world)
+        tell(reading, home)
     if as_json:
         click.echo(words.to_json([reading.summary() for reading in readings]))
     return status or (FAILED if any(reading.world.aborted for reading in readings) else 0)
@@ -93,7 +93,7 @@ def _carry_out(found: Description) -> int:
         return _release(ec)
 
 
-def _warn(world: World) -> None:
+def warn(world: World) -> None:
     """What else was not as it should be, and failed nothing."""
     for remark in [*words.task_errors(world), *words.warnings(world)]:
         if remark.startswith(RAISED):
@@ -101,7 +101,7 @@ def _warn(world: World) -> None:
         say(f"{world.exp_id}: {words.one_line(remark, 200)}")
 
 
-def _tell(reading: Reading, home: Path) -> None:
+def tell(reading: Reading, home: Path) -> None:
     """How a run ended: always if there is something to do about it, else only to somebody who is there."""
     name, world = reading.run.called(home), reading.world
     if reading.charge != "over":
@@ -137,7 +137,7 @@ Example:
 )
 @click.argument("run", type=RUN)
 @click.option("--release", "releases", is_flag=True, help="Release everything and shut down at the end.")
-@_quiet
+@quiet_option
 @common
 def reconnect(run: str, releases: bool, quiet: bool, home: Path, as_json: bool) -> int:
     """Take over a run, and wait until everything in it has ended.
@@ -149,7 +149,7 @@ def reconnect(run: str, releases: bool, quiet: bool, home: Path, as_json: bool) 
     charge = Charge(quiet=quiet)
     status = charge.during(lambda: _go_on(found, releases=releases))
     reading = runs.read(found)
-    _tell(reading, home)
+    tell(reading, home)
     if as_json:
         click.echo(words.to_json(reading.to_dict()))
     elif not charge.shown:
@@ -200,7 +200,7 @@ Example:
   netreel release hello"""
 )
 @click.argument("run", type=RUN)
-@_quiet
+@quiet_option
 @common
 def release(run: str, quiet: bool, home: Path, as_json: bool) -> int:
     """Take over a run, release everything in it, and close it.
@@ -213,7 +213,7 @@ def release(run: str, quiet: bool, home: Path, as_json: bool) -> int:
     if before.charge != "over":
         status = Charge(quiet=quiet).during(lambda: _release(_take_over(found)))
         after = runs.read(found)
-        _tell(after, home)
+        tell(after, home)
     if as_json:
         click.echo(words.to_json(after.to_dict()))
     else:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import runpy
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import nearest
+from engine.core.errors import ScriptDiverged, nearest
 from replay.cli.program import FAILED, Refused
+from replay.main import run_as_main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 _DESCRIPTIONS: Final = (".xml", ".json")
@@ -52,42 +51,34 @@ def _compile(path: Path) -> None:
         raise Refused(f"{path}{where}: {error.msg}{text}") from error
 
 
-def run(path: Path, arguments: Sequence[str], interrupted: Callable[[], bool]) -> int:
+def run(path: Path, arguments: Sequence[str], interrupted: Callable[[], bool], module: str | None = None) -> int:
     """Run a script that was checked, and tell of what it raises, as Python does.
 
     Args:
         path: the script.
         arguments: what it finds in `sys.argv` behind its name.
         interrupted: whether its controllers were taken from it, so that what it raises is no news.
+        module: its name, if it is to be run as one.
 
     Returns:
         Its exit status.
 
     Raises:
         KeyboardInterrupt: it was interrupted.
+        ScriptDiverged: it is run again, and makes other calls.
     """
-    with _as_main(path, arguments):
-        try:
-            runpy.run_path(str(path), run_name="__main__")
-        except SystemExit as error:
-            return _status(error)
-        except Exception as error:
-            if interrupted():
-                raise KeyboardInterrupt from error
-            _show(error, path)
-            return FAILED
-    return 0
-
-
-@contextmanager
-def _as_main(path: Path, arguments: Sequence[str]) -> Iterator[None]:
-    before = sys.argv, sys.path
-    sys.argv = [str(path), *arguments]
-    sys.path = [str(path.resolve().parent), *sys.path]
     try:
-        yield
-    finally:
-        sys.argv, sys.path = before
+        run_as_main(path, arguments, module)
+    except SystemExit as error:
+        return _status(error)
+    except ScriptDiverged:
+        raise
+    except Exception as error:
+        if interrupted():
+            raise KeyboardInterrupt from error
+        _show(error, path)
+        return FAILED
+    return 0
 
 
 def _status(error: SystemExit) -> int:

@@ -188,6 +188,7 @@ _TELLERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "effect.begun": lambda data: data["name"],
     "effect.done": lambda data: f"raised {data['error']['message']}" if data["error"] else repr(data["result"]),
     "script.looked": lambda _: "",
+    "run.closed": lambda _: "",
     "experiment.aborted": lambda data: f"by #{data['by']}",
     "step.passed": lambda data: ", ".join(data["steps"]),
     "step.begun": lambda data: data["step"],

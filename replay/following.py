@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from engine.rm.transport import Following
     from replay.traces import Traces
 
+News = bytes | eventlog.Event | Exception
+"""What comes while a trace is followed: a piece of it, an event of the log, or what keeps either from coming."""
+
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 """Seconds between two looks whether it is there: each twice as long as the one before."""
@@ -35,9 +38,22 @@ class Follow:
         name: the trace.
         ask: how the host is asked for what it does not push.
         tell: told, once, if its resource was started and the trace is not there.
+        news: where it hears what the log says next, for whoever follows that anyway; an error in it ends the following.
+            Without, it follows the log itself.
+        last: of what is there already only so many bytes are wanted.
     """
 
-    def __init__(self, traces: Traces, resource: Resource, name: str, ask: Ask, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        traces: Traces,
+        resource: Resource,
+        name: str,
+        ask: Ask,
+        tell: Callable[[str], None],
+        *,
+        news: SimpleQueue[News] | None = None,
+        last: int | None = None,
+    ) -> None:
         self._traces = traces
         self._resource = resource
         self._name = name
@@ -45,12 +61,14 @@ class Follow:
         self._tell = tell
         self._told = False
         self._pause = _FIRST_PAUSE
-        self._news: SimpleQueue[bytes | eventlog.Event | Exception] = SimpleQueue()
+        self._hears_log = news is None
+        self._news: SimpleQueue[News] = SimpleQueue() if news is None else news
+        self._last = last
         self._following: Following | None = None
-        self._shown = 0
+        self._shown: int | None = None
 
     def pieces(self) -> Iterator[bytes]:
-        """The trace from its beginning, as it comes.
+        """The trace, as it comes.
 
         Raises:
             NoTrace: it is switched off, or its resource has ended without it.
@@ -66,20 +84,22 @@ class Follow:
         yield from self._rest()
 
     def _until_the_end(self) -> Iterator[bytes]:
-        threading.Thread(target=self._hear_log, args=(self._traces.world.seq,), name="netreel-log", daemon=True).start()
+        if self._hears_log:
+            after = self._traces.world.seq
+            threading.Thread(target=self._hear_log, args=(after,), name="netreel-log", daemon=True).start()
         while not self._has_ended():
             if self._following is None:
                 self._following = self._attach()
             match self._next():
                 case bytes() as piece:
-                    self._shown += len(piece)
+                    self._shown = (self._shown or 0) + len(piece)
                     yield piece
                 case eventlog.Event() as record:
                     self._traces.take(record)
                 case Exception() as error:
                     raise error
 
-    def _next(self) -> bytes | eventlog.Event | Exception | None:
+    def _next(self) -> News | None:
         """What comes next; None if nothing does before it is time to look again whether the trace is there."""
         if self._following is not None:
             return self._news.get()
@@ -105,11 +125,17 @@ class Follow:
     def _attach(self) -> Following | None:
         """Have the host push it; None if it is still to come."""
         reader = self._traces.reader(self._resource, self._name, self._ask)
-        if reader.size() is None:
+        size = reader.size()
+        if size is None:
             if self._resource.state is ResourceState.STARTED:
                 self._say_that_it_is_missing()
             return None
+        self._shown = self._begin(size)
         return reader.ask(self._push)
+
+    def _begin(self, size: int) -> int:
+        """Where to begin in what is there already."""
+        return 0 if self._last is None else max(0, size - self._last)
 
     def _say_that_it_is_missing(self) -> None:
         missing = self._traces.missing(self._resource, self._name)
@@ -124,7 +150,7 @@ class Follow:
         path = manager.trace_path(self._name)
         if path is None:
             raise UsageError(f"trace {self._name!r} is made when it is asked for, so it does not grow; leave -f out")
-        return manager.transport.follow(path, 0, self._news.put)
+        return manager.transport.follow(path, self._shown or 0, self._news.put)
 
     def _rest(self) -> Iterator[bytes]:
         """What had not come by the end."""
@@ -132,4 +158,4 @@ class Follow:
         size = reader.size()
         if size is None and not self._shown:
             raise self._traces.missing(self._resource, self._name)
-        yield from reader.pieces(self._shown, size or 0)
+        yield from reader.pieces(self._begin(size or 0) if self._shown is None else self._shown, size or 0)

@@ -18,7 +18,7 @@ from engine.dates import to_datetime
 from replay.cli import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.console import RenderableType
 
@@ -112,13 +112,19 @@ def state(resource: Resource) -> Text:
 
 def counts(world: World) -> Text:
     """How many resources are in each state, and how many of those that were released had failed."""
-    parts = [Text(f"{number} {state.name}", style=words.STYLES[state]) for state, number in words.counts(world).items()]
+    parts = [counted(words.counts(world))] if world.resources else []
     failed = sum(
         ResourceState.FAILED in each.times and each.state is ResourceState.RELEASED for each in world.resources.values()
     )
     if failed:
         parts.append(Text(f"{failed} of them had failed", style="red"))
     return cut(Text(", ").join(parts) if parts else Text("none", style="dim"))
+
+
+def counted(numbers: Mapping[ResourceState, int]) -> Text:
+    """How many there are in each state."""
+    parts = [Text(f"{number} {state.name}", style=words.STYLES[state]) for state, number in numbers.items()]
+    return Text(", ").join(parts)
 
 
 # --- a run ------------------------------------------------------------------------------------------------------

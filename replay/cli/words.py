@@ -16,7 +16,7 @@ from replay.telling import numbers as numbers  # noqa: PLC0414 - as above
 from replay.telling import one_line as one_line  # noqa: PLC0414 - as above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     import eventlog
     from engine.core.world import Resource, World
@@ -59,8 +59,13 @@ def _folded(line: str, width: int) -> str:
 
 def label(resource: Resource) -> str:
     """What tells a resource from others of its type: its label, command, host, or first text."""
+    return one_line(resource.label or what(resource))
+
+
+def what(resource: Resource) -> str:
+    """What it does, as far as its attributes tell: its command, host, or first text."""
     values = resource.attributes
-    texts = [resource.label, *(values.get(name) for name in _TELLING), *values.values()]
+    texts = [*(values.get(name) for name in _TELLING), *values.values()]
     return next((one_line(text) for text in texts if isinstance(text, str) and text), "")
 
 
@@ -79,8 +84,13 @@ def failure(resource: Resource) -> str:
 
 def counts(world: World) -> dict[ResourceState, int]:
     """How many resources are in each state, of those in which there are any."""
+    return counts_of(world.resources.values())
+
+
+def counts_of(resources: Iterable[Resource]) -> dict[ResourceState, int]:
+    """The same of some of them."""
     found = dict.fromkeys(ResourceState, 0)
-    for resource in world.resources.values():
+    for resource in resources:
         found[resource.state] += 1
     return {state: number for state, number in found.items() if number}
 
@@ -194,6 +204,7 @@ _TELLERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "step.begun": lambda data: data["step"],
     "step.done": _done,
     "step.failed": _failed,
+    "step.told": lambda data: f"{data['step']}: {data['doing']}",
     "step.voided": lambda data: f"{data['step']}: {data['why']}",
     "resource.ended": lambda data: str(data["why"]) if data["code"] is None else f"exit {data['code']}",
     "resource.unknown": lambda data: f"nobody answers: {data['why']}",

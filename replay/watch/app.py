@@ -1,0 +1,435 @@
+"""`netreel watch` on a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from rich.text import Text
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.containers import Container, VerticalScroll
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Footer, Input, Log, Static
+
+import eventlog
+from engine.core.apply import apply
+from engine.core.world import World
+from replay.cli import words
+from replay.traces import Traces
+from replay.watch import style
+from replay.watch.bar import Bar
+from replay.watch.cursor import Cursor
+from replay.watch.heading import heading
+from replay.watch.help import HelpScreen
+from replay.watch.marks import Marks
+from replay.watch.outline import By
+from replay.watch.source import Asked, Look, Source, stood, told
+from replay.watch.table import Table
+from replay.watch.tail import Tail
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from textual.app import ComposeResult
+
+    from engine.core.world import Resource
+
+_PAINT: Final = 0.1
+"""Seconds from one picture to the next, at least."""
+
+_EVENTS: Final = 200
+"""So many events are listed."""
+
+_TRACE_LINES: Final = 2000
+_NARROWEST: Final = 20
+_MARGINS: Final = 3
+"""Columns that what is told does not have: one on each side, and that of the scroll bar."""
+
+INTERRUPTED: Final = 130
+"""Exit status: Ctrl-C."""
+
+
+_SCROLLING: Final = [
+    Binding("up,k", "scroll_up", show=False),
+    Binding("down,j", "scroll_down", show=False),
+    Binding("pageup", "page_up", show=False),
+    Binding("pagedown", "page_down", show=False),
+]
+"""The keys of what is scrolled; those to the left and to the right go through time, here as everywhere."""
+
+
+class Told(VerticalScroll, can_focus=True, inherit_bindings=False):
+    """Where it is told why, and what happened."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*_SCROLLING]
+
+
+class Trace(Log, can_focus=True, inherit_bindings=False):
+    """Where the end of a trace is shown."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*_SCROLLING]
+
+
+class Watch(App[None]):
+    """A run on the screen: live, or as it stood at any moment.
+
+    Args:
+        run_dir: the directory of the run.
+        world: how it stood last, or at a moment; its log is read from the beginning meanwhile.
+        is_live: whether to go on with it.
+
+    Attributes:
+        settled: set while everything that was asked for is on the screen.
+    """
+
+    CSS = style.CSS
+    TITLE = "netreel watch"
+    ENABLE_COMMAND_PALETTE = False
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (150, "-wide")]  # noqa: RUF012 - as it is declared by textual
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left", "move(-1)", "Time", key_display="←→"),
+        Binding("right", "move(1)", show=False),
+        Binding("shift+left,comma", "step(-1)", show=False),
+        Binding("shift+right,full_stop", "step(1)", show=False),
+        Binding("home", "first", show=False),
+        Binding("end", "live", "Live", key_display="End"),
+        Binding("w", "tell('why')", "Why"),
+        Binding("e", "tell('events')", "Events"),
+        Binding("o", "only", show=False),
+        Binding("t", "trace", "Trace"),
+        Binding("g", "group", "Tree"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("escape", "clear", show=False),
+        Binding("question_mark", "help", "Help", key_display="?"),
+        Binding("q", "quit", "Quit"),
+        Binding("ctrl+c", "interrupt", show=False, priority=True),
+    ]
+
+    class News(Message):
+        """There is something to take from the source."""
+
+    class Piece(Message):
+        """Something has come of a trace."""
+
+        def __init__(self, tail: Tail | None, text: str, *, is_remark: bool) -> None:
+            super().__init__()
+            self.tail, self.text, self.is_remark = tail, text, is_remark
+
+    def __init__(self, run_dir: Path, world: World, *, is_live: bool = True) -> None:
+        super().__init__()
+        self.settled = asyncio.Event()
+        self._run_dir = run_dir
+        self._shown = world
+        self._expected = world.seq
+        self._live = World()
+        self._marks = Marks()
+        self._cursor = Cursor(self._marks)
+        if not is_live:
+            self._cursor.pin(world.seq, world.time)
+        self._source = Source(run_dir, lambda: self.post_message(self.News()))
+        self._holder = eventlog.holder(run_dir)
+        self._asked = Asked.WHY
+        self._only = False
+        self._tail: Tail | None = None
+        self._is_painting = False
+        self._wanted = asyncio.Event()
+        self._last_look: Look | None = None
+        self._lines: list[str] = []
+        self._table, self._bar = Table(), Bar(self._marks)
+
+    # --- the parts of the screen ----------------------------------------------------------------------------------
+
+    def compose(self) -> ComposeResult:
+        """The parts, from above to below."""
+        yield Static(id="heading")
+        with Container(id="body"):
+            yield self._table
+            with Container(id="below"):
+                yield Static(id="title")
+                with ContentSwitcher(initial="told", id="panel"):
+                    with Told(id="told"):
+                        yield Static(id="text")
+                    yield Trace(id="trace", max_lines=_TRACE_LINES)
+        yield self._bar
+        yield Input(id="filter", placeholder="only what shows these words: a state, label, type, #number")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Begin to read."""
+        self.query_one("#filter").display = False
+        self._table.show(self._shown)
+        self._table.focus()
+        self._source.start()
+        self.set_interval(1, self._tick)
+        self.run_worker(self._look_on(), name="look")
+        self._paint()
+
+    def on_unmount(self) -> None:
+        """Let go of the log."""
+        self._source.stop()
+        self._let_go_of_trace()
+
+    def _tick(self) -> None:
+        """Time goes by. And nobody is told when whoever held the lock of a run is gone."""
+        if not self._live.closed:
+            self._holder = eventlog.holder(self._run_dir)
+            self._change()
+
+    # --- what comes from the log ----------------------------------------------------------------------------------
+
+    def on_watch_news(self) -> None:
+        """Take what was heard."""
+        for record, entry in self._source.take():
+            apply(self._live, entry)
+            self._marks.note(self._live, entry, {*self._live.take_touched(), entry.event.guid})
+            if self._tail is not None:
+                self._tail.hear(record)
+        self._change()
+
+    @property
+    def _is_loaded(self) -> bool:
+        return self._live.seq >= self._expected or bool(self._source.trouble)
+
+    @property
+    def _is_running(self) -> bool:
+        return self._holder is not None and not self._live.closed
+
+    @property
+    def _now(self) -> int:
+        """Where the time line ends, in ns since 1970."""
+        return max(self._marks.end, time.time_ns() if self._is_running else 0)
+
+    # --- what is shown --------------------------------------------------------------------------------------------
+
+    def _change(self) -> None:
+        """Something is different: it is shown soon."""
+        self.settled.clear()
+        if not self._is_painting:
+            self._is_painting = True
+            self.set_timer(_PAINT, self._paint)
+
+    def _go(self) -> None:
+        """Somebody wants to see something else: at once."""
+        self.settled.clear()
+        self._paint()
+
+    def _paint(self) -> None:
+        self._is_painting = False
+        if self._cursor.is_live and self._is_loaded and self._live.seq:
+            self._shown = self._live
+        self._table.show(self._shown)
+        self._bar.show(self._now, self._cursor.time)
+        self._show_heading()
+        self._wanted.set()
+
+    def _show_heading(self) -> None:
+        loaded = self._live.seq / max(1, self._expected)
+        last = self._live if self._is_loaded else self._shown
+        text = heading(self._shown, last, self._holder, self._cursor, loaded, self._source.trouble)
+        self.query_one("#heading", Static).update(text)
+
+    async def _look_on(self) -> None:
+        """Look at what is wanted, one after the other: only at the latest, if that changes meanwhile."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            look = self._look()
+            if look != self._last_look:
+                await self._look_at(look)
+            if not self._is_painting and not self._wanted.is_set() and self._is_loaded:
+                self.settled.set()
+
+    async def _look_at(self, look: Look) -> None:
+        try:
+            world = await asyncio.to_thread(stood, self._run_dir, look.seq)
+        except (eventlog.LogError, OSError) as error:
+            self._show_lines([str(error)])
+            return
+        if not self._cursor.is_live:
+            self._shown = world
+            self._table.show(world)
+            self._show_heading()
+        if self._wanted.is_set():  # whoever moves on does not wait for what takes longer
+            return
+        self._last_look = look
+        self._show_lines(await asyncio.to_thread(told, self._run_dir, world, look))
+
+    def _look(self) -> Look:
+        """What is wanted now."""
+        seq = self._shown.seq if self._cursor.is_live else self._cursor.seq
+        guid = self._chosen.guid if self._chosen is not None else 0
+        tick = int(time.time()) if self._is_running and self._cursor.is_live and self._asked is Asked.WHY else 0
+        return Look(seq, self._cursor.time, guid, self._asked, tuple(self._events(seq, guid)), tick)
+
+    def _events(self, seq: int, guid: int) -> list[int]:
+        """The events to list."""
+        if self._asked is not Asked.EVENTS:
+            return []
+        if self._only:
+            return list(self._marks.of(guid, seq)[-_EVENTS:])
+        return list(range(max(1, seq - _EVENTS + 1), seq + 1))
+
+    def _show_lines(self, lines: list[str]) -> None:
+        self._lines = lines or ["nothing is chosen" if self._asked is Asked.WHY else "no event so far"]
+        self._fold_lines()
+        if self._asked is Asked.EVENTS:
+            self.query_one("#told", Told).scroll_end(animate=False)
+        self._show_title()
+
+    def _fold_lines(self) -> None:
+        width = max(_NARROWEST, self.query_one("#panel").size.width - _MARGINS)
+        self.query_one("#text", Static).update(Text(words.folded("\n".join(self._lines), width)))
+
+    def on_resize(self) -> None:
+        """Fold what is told anew."""
+        self.call_after_refresh(self._fold_lines)
+
+    def _show_title(self) -> None:
+        panel = self.query_one("#panel", ContentSwitcher).current
+        who = "" if self._chosen is None else f" #{self._chosen.guid} {self._chosen.label or self._chosen.rtype}"
+        if panel == "trace" and self._tail is not None:
+            text = f"trace {self._tail.name} of #{self._tail.guid}, as it is now"
+        elif self._asked is Asked.EVENTS:
+            text = f"events of{who}" if self._only else "events"
+        else:
+            text = f"why{who}"
+        self.query_one("#title", Static).update(Text(text, "bold", no_wrap=True, overflow="ellipsis"))
+
+    @property
+    def _chosen(self) -> Resource | None:
+        key = self._table.chosen
+        return self._shown.resources.get(key) if isinstance(key, int) else None
+
+    def on_table_chosen(self) -> None:
+        """Another resource is to be told about."""
+        self.settled.clear()
+        self._wanted.set()
+
+    # --- time -----------------------------------------------------------------------------------------------------
+
+    def action_move(self, by: int) -> None:
+        """Go back or forth by columns of the time line."""
+        if self._may_move():
+            self._cursor.move(by * self._bar.step, self._now)
+            self._go()
+
+    def action_step(self, by: int) -> None:
+        """Go back or forth by events."""
+        if self._may_move():
+            self._cursor.step(by)
+            self._go()
+
+    def _may_move(self) -> bool:
+        """Whether it is known what happened when."""
+        if not self._is_loaded:
+            self.notify("the log is still being read: one moment", timeout=2)
+        return self._is_loaded
+
+    def action_first(self) -> None:
+        """Go to the beginning."""
+        self._cursor.go(self._marks.start, self._now)
+        self._go()
+
+    def action_live(self) -> None:
+        """Go to now."""
+        self._cursor.live()
+        self._go()
+
+    def on_bar_clicked(self, event: Bar.Clicked) -> None:
+        """Go there."""
+        self._cursor.go(event.moment, self._now)
+        self._go()
+
+    # --- what is told ---------------------------------------------------------------------------------------------
+
+    def action_tell(self, what: str) -> None:
+        """Tell why, or the events."""
+        self._asked = Asked(what)
+        self._let_go_of_trace()
+        self.query_one("#panel", ContentSwitcher).current = "told"
+        self.query_one("#told").scroll_home(animate=False)
+        self._go()
+
+    def action_only(self) -> None:
+        """List the events of the chosen resource only, or all of them."""
+        self._only = not self._only
+        self.action_tell("events")
+
+    def action_trace(self) -> None:
+        """Show a trace of the chosen resource; if one is shown, its next one."""
+        chosen = self._chosen
+        if chosen is None or chosen.guid not in self._live.resources:
+            self.notify("choose a resource first", severity="warning")
+            return
+        names = Traces(self._run_dir, self._live).names(self._live.resources[chosen.guid])
+        if not names:
+            self.notify(f"#{chosen.guid} {chosen.rtype} records no trace", severity="warning")
+            return
+        shown = names.index(self._tail.name) if self._tail and self._tail.guid == chosen.guid else -1
+        self._follow(chosen.guid, names[(shown + 1) % len(names)])
+
+    def _follow(self, guid: int, name: str) -> None:
+        self._let_go_of_trace()
+        self.query_one("#trace", Log).clear()
+        self.query_one("#panel", ContentSwitcher).current = "trace"
+        self._tail = Tail(self._run_dir, self._live.seq, guid, name, self._hear_piece)
+        self._show_title()
+
+    def _hear_piece(self, tail: Tail, text: str, *, is_remark: bool) -> None:
+        """Called from the thread of the tail."""
+        self.post_message(self.Piece(tail, text, is_remark=is_remark))
+
+    def on_watch_piece(self, event: Piece) -> None:
+        """Show it, if it is still wanted."""
+        if event.tail is self._tail:
+            log = self.query_one("#trace", Log)
+            log.write_line(f"[{event.text}]") if event.is_remark else log.write(event.text)
+
+    def _let_go_of_trace(self) -> None:
+        if self._tail is not None:
+            self._tail.stop()
+            self._tail = None
+
+    # --- which resources ------------------------------------------------------------------------------------------
+
+    def action_group(self) -> None:
+        """Make the tree by something else."""
+        ways = list(By)
+        self._table.group_by(ways[(ways.index(self._table.by) + 1) % len(ways)])
+        self.notify(f"by {self._table.by}", timeout=2)
+        self._go()
+
+    def action_filter(self) -> None:
+        """Ask for words."""
+        asking = self.query_one("#filter", Input)
+        asking.display = True
+        asking.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Show what has these words."""
+        self._table.filter(event.value)
+        self._go()
+
+    def on_input_submitted(self) -> None:
+        """Back to the resources, with what was found."""
+        self.query_one("#filter").display = bool(self._table.wanted)
+        self._table.focus()
+
+    def action_clear(self) -> None:
+        """Show all resources again."""
+        asking = self.query_one("#filter", Input)
+        asking.value = ""
+        asking.display = False
+        self._table.focus()
+
+    # --- the rest -------------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        """Show what the keys do."""
+        self.push_screen(HelpScreen())
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C."""
+        self.exit(return_code=INTERRUPTED)

@@ -29,7 +29,7 @@ DIRECTORY: Final = "snapshots"
 
 _NAME: Final = re.compile(r"(\d{16})-(\d{20})\.snap")
 _EVERY: Final = 5_000
-_PER_RESOURCE: Final = 5
+_PER_RESOURCE: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class SnapshotWriter:
         """Take a snapshot if it is time for one."""
         if world.seq - self._last >= max(_EVERY, _PER_RESOURCE * len(world.resources)):
             self._last = world.seq
-            name, plain = f"{world.seq:016d}-{world.time:020d}.snap", snapshot.to_plain(world)
+            name, plain = f"{world.seq:016d}-{world.time:020d}.snap", snapshot.to_plain(world, msgpack.Packer().pack)
             self._later(lambda: self._write(name, plain))
 
     def _write(self, name: str, plain: dict[str, Any]) -> None:
@@ -107,7 +107,7 @@ def _read(found: _Found) -> World | None:
         data = found.path.read_bytes()
         if crc32(data[4:]) != int.from_bytes(data[:4], "big"):
             return None
-        return snapshot.from_plain(msgpack.unpackb(data[4:]))
+        return snapshot.from_plain(msgpack.unpackb(data[4:]), msgpack.unpackb)
     except (OSError, ValueError):
         return None
 

@@ -6,6 +6,7 @@ start, and the same world comes out.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import events
@@ -13,9 +14,9 @@ from engine.core.states import ResourceState, Step
 from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, World, type_info
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
 _SCALARS: Final = (
@@ -50,10 +51,17 @@ _RESOURCE: Final = (
     "error",
     "label",
 )
+_scalars_of: Final = attrgetter(*_RESOURCE)
+_KEYS: Final = {state: str(state.value) for state in ResourceState}
 
 
-def to_plain(world: World) -> dict[str, Any]:
-    """The world as values that can be written; later changes of the world do not show in them."""
+def to_plain(world: World, pack: Callable[[list[Any]], Any]) -> dict[str, Any]:
+    """The world as values that can be written; later changes of the world do not show in them.
+
+    Args:
+        world: as it stands.
+        pack: makes something small of the values of each resource, which change with it: there may be 100,000.
+    """
     conditions = _all_conditions(world)
     place = {id(condition): index for index, condition in enumerate(conditions)}
     return {
@@ -71,7 +79,7 @@ def to_plain(world: World) -> dict[str, Any]:
             [guid, state.value, str(step), place[id(condition)]]
             for (guid, state, step), condition in world.links.items()
         ],
-        "resources": [_from_resource(resource, place) for resource in world.resources.values()],
+        "resources": [pack(_from_resource(resource, place)) for resource in world.resources.values()],
         "groups": [
             [number, list(group.members), None if group.barrier is None else place[id(group.barrier)]]
             for number, group in world.groups.items()
@@ -95,24 +103,24 @@ def _from_condition(condition: Condition) -> list[Any]:
 def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
     attempt = resource.attempt
     return [
-        [getattr(resource, name) for name in _RESOURCE],
+        _scalars_of(resource),
         resource.state.value,
-        dict(resource.attributes),
-        {str(state.value): time for state, time in resource.times.items()},
-        None if attempt is None else [str(attempt.step), *(getattr(attempt, name) for name in _ATTEMPT)],
-        None if resource.requested is None else str(resource.requested),
-        list(resource.connections),
-        list(resource.depends_on),
-        {str(step): [place[id(condition)] for condition in gate] for step, gate in resource.gates.items()},
-        {str(step): receipt for step, receipt in resource.receipts.items()},
-        {str(step): token for step, token in resource.tokens.items()},
+        resource.attributes,
+        {_KEYS[state]: time for state, time in resource.times.items()},
+        None if attempt is None else [attempt.step, *(getattr(attempt, name) for name in _ATTEMPT)],
+        resource.requested,
+        resource.connections,
+        resource.depends_on,
+        {step: [place[id(condition)] for condition in gate] for step, gate in resource.gates.items()},
+        resource.receipts,
+        resource.tokens,
         dict(resource.traces),
         [plan.condition.seq for plan in resource.plans],
     ]
 
 
-def from_plain(plain: dict[str, Any]) -> World | None:
-    """The world of these values; None if they are of another version."""
+def from_plain(plain: dict[str, Any], unpack: Callable[[Any], list[Any]]) -> World | None:
+    """The world of these values; None if they are of another version. `unpack` undoes what was done to resources."""
     if plain.get("version") != VERSION:
         return None
     world = World(**dict(zip(_SCALARS, plain["scalars"], strict=True)))
@@ -128,7 +136,7 @@ def from_plain(plain: dict[str, Any]) -> World | None:
     }
     for name, value, index in plain["plans"]:
         world.plans[conditions[index].seq] = Plan(name, value, conditions[index])
-    resources = [_to_resource(values, conditions, world.plans) for values in plain["resources"]]
+    resources = [_to_resource(unpack(packed), conditions, world.plans) for packed in plain["resources"]]
     world.resources = {resource.guid: resource for resource in resources}
     world.labels = {resource.label: resource.guid for resource in resources if resource.label is not None}
     for number, members, index in plain["groups"]:

@@ -67,6 +67,7 @@ class Pool:
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._do(job)
+            del job  # what it holds may be large, and the next one may be long in coming
             with self._lock:
                 self._idle += 1
 

@@ -47,7 +47,7 @@ def link(rtype, **how):
 
 def thawed(world):
     """The same world, out of a snapshot of it."""
-    return snapshot.from_plain(msgpack.unpackb(msgpack.packb(snapshot.to_plain(world))))
+    return snapshot.from_plain(msgpack.unpackb(msgpack.packb(snapshot.to_plain(world, msgpack.packb))), msgpack.unpackb)
 
 
 def deep(world):
@@ -146,8 +146,6 @@ class Lab:
         assert deep(self._folded) == live
         assert deep(thawed(self.world)) == live
         assert self._auditor.found == []
-        plain = msgpack.unpackb(msgpack.packb(snapshot.to_plain(self.world)))
-        assert deep(snapshot.from_plain(plain)) == deep(self.world)
 
     def _note(self, effect):
         match effect:

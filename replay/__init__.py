@@ -10,6 +10,7 @@
     replay.timeline(run_dir).to_pandas()       # when was what in which state, what ran, what waited
     replay.check(run_dir)                      # [] for every log that the engine wrote
     replay.trace(run_dir, 3, "stdout")         # wherever it is, also while the run is live
+    replay.report(run_dir)                     # all of it as one page of HTML
     ec = replay.fork(run_dir, "12.5s", into="what-if")   # as it was described then, to be changed and deployed
     ec = replay.reconnect(run_dir)             # goes on with a run whose controller is gone
     replay.resume(run_dir)                     # the same with its script, which is run again from the top
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from replay.critical import critical_path
     from replay.explaining import explain
     from replay.forking import fork
+    from replay.reporting import report
     from replay.resumption import resume, resuming
     from replay.takeover import reconnect
     from replay.traces import trace
@@ -46,6 +48,7 @@ __all__ = [
     "explain",
     "fork",
     "reconnect",
+    "report",
     "resume",
     "resuming",
     "state",
@@ -63,6 +66,7 @@ _HOME = {
     "reconnect": "replay.takeover",
     "resume": "replay.resumption",
     "resuming": "replay.resumption",
+    "report": "replay.reporting",
     "trace": "replay.traces",
 }
 

@@ -704,6 +704,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "trace -f": Piece,
     "trace --output": list[Download],
     "export --output": Written,
+    "report": Written,
     "fork": Forked,
     "plot": Written,
     "why": Explanation,

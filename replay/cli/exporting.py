@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 import eventlog
 from replay.cli import runs, words
 from replay.cli.completing import GUID, RUN, TRACE
+from replay.cli.destination import destination
 from replay.cli.downloading import say_problems
 from replay.cli.program import FAILED, Refused, common, say
 from replay.export import rows, tables
 from replay.traces import Traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from replay.cli.runs import Run
 
@@ -132,7 +132,7 @@ def _write_events(run: Run, to: str, path: Path | None) -> dict[str, Any]:
             make = getattr(import_module(f"replay.export.{to}"), _TIMES[to])
             _write(words.to_json(make(log.read()), indent=None).encode(), path)
         else:
-            with _destination(path) as file:
+            with destination(path) as file:
                 told = {"rows": rows.FORMATS[to](tables.events(log.read()), file)}
         if log.torn is not None:
             say(str(log.torn))
@@ -147,7 +147,7 @@ def _write_results(
     table, problems = tables.results(traces, name, [traces.find(guid) for guid in guids])
     if problems and not table.rows:
         return {"rows": 0}, problems
-    with _destination(path) as file:
+    with destination(path) as file:
         return {"rows": rows.FORMATS[to](table, file)}, problems
 
 
@@ -171,23 +171,5 @@ def _write_bundle(run: Run, path: Path) -> tuple[dict[str, Any], list[str]]:
 
 
 def _write(content: bytes, path: Path | None) -> None:
-    with _destination(path) as file:
+    with destination(path) as file:
         file.write(content)
-
-
-@contextmanager
-def _destination(output: Path | None) -> Iterator[IO[bytes]]:
-    """Where to write to. A file is put in place once it is whole."""
-    if output is None:
-        yield sys.stdout.buffer
-    elif output.exists() and not output.is_file():  # such as a pipe, which is not to be replaced
-        with output.open("wb") as file:
-            yield file
-    else:
-        draft = output.with_name(f".{output.name}.part")
-        try:
-            with draft.open("wb") as file:
-                yield file
-            draft.replace(output)
-        finally:
-            draft.unlink(missing_ok=True)

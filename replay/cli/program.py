@@ -50,6 +50,7 @@ _MODULES: Final = {
     "types": "replay.cli.types",
     "plot": "replay.cli.plotting",
     "trace": "replay.cli.tracing",
+    "report": "replay.cli.reporting",
     "export": "replay.cli.exporting",
     "fork": "replay.cli.forking",
     "completion": "replay.cli.completing",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.rm.base import Port
-    from rms.netns.interface import Interface
+    from rms.netns.device import Device
     from rms.netns.node import Node
     from rms.netns.switch import Switch
 
@@ -28,10 +28,10 @@ def check(port: Port, emulation: int) -> None:
     Raises:
         BadState: they do; the message names them.
     """
-    owners: dict[str, list[Interface]] = defaultdict(list)
+    owners: dict[str, list[Device]] = defaultdict(list)
     for node in cast("list[Node]", port.linked(emulation, "netns::Node")):
-        names: dict[str, Interface] = {}
-        for each in cast("list[Interface]", port.linked(node.guid, "netns::Interface")):
+        names: dict[str, Device] = {}
+        for each in cast("list[Device]", port.linked(node.guid, "netns::Device")):
             other = names.setdefault(each.device, each)
             if other is not each:
                 raise BadState(
@@ -44,7 +44,7 @@ def check(port: Port, emulation: int) -> None:
         _check_apart(port, address, having)
 
 
-def _check_apart(port: Port, address: str, having: list[Interface]) -> None:
+def _check_apart(port: Port, address: str, having: list[Device]) -> None:
     """One address in two places is nothing wrong, unless they hear each other."""
     for one, other in combinations(having, 2):
         if other.guid in _heard(port, one.guid):
@@ -67,5 +67,5 @@ def _heard(port: Port, guid: int) -> set[int]:
 def _next(port: Port, guid: int) -> Iterator[int]:
     switches = cast("list[Switch]", port.linked(guid, "netns::Switch"))
     passing = [each.guid for each in switches if not each.vlan_filtering]
-    for connecting in (*passing, *(each.guid for each in port.linked(guid, "netns::Link"))):
-        yield from (each.guid for each in port.linked(connecting, "netns::Interface"))
+    for connecting in (*passing, *(each.guid for each in port.linked(guid, "netns::Wire"))):
+        yield from (each.guid for each in port.linked(connecting, "netns::Device"))

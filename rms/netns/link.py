@@ -4,36 +4,32 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.core.errors import BadState
-from engine.core.states import ResourceState, Step
+from engine.core.states import Step
 from engine.rm.attributes import attr
-from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
 from rms._patience import until_answered
 from rms.netns import _impairing
 from rms.netns._batch import Lines
-from rms.netns._changing import Changing
 from rms.netns._impairing import TIMED, Impairments
-from rms.netns._kept import kept
 from rms.netns._relaying import Relay
+from rms.netns.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
-    from rms.netns.emulation import Emulation
-    from rms.netns.interface import Interface
 
 _ENDED: Final = "its relay has ended: no frame arrives any more"
 _LONGEST: Final = 60.0  # seconds
 _MOST_JITTER: Final = 2.0  # seconds: netem has 32 bits for the nanoseconds
 
 
-class Link(Changing, rtype="netns::Link"):
+class Link(Wire, rtype="netns::Link"):
     """A cable between two interfaces: what one sends, the other one gets; both ways alike.
 
     What frames suffer is the kernel's doing. Where that has no netem, what takes time is done by a process that passes
@@ -57,24 +53,11 @@ class Link(Changing, rtype="netns::Link"):
     reordering: float = attr(default=0.0, ge=0, le=1, when="live", help="Probability that it has no delay at all.")
     relay: bool = attr(default=False, help="Where delays are a relay's: whether it has one from the beginning.")
 
-    ends = link("netns::Interface", min=2, max=2, after=ResourceState.PROVISIONED)
-
     def setup(self) -> None:
         """See `ResourceManager.setup`."""
         self._made_relayed: bool | None = None  # until its receipt says so
 
     # --- what it is ---------------------------------------------------------------------------------------------
-
-    @kept  # who asks is deployed, and from then on no connection is taken back
-    def interfaces(self) -> tuple[Interface, Interface]:
-        """Its two ends."""
-        one, two = cast("list[Interface]", self.linked("ends"))
-        return one, two
-
-    @property
-    def emulated(self) -> Emulation:
-        """What it is part of."""
-        return self.interfaces[0].emulated
 
     @property
     def is_relayed(self) -> bool:
@@ -108,7 +91,7 @@ class Link(Changing, rtype="netns::Link"):
         except CommandFailed as error:
             if "File exists" not in error.output:
                 raise
-            until_answered(intent, self.log, self._check_ours)
+            until_answered(intent, self.log, self.check_ours)
         if relayed:
             self._relay.start(intent, self._settings())
         if relayed or self._wanted:
@@ -128,10 +111,7 @@ class Link(Changing, rtype="netns::Link"):
         with suppress(BadState):  # its nodes were never made
             if self.is_relayed:
                 self._relay.stop(intent)
-            if not self.emulated.releasing:
-                gone = (Lines(end.inside, "ip", (f"link delete {end.device}",)) for end in self.interfaces)
-                for each in gone:  # one by one: with the first one the other may be gone
-                    self.emulated.undo(intent, each)
+            self.take_away(intent)
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
         """Making it again finds it. Its relay is asked for."""
@@ -169,11 +149,6 @@ class Link(Changing, rtype="netns::Link"):
         steps = (step for end in self.interfaces for step in _impairing.steps(end, wanted, netem=netem))
         self.emulated.change_once(*steps)
         _impairing.check(self.emulated, self.interfaces, wanted, netem=netem)
-
-    def _check_ours(self) -> None:
-        for end in self.interfaces:
-            if not end.is_there():
-                raise BadState(f"#{end.guid}: {end.device} is taken there: two interfaces of a node need two names")
 
     def _tell(self, token: str, outcome: Ended | Gone) -> None:
         if Step.RELEASE not in self.tokens:

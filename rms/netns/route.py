@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.rm.base import Intent
-    from rms.netns.interface import Interface
+    from rms.netns.device import Device
 
 
 def _check_destination(given: str | list[str]) -> None:
@@ -46,7 +46,7 @@ class Route(Changing, rtype="netns::Route"):
         default=None, check=_check_gateway, when="live", help="Address of the router; by default all are on the link."
     )
     metric: int | None = attr(default=None, ge=1, le=2**32 - 1, help="Of two to one network, the lower one is taken.")
-    interface = link("netns::Interface", min=1, max=1)
+    interface = link("netns::Device", min=1, max=1)
 
     def deploy(self, intent: Intent) -> None:
         """Enter it, in place of one to the same network with the same metric."""
@@ -67,8 +67,8 @@ class Route(Changing, rtype="netns::Route"):
         self._device.emulated.change_once(self._ip("replace", new))
 
     @kept  # who asks is deployed, and from then on no connection is taken back
-    def _device(self) -> Interface:
-        return cast("Interface", self.linked("interface")[0])
+    def _device(self) -> Device:
+        return cast("Device", self.linked("interface")[0])
 
     def _ip(self, verb: str, via: str | None) -> Lines:
         through = "" if via is None else f" via {via}"

@@ -241,6 +241,8 @@ class Session:
             return ask(self._coordinator, message, self.machine.future())
         except pykka.ActorDeadError:
             raise Closed("this controller was shut down while it was asked") from None
+        except UsageError as error:
+            raise error.with_traceback(None)  # noqa: B904 - where in the engine it was refused is of no use to a script
         except ExperimentError as error:
             self.name_causes(error)
             raise

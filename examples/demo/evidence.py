@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiment import HOST, NAMES
-
 import eventlog
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,11 @@ class Command:
     stdout: str
 
 
-def commands(run_dir: Path) -> Mapping[int, Command]:
-    """By guid, what is known of each command of the demo."""
-    host = run_dir / f"node-{HOST}"
+def commands(run_dir: Path, host: int, guids: Iterable[int]) -> Mapping[int, Command]:
+    """By guid, what is known of each command of the demo; `host` is the resource whose directory they are in."""
     with eventlog.open(run_dir) as log:
         events = list(log)
-    return {guid: _command(guid, host, events) for guid in NAMES if guid != HOST}
+    return {guid: _command(guid, run_dir / f"node-{host}", events) for guid in guids}
 
 
 def _command(guid: int, host: Path, events: list[eventlog.Event]) -> Command:
@@ -61,8 +59,16 @@ def _command(guid: int, host: Path, events: list[eventlog.Event]) -> Command:
     )
 
 
-def processes_of(run_dir: Path) -> list[int]:
-    """The processes that work in, or were started from, the directory of the run."""
+def processes_left(run_dir: Path) -> list[int]:
+    """The processes of a run that is over. Who was just asking on its behalf is given a moment to end."""
+    deadline = time.monotonic() + 5
+    while (found := _processes_of(run_dir)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+def _processes_of(run_dir: Path) -> list[int]:
+    """Those that work in, or were started from, the directory of the run."""
     found = []
     for proc in Path("/proc").glob("[0-9]*"):
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine import journal
@@ -39,25 +41,43 @@ class Controller:
 
 
 @dataclass(frozen=True, slots=True)
+class Script:
+    """A file whose lines asked for something.
+
+    Attributes:
+        name: as the log has it: from the working directory, if it was below that.
+        path: where it was, as far as is known.
+        sha256: of its content then, in hex; None if that is not known.
+    """
+
+    name: str
+    path: Path
+    sha256: str | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {"name": self.name, "path": str(self.path), "sha256": self.sha256}
+
+
+@dataclass(frozen=True, slots=True)
 class Origins:
     """What a run came from.
 
     Attributes:
         controllers: in their order.
-        scripts: the files whose lines asked for something, as the log names them: from the working directory, if they
-            were below it.
+        scripts: by name.
         hosts: by resource, what a host told of itself.
     """
 
     controllers: tuple[Controller, ...]
-    scripts: tuple[str, ...]
+    scripts: tuple[Script, ...]
     hosts: Mapping[str, Mapping[str, Any]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
             "controllers": [each.to_dict() for each in self.controllers],
-            "scripts": list(self.scripts),
+            "scripts": [each.to_dict() for each in self.scripts],
             "hosts": {name: dict(facts) for name, facts in self.hosts.items()},
         }
 
@@ -70,13 +90,29 @@ def origins(records: Iterable[eventlog.Event], world: World) -> Origins:
         world: what they come to.
     """
     controllers: list[Controller] = []
-    places: dict[str, None] = {}
+    scripts: dict[str, Script] = {}
+    run: Mapping[str, Any] = {}
     for record in records:
         if record.kind == "controller.opened":
             controllers.append(Controller(record.epoch, record.time, record.data["holder"]))
-        places.setdefault(journal.place(record).rpartition(":")[0])
+            run = record.data["holder"].get("script") or {}
+        name = journal.place(record).rpartition(":")[0]
+        if name and name not in scripts:
+            scripts[name] = _script(name, run)
     hosts = {describe(each): facts for each in world.resources.values() if (facts := _facts(each.receipts))}
-    return Origins(tuple(controllers), tuple(sorted(filter(None, places))), hosts)
+    return Origins(tuple(controllers), tuple(scripts[name] for name in sorted(scripts)), hosts)
+
+
+def _script(name: str, run: Mapping[str, Any]) -> Script:
+    """A file that the log names.
+
+    Args:
+        name: of it.
+        run: what the controller said of the script that was run; nothing, if it did not.
+    """
+    path = Path(run.get("cwd", ""), name)
+    is_run = os.path.realpath(path) == run.get("path")
+    return Script(name, path, run["sha256"] if is_run else None)
 
 
 def _facts(receipts: Mapping[Step, Any]) -> Mapping[str, Any] | None:

@@ -23,6 +23,7 @@ from engine.rm.fetching import NotFetched, fetch
 from replay.encoding import to_json
 from replay.export import crate_metadata
 from replay.export.crate_metadata import Part
+from replay.forking import NOTE
 from replay.origins import origins
 from replay.state import fold
 from replay.traces import NotRead, Traces, side_by_side
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from engine.core.world import Resource
+    from replay.origins import Script
 
 CHECKSUMS: Final = "checksums.sha256"
 """Lists the files as `sha256sum --check` takes them."""
@@ -100,6 +102,8 @@ def _fill(run_dir: Path, content: Path) -> Bundled:
         _write(content, _DESCRIPTION, description.to_text(described, description.SFormats.JSON), "description")
     )
     parts.append(_write(content, _ORIGINS, to_json(origin.to_dict()) + "\n", "origins"))
+    if (run_dir / NOTE).exists():
+        parts.append(_part(content, Path(shutil.copyfile(run_dir / NOTE, content / NOTE)), "fork"))
     missing, gone = list[str](), list[str]()
     parts += _copy_scripts(origin.scripts, world.start, content, missing)
     parts += _fetch_traces(Traces(run_dir, world), content, missing, gone)
@@ -133,19 +137,22 @@ def _copy_log(run_dir: Path, content: Path) -> Iterator[Part]:
             yield _part(content, copied, "log")
 
 
-def _copy_scripts(names: Iterable[str], start: int, content: Path, missing: list[str]) -> Iterator[Part]:
-    """The scripts that are there, and were the same when the run began."""
-    for name in names:
-        path = Path(name)
+def _copy_scripts(scripts: Iterable[Script], start: int, content: Path, missing: list[str]) -> Iterator[Part]:
+    """The scripts that are there, and are what was run."""
+    for script in scripts:
+        name, path = Path(script.name), script.path
         if not path.is_file():
-            missing.append(f"the script {name} is not here; export from the directory that it was run in")
-        elif path.stat().st_mtime_ns > start:
-            missing.append(f"the script {name} was changed after the run had begun: it is not what was run")
+            missing.append(f"the script {name} is not here: it was {path.absolute()}")
+            continue
+        copied = content / _SCRIPTS / (name.name if name.is_absolute() or ".." in name.parts else name)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        part = _part(content, Path(shutil.copyfile(path, copied)), "script")
+        is_newer = path.stat().st_mtime_ns > start
+        if is_newer if script.sha256 is None else script.sha256 != part.sha256:
+            missing.append(f"the script {name} was changed after it was run: {path.absolute()} is another one")
+            copied.unlink()
         else:
-            copied = content / _SCRIPTS / (path.name if path.is_absolute() else path)
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copied)
-            yield _part(content, copied, "script")
+            yield part
 
 
 def _fetch_traces(traces: Traces, content: Path, missing: list[str], gone: list[str]) -> Iterator[Part]:

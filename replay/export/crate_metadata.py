@@ -36,6 +36,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "log": "A file of the log: every event of the run. netreel shows it; docs/eventlog.md says how it is written.",
     "description": "The experiment as it was described at the end of the log: netreel run runs it again.",
     "origins": "Who was in charge, with which versions; which scripts asked; what the hosts told of themselves.",
+    "fork": "The run that the experiment was forked from.",
     "script": "A script that the experiment was described or run by.",
     "trace": "What a resource recorded.",
     "index": "Which file holds which trace.",

@@ -7,8 +7,10 @@ import zipfile
 
 import pytest
 
+import eventlog
 import replay
-from engine import ResourceFactory, UsageError
+from engine import ResourceFactory, UsageError, journal
+from engine.core import events
 from engine.description import read
 from replay.export.crate import write_crate
 from tests.replay.labs import lab_in
@@ -134,11 +136,32 @@ def test_scripts_are_in_it_if_they_are_what_was_run(tmp_path, monkeypatch):
     made = {name: write_crate(tmp_path / name, tmp_path / f"of-{name}").missing for name in ("demo", "later", "gone")}
     assert made == {
         "demo": (),
-        "later": ("the script later.py was changed after the run had begun: it is not what was run",),
-        "gone": ("the script gone.py is not here; export from the directory that it was run in",),
+        "later": (f"the script later.py was changed after it was run: {tmp_path}/later.py is another one",),
+        "gone": (f"the script gone.py is not here: it was {tmp_path}/gone.py",),
     }
     assert (tmp_path / "of-demo" / "scripts" / "demo.py").read_text() == "ec.deploy()"
     assert entities(tmp_path / "of-demo")["scripts/demo.py"]["@type"] == "File"
+    assert "scripts/later.py" not in files_in(tmp_path / "of-later")
+
+
+def test_what_the_log_says_of_a_script_counts_more_than_its_date(tmp_path):
+    script = tmp_path / "lab" / "demo.py"
+    script.parent.mkdir()
+    script.write_text("ec.deploy()")
+    said = {"path": str(script), "cwd": str(script.parent), "sha256": hashlib.sha256(script.read_bytes()).hexdigest()}
+    opened = events.ControllerOpened(0, "hello", "run", {"script": said}, persist=False)
+    records = [
+        journal.to_record(events.Entry(1, 1, 0, 1, opened)),
+        journal.to_record(events.Entry(2, 1, 0, 1, events.ReleaseRequested(0, []), at="demo.py:1")),
+    ]
+    with eventlog.FileStore(tmp_path / "run").open_writer("a test") as writer:
+        writer.append(records)
+    assert write_crate(tmp_path / "run", tmp_path / "good").missing == ()
+    assert "scripts/demo.py" in files_in(tmp_path / "good")
+    script.write_text("something else")
+    os.utime(script, ns=(0, 0))
+    (problem,) = write_crate(tmp_path / "run", tmp_path / "bad").missing
+    assert problem == f"the script demo.py was changed after it was run: {script} is another one"
 
 
 def test_what_is_missing_is_told_and_the_rest_is_there(live, lab1, tmp_path):

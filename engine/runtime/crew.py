@@ -254,11 +254,17 @@ class Crew:
 
     def linked(self, guid: int, rtype: str) -> list[Place]:
         """Those connected to it that are of a type, or of one that extends it."""
-        return [
-            self.place(other)
-            for other in self._world.resources[guid].connections
-            if rtype in self._world.types[self._world.resources[other].rtype].lineage
-        ]
+        return [self.place(other) for other in self._linked(guid, rtype)]
+
+    def linked_places(self, guid: int, rtype: str) -> list[Place] | None:
+        """The same, from any thread; None if some of them have no place yet, which only a turn can make."""
+        linked = self._linked(guid, rtype)
+        places = [place for other in linked if (place := self._places.get(other)) is not None]
+        return places if len(places) == len(linked) else None
+
+    def _linked(self, guid: int, rtype: str) -> list[int]:
+        resources, types = self._world.resources, self._world.types
+        return [it for it in list(resources[guid].connections) if rtype in types[resources[it].rtype].lineage]
 
     def run(self, effect: Run) -> None:
         """Have a hook called."""

@@ -306,9 +306,10 @@ class Session:
 
     def linked(self, guid: int, rtype: str) -> list[ResourceManager]:
         """The managers of those connected to it that are of a type, or of one that extends it."""
-        places: list[Place] = (
-            self._crew.linked(guid, rtype) if self.closed else self._send(coordinator.GetLinked(guid, rtype))
-        )
+        # Hooks ask all the time, and what they are linked to was on disk before they began: mostly it takes no turn.
+        places: list[Place] | None = self._crew.linked_places(guid, rtype)
+        if places is None:
+            places = self._crew.linked(guid, rtype) if self.closed else self._send(coordinator.GetLinked(guid, rtype))
         return [place.manager() for place in places]
 
     def trace_enabled(self, guid: int, name: str) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from rms.netns.node import Node
     from rms.netns.route import Route
     from rms.netns.switch import Switch
+    from rms.netns.tap import Tap, Tun
+    from rms.netns.tunnel import Tunnel
 
 _HOME = {
     "Emulation": "emulation",
@@ -25,9 +27,12 @@ _HOME = {
     "Node": "node",
     "Route": "route",
     "Switch": "switch",
+    "Tap": "tap",
+    "Tun": "tap",
+    "Tunnel": "tunnel",
 }
 
-__all__ = ["Emulation", "Frr", "Interface", "Link", "Node", "Route", "Switch"]
+__all__ = ["Emulation", "Frr", "Interface", "Link", "Node", "Route", "Switch", "Tap", "Tun", "Tunnel"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadState
-from engine.rm.outcomes import Alive, Ended, Gone
-from engine.rm.transport import TransportLost
+from engine.rm.outcomes import Alive
 from rms import shell
 from rms._patience import until_answered
+from rms.netns._hearing import until_said
 
 if TYPE_CHECKING:
     from engine.rm.base import Intent
@@ -22,8 +21,6 @@ PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 command -v tcpdump >/dev/null || { echo 'tcpdump is missing: traces of packets need it' >&2; exit 1; }
 exec nsenter %s tcpdump --immediate-mode -U -Z root -i %s -w %s
 """
-_LISTENS: Final = b"listening on"
-_PATIENCE: Final = 20.0  # seconds
 
 
 class Capture:
@@ -64,16 +61,9 @@ class Capture:
         until_answered(intent, self._emulation.log, self._emulation.launcher.stop, self._token, name="INT")
 
     def _await_listening(self) -> None:
-        """Sleeps until it has said so, or has ended."""
-        transport, path = self._emulation.transport, self.path("stderr")
-        news: SimpleQueue[object] = SimpleQueue()
-        following = transport.follow(path, 0, news.put)
-        self.watch(news.put)
-        try:
-            while _LISTENS not in (said := transport.read(path) or b""):
-                if isinstance(news.get(timeout=_PATIENCE), Ended | Gone):
-                    raise BadState(f"nothing can be captured: {said.decode(errors='replace').strip()}")
-        except Empty:
-            raise TransportLost(transport.host, f"a capture did not begin in {_PATIENCE:g} s") from None
-        finally:
-            following.close()
+        emulation = self._emulation
+        if not until_said(
+            emulation.transport, emulation.launcher, self._token, "stderr", lambda said: b"listening on" in said
+        ):
+            said = emulation.transport.read(self.path("stderr")) or b"it has ended"
+            raise BadState(f"nothing can be captured: {said.decode(errors='replace').strip()}")

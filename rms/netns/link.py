@@ -14,6 +14,7 @@ from engine.rm.transport import CommandFailed
 from rms._patience import until_answered
 from rms.netns import _impairing
 from rms.netns._batch import Lines
+from rms.netns._changing import Changing
 from rms.netns._impairing import TIMED, Impairments
 from rms.netns._relaying import Relay
 from rms.netns.wire import Wire
@@ -29,7 +30,7 @@ _LONGEST: Final = 60.0  # seconds
 _MOST_JITTER: Final = 2.0  # seconds: netem has 32 bits for the nanoseconds
 
 
-class Link(Wire, rtype="netns::Link"):
+class Link(Changing, Wire, rtype="netns::Link"):
     """A cable between two interfaces: what one sends, the other one gets; both ways alike.
 
     What frames suffer is the kernel's doing. Where that has no netem, what takes time is done by a process that passes

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 from engine.core.errors import BadState
 from engine.core.states import ResourceState
+from engine.rm.base import ResourceManager
 from engine.rm.links import link
 from rms.netns._batch import Lines
-from rms.netns._changing import Changing
 from rms.netns._kept import kept
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rms.netns.interface import Interface
 
 
-class Wire(Changing, rtype="netns::Wire"):
+class Wire(ResourceManager, rtype="netns::Wire"):
     """What connects two interfaces. It is no type by itself."""
 
     ends = link("netns::Interface", min=2, max=2, after=ResourceState.PROVISIONED)

@@ -10,8 +10,9 @@ controller can take over once there is room again.
 
 from __future__ import annotations
 
+import gc
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,8 @@ class Coordinator(PooledActor):
         envelopes = self.actor_inbox.take_all()
         if not envelopes or self.actor_stopped.is_set():
             return
-        self._turn(envelopes)
+        with _nothing_collected():
+            self._turn(envelopes)
 
     def _turn(self, envelopes: list[Envelope[Any]]) -> None:
         answers: list[Any] = []
@@ -314,6 +316,21 @@ class Coordinator(PooledActor):
         """After the last turn: nobody else will wake those who still wait."""
         super()._actor_loop_teardown()
         self._fail_waiters(Closed("the controller was shut down or let go before that came"))
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Keep the garbage collector from looking through the world over and over, as a large turn has it do.
+
+    A turn makes many small objects, which stay or die with it: with 12,000 resources that cost two fifths of the time.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _warn(entries: list[events.Entry]) -> None:

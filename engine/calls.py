@@ -87,6 +87,14 @@ class Calls:
                 self._take_charge()
                 self._is_live = True
 
+    def catch_up(self) -> None:
+        """Take the run over if all that its log holds of the script has been told: not only at the next call.
+
+        The script may wait for what is to come, in whatever way.
+        """
+        if not self._is_live and self._past is not None and self._past.is_told() and not self.closed:
+            self._go_live()
+
     def serve(self, session: Session) -> None:
         """Answer from the run itself: from now on, or once it has been taken over."""
         self._session = session
@@ -189,6 +197,7 @@ class Calls:
         if self._past is not None:
             answer = self._past.answer(call, again)
             if answer is not None:
+                self.catch_up()
                 value: _T = answer[0]
                 return value
         try:
@@ -217,6 +226,7 @@ class Calls:
         call = self._call()
         known = None if self._past is None else self._past.recall(call)
         if known is not None:
+            self.catch_up()
             if isinstance(known, dict):
                 raise raised.to_error(known)
             return again(known[0])
@@ -281,7 +291,10 @@ class Calls:
 
     def recall_effect(self, begun: Entry) -> EffectDone | None:
         """What came of it in the past, if that is known."""
-        return None if self._past is None else self._past.recall_effect(begun.seq, self._call)
+        done = None if self._past is None else self._past.recall_effect(begun.seq, self._call)
+        if done is not None:
+            self.catch_up()
+        return done
 
 
 def _kept(raw: str | bytes | int | None) -> Any:

@@ -119,6 +119,7 @@ class ExperimentController(Describing, Scripting):
             self._run_dir = past.run_dir
         self._netgraph = netgraph
         self._announce()
+        self._calls.catch_up()
         if netgraph is not None:
             try:
                 from_graph.describe(self, netgraph, add_node_callback, add_edge_callback)

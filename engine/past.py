@@ -8,7 +8,7 @@ world that it saw. So an answer, a refusal and a warning are what they were, wit
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -67,9 +67,11 @@ class Told:
     answer: list[Any] | dict[str, Any] | None = None
 
     def __str__(self) -> str:
-        if self.event is None:
-            return f"{self.name}() at {self.at}"
-        return f"event {self.seq}, {_shown(self.event)}, at {self.at}"
+        return f"{self.name}() at {self.at}" if self.event is None else _told_event(self.seq, self.event, self.at)
+
+
+def _told_event(seq: int, event: events.Event, at: str) -> str:
+    return f"event {seq}, {_shown(event)}, at {at}"
 
 
 def _shown(event: events.Event) -> str:
@@ -79,7 +81,15 @@ def _shown(event: events.Event) -> str:
 
 
 class _DiffersError(Exception):
-    """Something else comes of a call than came of it then; the message says what."""
+    """Something else comes of a call than came of it then; the message says what.
+
+    Attributes:
+        then: what the log has instead.
+    """
+
+    def __init__(self, now: str, then: events.Entry | None = None) -> None:
+        super().__init__(now)
+        self.then = then
 
 
 # --- the script -------------------------------------------------------------------------------------------------
@@ -102,10 +112,12 @@ class Past:
         self._runs = list(runs)
         self._diverged: ScriptDiverged | None = None
         self._told: dict[str, deque[Told]] = {}
+        self._left: Counter[int] = Counter()  # by controller
         for run in runs:
             run.past = self
         for told in sorted(_all_told(runs, token), key=lambda each: each.number):
             self._told.setdefault(told.thread, deque()).append(told)
+            self._left[told.controller] += 1
 
     def claim(self, exp_id: str | None) -> PastRun | None:
         """The run of the next controller that the script makes; None if it made no more.
@@ -131,27 +143,36 @@ class Past:
         told = self._told.get(thread)
         return told[0] if told else None
 
-    def is_left(self, thread: str, controller: int) -> bool:
-        """Whether a thread made more calls of a controller."""
-        return any(told.controller == controller for told in self._told.get(thread, ()))
+    def is_told(self, controller: int) -> bool:
+        """Whether all calls of a controller have been made again, in whichever thread."""
+        return self._left[controller] == 0
 
     def take(self, told: Told) -> None:
         """See that the next call of a thread is answered."""
         self._told[told.thread].popleft()
+        self._left[told.controller] -= 1
         self.script.go_on_behind(told.thread, told.number)
         for run in self._runs:
             run.start_tasks(told.thread)
 
-    def accept_or_raise(self, call: ScriptCall, told: Told, why: str = "") -> None:
+    def accept_or_raise(self, call: ScriptCall, told: Told, now: str = "", then: events.Entry | None = None) -> None:
         """Give up what is told of a thread, if the script may differ here.
+
+        Args:
+            call: that it makes.
+            told: that it made.
+            now: what the call comes to, if it is the same that it made.
+            then: what came of it then, where that differs.
 
         Raises:
             ScriptDiverged: it may not.
         """
         left = self._told[told.thread]
         if not self._accept or any(each.event is not None and not isinstance(each.event, _ENDS) for each in left):
-            raise self._differ(why or f"it calls {call.name}() at {call.at}", str(told))
+            was = str(told) if then is None else _told_event(then.seq, then.event, told.at)
+            raise self._differ(now or f"it calls {call.name}() at {call.at}", was)
         self.script.give_up(call, told.number, left[-1].number)
+        self._left.subtract(each.controller for each in left)
         left.clear()
 
     def check_told(self) -> None:
@@ -166,9 +187,9 @@ class Past:
 
     def _differ(self, now: str, then: str) -> ScriptDiverged:
         self._diverged = ScriptDiverged(
-            f"the script differs from its log. Now: {now}. Then: {then}. Nothing was changed. Take the time from "
-            f"ec.now(), chance from ec.random, and do in ec.step() what comes out differently; to run what was added "
-            f"at the end of the script, accept it (--accept)"
+            f"the script differs from its log. Now: {now}. Then: {then}. What it does now was not done. Take the time "
+            f"from ec.now(), chance from ec.random, and do in ec.step() what comes out differently; to run what was "
+            f"added at the end of the script, accept it (--accept)"
         )
         return self._diverged
 
@@ -242,7 +263,7 @@ class PastRun:
         try:
             answer = self._replica(call.thread).decide(told, again)
         except _DiffersError as error:
-            self.past.accept_or_raise(call, told, f"{call.name}() at {call.at} comes to {error}")
+            self.past.accept_or_raise(call, told, f"{call.name}() at {call.at} comes to {error}", error.then)
             return None
         except Exception:  # as it did then
             self.past.take(told)
@@ -280,10 +301,13 @@ class PastRun:
     def _replica(self, thread: str) -> _Replica:
         return self._replicas.setdefault(thread, _Replica(self.entries))
 
+    def is_told(self) -> bool:
+        """Whether the script has made all calls again that the log holds."""
+        return self.past.is_told(self.number)
+
     def is_over(self) -> bool:
-        """Whether it was shut down, and this thread has nothing more to be told of it."""
-        over = bool(self.entries) and isinstance(self.entries[-1].event, events.RunClosed)
-        return over and not self.past.is_left(script.this_thread(), self.number)
+        """Whether it was shut down, and there is nothing more to be told of it."""
+        return isinstance(self.entries[-1].event, events.RunClosed) and self.is_told()
 
     def read_last(self, act: Callable[[World], _T], call: ScriptCall) -> _T:
         """Look at the world as the log leaves it."""
@@ -340,7 +364,7 @@ class _Replica(Kernel):
         """See that it is what the log has next."""
         entry = self._log[self.world.seq] if self.world.seq < len(self._log) else None
         if entry is None or self._told.event is None or not _same(event, entry.event):
-            raise _DiffersError(_shown(event))
+            raise _DiffersError(_shown(event), None if self._told.event is None else entry)
         apply(self.world, entry)
         return entry
 
@@ -350,8 +374,9 @@ class _Replica(Kernel):
             raise _DiffersError("nothing")
         following = self._log[self.world.seq : self.world.seq + 1]
         for entry in following if told.event is not None else ():
-            if entry.cause == 0 and entry.call is None and entry.at and entry.at == told.at:
-                raise _DiffersError(f"less: it lacks {_shown(entry.event)}")
+            is_of_it = (entry.cause, entry.call, entry.at) == (0, None, told.at)
+            if is_of_it and entry.epoch == self._log[told.seq - 1].epoch:
+                raise _DiffersError("less", entry)
 
 
 def _same(now: events.Event, then: events.Event) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 from engine import raised
 from engine.core import events
-from engine.core.errors import ExperimentError, UsageError
+from engine.core.errors import Interrupted, UsageError
 from engine.core.values import check_plain, copied
 from engine.core.world import EXPERIMENT
 from engine.dates import to_datetime
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from engine.dates import Date
 
 _T = TypeVar("_T")
-
-
-class Interrupted(ExperimentError):
-    """The controller died while the script did something by itself: nobody knows how far that came."""
 
 
 class Scripting(Looking):

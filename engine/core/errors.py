@@ -7,6 +7,7 @@
       ExperimentAborted              critical resources failed: failures
       WaitTimeout (TimeoutError)     what was waited for did not come in time: missing
       ScriptDiverged                 a script no longer matches its log
+      Interrupted                    the controller died while the script did something of its own
       Closed                         the controller has been shut down or has let go
       EngineBug                      the engine contradicts itself: last_events
 
@@ -108,6 +109,10 @@ class WaitTimeout(ExperimentError, TimeoutError):
 
 class ScriptDiverged(ExperimentError):
     """A script that is run again no longer makes the calls that its log holds."""
+
+
+class Interrupted(ExperimentError):
+    """The controller died while the script did something of its own: nobody knows how far that came."""
 
 
 class Closed(ExperimentError):

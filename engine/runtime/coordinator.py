@@ -31,7 +31,7 @@ from engine.runtime.scheduler import At
 from engine.runtime.waiters import Waiters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from pykka import ActorRef
     from pykka._envelope import Envelope

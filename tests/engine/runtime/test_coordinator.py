@@ -243,7 +243,7 @@ def test_the_garbage_collector_rests_in_a_turn_and_is_left_as_it_was(collects, r
     request.addfinalizer(gc.enable)
     if not collects:
         gc.disable()
-    with pytest.raises(ValueError, match="x"), _nothing_collected():
+    with suppress(ValueError), _nothing_collected():
         assert not gc.isenabled()
         raise ValueError("x")
     assert gc.isenabled() is collects

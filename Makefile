@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
 
 .PHONY: help setup demo test quick lint torture bench-all bench-engine bench-latency bench-conditions bench-replay \
-    bench-reconnect bench-log bench-ssh bench-netns clean
+    bench-reconnect bench-log bench-ssh bench-netns bench-guard clean
 
 help:            ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -66,6 +66,9 @@ bench-ssh: setup ## hosts over SSH against asyncssh, apssh, Fabric and EnOSlib, 
 
 bench-netns: setup ## networks of namespaces: how long they take, side by side with Mininet where it is installed
 	@$(BIN)/python benchmarks/bench_netns.py
+
+bench-guard: setup ## fail if the engine is more than 15 % slower than recorded
+	@$(BIN)/python benchmarks/guard.py
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .bench

@@ -3,10 +3,15 @@
 python examples/netns/bufferbloat.py [SECONDS]
 
     client --- router === server        === is the slow link: 10 Mbit/s, 10 ms
+
+Needs iperf3, and netreel[plots] for bufferbloat.png.
 """
 
 import json
 import sys
+from statistics import median
+
+from matplotlib.figure import Figure
 
 from engine import ExperimentController, ResourceAction, ResourceState
 from rms.linux import Iperf3, Ping
@@ -17,7 +22,7 @@ RATE = 10e6
 
 
 def measure(queue):
-    """Median round-trip time in ms, and throughput in Mbit/s, with a queue of so many bytes."""
+    """Round trips (seconds after the first, ms), and throughput in Mbit/s, with a queue of so many bytes."""
     with ExperimentController("bufferbloat") as ec:
         emulation = ec.add(Emulation())
         client, server = (ec.add(Node(hostname=name), on=emulation) for name in ("client", "server"))
@@ -34,18 +39,32 @@ def measure(queue):
         # Cubic fills every queue that it is given; other algorithms are there to avoid that.
         download = ec.add(Iperf3(client="10.0.2.1", time=SECONDS, congestion="cubic"), on=client)
         ec.register_condition(download, ResourceAction.START, sink, ResourceState.STARTED)
-        ping = ec.add(Ping(target="10.0.2.1", interval=0.1, count=10 * (SECONDS - 2)), on=client)
-        ec.register_condition(ping, ResourceAction.START, download, ResourceState.STARTED, "1s")
+        ping = ec.add(Ping(target="10.0.2.1", interval=0.1, count=10 * SECONDS), on=client)
+        ec.register_condition(download, ResourceAction.START, ping, ResourceState.STARTED, "1s")
         ec.deploy()
         ec.wait_finished([download, ping])
 
-        times = sorted(reply["time"] for reply in json.loads(ec.trace(ping, "result"))["replies"])
+        replies = json.loads(ec.trace(ping, "result"))["replies"]
         sent = json.loads(ec.trace(download, "stdout"))["end"]["sum_received"]
-        return times[len(times) // 2], sent["bits_per_second"] / 1e6
+        return [(reply["seq"] / 10, reply["time"]) for reply in replies], sent["bits_per_second"] / 1e6
+
+
+def draw(measured, path):
+    """Round trips over time, for each size of the queue."""
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.add_subplot(xlabel="seconds", ylabel="round trip (ms)", title="A download begins after one second")
+    for queue, times in measured.items():
+        axes.plot(*zip(*times, strict=True), label=f"queue of {queue / 1000:.0f} kB")
+    axes.set_ylim(0, None)
+    axes.legend()
+    figure.savefig(path, dpi=110)
 
 
 if __name__ == "__main__":
     print("queue (kB)   round trip (ms)   throughput (Mbit/s)")
-    for size in (15_000, 60_000, 250_000):
-        median, throughput = measure(size)
-        print(f"{size / 1000:10.0f}   {median:15.1f}   {throughput:19.2f}")
+    measured = {}
+    for queue in (15_000, 60_000, 250_000):
+        measured[queue], throughput = measure(queue)
+        loaded = median(time for second, time in measured[queue] if second > 2)
+        print(f"{queue / 1000:10.0f}   {loaded:15.1f}   {throughput:19.2f}")
+    draw(measured, "bufferbloat.png")

@@ -15,8 +15,9 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "netns"
 
 
 @pytest.fixture
-def run(home, monkeypatch, capsys):
-    """Runs an example with these arguments; what it prints."""
+def run(home, monkeypatch, capsys, tmp_path):
+    """Runs an example with these arguments; what it prints. Its picture is in the directory of the test."""
+    monkeypatch.chdir(tmp_path)
 
     def run(name, *args):
         monkeypatch.setattr(sys, "argv", [name, *args])
@@ -41,3 +42,26 @@ def test_a_larger_queue_makes_others_wait_longer(run):
     assert times == sorted(times)
     assert times[0] >= 20
     assert times[-1] > 2 * times[0]
+    assert Path("bufferbloat.png").exists()
+
+
+@pytest.mark.torture
+@pytest.mark.skipif(not shutil.which("vtysh"), reason="FRR is not installed here: apt-get install frr")
+def test_a_silent_failure_is_found_when_no_hello_comes_and_a_lost_carrier_at_once(run):
+    _, carrier, silent = run("ospf.py", "3").splitlines()
+    assert carrier.startswith("carrier lost ")
+    # Hellos come every second: when the link fails the last one is up to a second old.
+    assert float(silent.split()[-1]) > 1.9
+    assert float(carrier.split()[-1]) < float(silent.split()[-1])
+    assert Path("ospf.png").exists()
+
+
+@pytest.mark.torture
+@pytest.mark.skipif(not shutil.which("iperf3"), reason="iperf3 is not installed here")
+def test_no_more_than_a_window_gets_through_in_a_round_trip(run):
+    _, *rows = run("sweep.py", "2").splitlines()
+    for row in rows:
+        delay, *rates = map(float, row.split())
+        for window, rate in zip((16, 32, 64, 128, 256), rates, strict=True):
+            assert 0 < rate < 1.05 * min(20, window * 1024 * 8 / delay / 1000)
+    assert Path("sweep.png").exists()

@@ -6,7 +6,7 @@ and the same with actors of pykka; a bare loop in one thread with the same log, 
 keeps no record; and NEPI 6.1.2, as it comes and with its best setting. The last three take part in few rounds of the
 largest size. A goal that is missed makes the exit status 1.
 
-    python benchmarks/bench_engine.py [--repeat 5] [--sizes 1x1,10x10,100x10,1000x10,10000x10] [--save]
+    python benchmarks/bench_engine.py [--repeat 5] [--sizes 1x1,10x10,100x10,1000x10,10000x10] [--alone] [--save]
 """
 
 import argparse
@@ -33,12 +33,18 @@ MANY = 100_000  # resources: what is slow there takes part less often
 LINEAR_FROM = 1_000
 
 
-def programs(python):
+def programs():
     return [
         Program("netreel", "life/with_netreel.py"),
         Program("pool of bare actors", "life/bare_pool.py"),
         Program("pool of pykka actors", "life/bare_pool.py", "pykka"),
         Program("bare loop", "life/bare_loop.py"),
+    ]
+
+
+def others(python):
+    """Those that need what the others have installed."""
+    return [
         Program("asynciojobs", "life/with_asynciojobs.py", python=python, rounds=1),
         Program("NEPI", "life/with_nepi.py", "default", python=python, rounds=2),
         Program("NEPI, best setting", "life/with_nepi.py", "best", python=python, rounds=1),
@@ -91,14 +97,14 @@ def lives(every, found):
     return table("Whole life, from deploy to all released (medians)", head, rows)
 
 
-def shares(every, found):
+def shares(every, found, phase, title):
     rows = [
-        [f"{resources:,}", *(spread(ratios(times(taken[OURS]), times(other))) for other in taken[1:])]
+        [f"{resources:,}", *(spread(ratios(times(taken[OURS], phase), times(other, phase))) for other in taken[1:])]
         for resources, taken in found.items()
     ]
     head = ["resources", *(each.title for each in every[1:])]
-    note = "The median of the ratios of whole lives in the same round, and the smallest and the largest."
-    return table("netreel takes so many times as long as", head, rows, note)
+    note = "The median of the ratios in the same round, and the smallest and the largest."
+    return table(title, head, rows, note)
 
 
 def phases(every, found):
@@ -123,7 +129,7 @@ def laps(taken):
 
 def small_goals(found):
     for resources, most, faster in ((4, 0.015, 130), (121, 0.040, 50), (1_201, 0.130, 16)):
-        if taken := found.get(resources):
+        if len(taken := found.get(resources, [])) > NEPI:
             ours, times_faster = median(taken[OURS], "released"), ratios(times(taken[NEPI]), times(taken[OURS]))
             yield goal(
                 f"NEPI's scenario, {resources:,} resources, whole life",
@@ -134,7 +140,7 @@ def small_goals(found):
 
 
 def middle_goals(found):
-    if taken := found.get(12_001):
+    if len(taken := found.get(12_001, [])) > NEPI:
         faster, pool = ratios(times(taken[NEPI]), times(taken[OURS])), ratios(times(taken[OURS]), times(taken[POOL]))
         what = "NEPI's scenario, 12,001 resources, whole life"
         yield goal(what, "at least 4 times faster than NEPI", f"{spread(faster)} times", faster[0] >= 4)
@@ -157,12 +163,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--sizes", default=",".join(SIZES), help="nodes x applications on each")
+    parser.add_argument("--alone", action="store_true", help="without asynciojobs and NEPI")
     parser.add_argument("--save", action="store_true", help="into docs/performance.md")
     given = parser.parse_args()
-    every, before = programs(peers.install()), machine()
+    every = [*programs(), *([] if given.alone else others(peers.install()))]
+    before = machine()
     found = measure(every, given.sizes.split(","), given.repeat)
     goals = [*small_goals(found), *middle_goals(found), *large_goals(found)]
-    tables = [lives(every, found), shares(every, found), phases(every, found)]
+    tables = [
+        lives(every, found),
+        shares(every, found, "released", "netreel takes so many times as long as"),
+        shares(every, found, "cpu", "netreel takes so many times as much of the processor as"),
+        phases(every, found),
+    ]
     return publish("engine", before, goals, tables, save=given.save)
 
 

@@ -38,12 +38,17 @@ def publish(name, machine, goals, tables, *, save):
 
 
 def make():
-    """Put what was found into the page, between the marks."""
+    """Put what was found into the page."""
+    PAGE.write_text(made(PAGE.read_text()))
+
+
+def made(text):
+    """The page with what was found between its marks."""
     found = {name: json.loads(path.read_text()) for name in ORDER if (path := RESULTS / f"{name}.json").exists()}
-    text = _put(PAGE.read_text(), "goals", _goals(found))
+    text = _put(text, "goals", _goals(found))
     for name, each in found.items():
         text = _put(text, name, "\n\n".join([_machine(each["machine"]), *map(_markdown, each["tables"])]))
-    PAGE.write_text(text)
+    return text
 
 
 def _put(text, name, content):

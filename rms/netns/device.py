@@ -13,6 +13,7 @@ from engine.rm.attributes import attr
 from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.traces import Trace
+from rms._fetch import fetch
 from rms._patience import until_answered
 from rms.netns._batch import Lines
 from rms.netns._capturing import Capture
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
+    from engine.rm.transport import Transport
     from rms.netns._batch import Place
     from rms.netns.emulation import Emulation
     from rms.netns.node import Node
@@ -134,9 +136,13 @@ class Device(Changing, rtype="netns::Device"):
             self._capture.stop(intent)
 
     def release(self, intent: Intent) -> None:
-        """The same, if it was never started."""
-        if Step.DEPLOY in self.tokens:
-            self.stop(intent)
+        """The same, if it was never started. A capture on another host is fetched: nobody asks that any more."""
+        if Step.DEPLOY not in self.tokens:
+            return
+        self.stop(intent)
+        is_far = self._is_captured and not self.emulated.host.is_local and not self.hard_release
+        if is_far and until_answered(intent, self.log, self.trace_size, "pcap") is not None:
+            fetch(intent, self, "pcap", self.run_dir / f"{self.guid}.{self._file}")
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
         """Setting it up can be done again at any time. Its capture is asked for."""
@@ -166,6 +172,11 @@ class Device(Changing, rtype="netns::Device"):
     def _file(self) -> str:
         """What its capture is called."""
         return f"{self._owner.hostname}-{self.device}.pcap"
+
+    @property
+    def transport(self) -> Transport:
+        """The way to the host that its captures are on."""
+        return self.emulated.transport
 
     # --- traces -------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,8 @@ def far(ec, host, host_pool, monkeypatch):  # noqa: F811 - as above
 
 def test_a_network_on_a_host_is_as_one_here_and_leaves_nothing(far, host):  # noqa: F811 - as above
     before = host.run("ls /proc | grep '^[0-9]' | wc -l; ip -o link; ip netns")
-    a, *_, link = far.pair(delay=0.01)
+    a, _, one, _, link = far.pair(delay=0.01)
+    far.ec.enable_trace(one, "pcap")
     ping = far.ec.add(Ping(target="10.0.0.2", count=3, interval=0.1), on=a)
     name = far.ec.add(Application(command="hostname; ip -o link | wc -l"), on=a)
     far.ec.deploy()
@@ -33,6 +34,8 @@ def test_a_network_on_a_host_is_as_one_here_and_leaves_nothing(far, host):  # no
     far.ec.set(link, "loss", 1)
     far.await_changes(link, 1)
     far.ec.release([each for each in far.ec.resources if each != 1])
+    captured = (far.ec.run_dir / f"{one.guid}.a-eth0.pcap").read_bytes()
+    assert captured.count(bytes((10, 0, 0, 1, 10, 0, 0, 2, 8, 0))) == 3  # requests
     assert "r" + str(link.guid) not in host.run("ps -e -o args | grep '[p]ython3 - r' || :")
     assert host.run("ip -o link; ip netns") == "\n".join(before.split("\n")[1:])
 

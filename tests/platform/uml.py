@@ -28,6 +28,7 @@ mount -t devpts devpts /dev/pts
 for place in /tmp /run /dev/shm; do mount -t tmpfs tmpfs $place; done
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo "+memory +cpu" >/sys/fs/cgroup/cgroup.subtree_control
+echo 2 >/proc/sys/net/core/fb_tunnels_only_for_init_net # or each namespace has a gre0 and others, unasked
 ip link set lo up
 for module in {modules}; do modprobe -d {directory} $module || echo "no module $module"; done
 cd {cwd}

@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.skipif(uml.why_not() is not None, reason=str(uml.why_not())),
 ]
 
-MODULES = ("veth", "sch_netem", "sch_tbf", "sch_ingress", "cls_bpf", "bridge", "tun")
+MODULES = ("veth", "sch_netem", "sch_tbf", "sch_ingress", "cls_bpf", "bridge", "tun", "vxlan", "ip_gre", "ip6_gre")
 
 
 def in_guest(*args):
@@ -33,3 +33,7 @@ def test_nodes_are_limited_by_control_groups_of_the_second_version():
 
 def test_switches_keep_vlans_apart():
     assert "skipped" not in in_guest("tests/rms/netns/test_switching.py", "-k", "vlan")
+
+
+def test_tunnels_are_those_of_the_kernel():
+    assert "skipped" not in in_guest("tests/rms/netns/test_tunnel.py", "-k", "gre or vxlan")

@@ -49,13 +49,14 @@ def describe(ec: ExperimentController, seconds: float) -> None:
         ec.register_resource("linux::Node", guid=HOST, hostname="localhost")
     if SERVER not in there:
         command = f"{_python('server.py')} $PORT {SIZE} {seconds}"
+        port = ec.step(_free_port, retry=True)  # one and the same, should this script be run again: netreel resume
         ec.register_resource(
-            "linux::Application", guid=SERVER, command=command, env={"PORT": str(_free_port())}, connectedTo=HOST
+            "linux::Application", guid=SERVER, command=command, env={"PORT": str(port)}, connectedTo=HOST
         )
     if CLIENT not in there:
         command = f"{_python('client.py')} $PORT {SIZE}"
-        port = ec.get(SERVER, "env")
-        ec.register_resource("linux::Application", guid=CLIENT, command=command, env=port, connectedTo=HOST)
+        env = ec.get(SERVER, "env")
+        ec.register_resource("linux::Application", guid=CLIENT, command=command, env=env, connectedTo=HOST)
     if SAMPLER not in there:
         ec.register_resource("linux::Application", guid=SAMPLER, command=SAMPLE, connectedTo=HOST)
     # The client begins one second after the server has started; the sampler goes on until the client has ended.

@@ -40,6 +40,9 @@ _ENDS: Final = (
 """What the end of a script comes to: what is added there comes before these."""
 
 _LONGEST: Final = 300
+_HEAD: Final = 80
+_BEFORE: Final = 40
+"""How much of two long texts that differ is shown: of each, from its beginning, and from before the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +70,30 @@ class Told:
     answer: list[Any] | dict[str, Any] | None = None
 
     def __str__(self) -> str:
-        return f"{self.name}() at {self.at}" if self.event is None else _told_event(self.seq, self.event, self.at)
-
-
-def _told_event(seq: int, event: events.Event, at: str) -> str:
-    return f"event {seq}, {_shown(event)}, at {at}"
+        if self.event is None:
+            return f"{self.name}() at {self.at}"
+        return f"event {self.seq}, {_cut(_shown(self.event))}, at {self.at}"
 
 
 def _shown(event: events.Event) -> str:
     who = f" of #{event.guid}" if event.guid else ""
     text = f"{event.kind}{who} {events.to_data(event)}"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return " ".join(text.split("\\n"))
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Two texts, cut down to where they differ if they are long."""
+    differing = (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    first = max(0, next(differing, 0) - _BEFORE)
+    return _cut(one, first), _cut(other, first)
+
+
+def _cut(text: str, first: int = 0) -> str:
+    if len(text) <= _LONGEST:
+        return text
+    head = "" if first <= _HEAD else f"{text[:_HEAD]}… …"
+    start = first if head else 0
+    return head + text[start : start + _LONGEST] + ("…" if start + _LONGEST < len(text) else "")
 
 
 class _DiffersError(Exception):
@@ -87,7 +103,7 @@ class _DiffersError(Exception):
         then: what the log has instead.
     """
 
-    def __init__(self, now: str, then: events.Entry | None = None) -> None:
+    def __init__(self, now: str, then: str = "") -> None:
         super().__init__(now)
         self.then = then
 
@@ -155,7 +171,7 @@ class Past:
         for run in self._runs:
             run.start_tasks(told.thread)
 
-    def accept_or_raise(self, call: ScriptCall, told: Told, now: str = "", then: events.Entry | None = None) -> None:
+    def accept_or_raise(self, call: ScriptCall, told: Told, now: str = "", then: str = "") -> None:
         """Give up what is told of a thread, if the script may differ here.
 
         Args:
@@ -169,8 +185,7 @@ class Past:
         """
         left = self._told[told.thread]
         if not self._accept or any(each.event is not None and not isinstance(each.event, _ENDS) for each in left):
-            was = str(told) if then is None else _told_event(then.seq, then.event, told.at)
-            raise self._differ(now or f"it calls {call.name}() at {call.at}", was)
+            raise self._differ(now or f"it calls {call.name}() at {call.at}", then or str(told))
         self.script.give_up(call, told.number, left[-1].number)
         self._left.subtract(each.controller for each in left)
         left.clear()
@@ -364,9 +379,15 @@ class _Replica(Kernel):
         """See that it is what the log has next."""
         entry = self._log[self.world.seq] if self.world.seq < len(self._log) else None
         if entry is None or self._told.event is None or not _same(event, entry.event):
-            raise _DiffersError(_shown(event), None if self._told.event is None else entry)
+            raise self._differs(event, entry)
         apply(self.world, entry)
         return entry
+
+    def _differs(self, event: events.Event, entry: events.Entry | None) -> _DiffersError:
+        if self._told.event is None or entry is None:
+            return _DiffersError(_cut(_shown(event)))
+        now, then = _apart(_shown(event), _shown(entry.event))
+        return _DiffersError(now, f"event {entry.seq}, {then}, at {self._told.at}")
 
     def _check_whole(self, told: Told) -> None:
         """See that all has come of it again that came of it then."""
@@ -376,7 +397,7 @@ class _Replica(Kernel):
         for entry in following if told.event is not None else ():
             is_of_it = (entry.cause, entry.call, entry.at) == (0, None, told.at)
             if is_of_it and entry.epoch == self._log[told.seq - 1].epoch:
-                raise _DiffersError("less", entry)
+                raise _DiffersError("less", f"event {entry.seq}, {_cut(_shown(entry.event))}, at {told.at}")
 
 
 def _same(now: events.Event, then: events.Event) -> bool:

@@ -7,6 +7,7 @@ takes the run over.
 from __future__ import annotations
 
 import hashlib
+import sys
 from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -43,6 +44,7 @@ class Origin:
         module: its name, if it was run as a module.
         args: what it was given.
         cwd: where it ran.
+        python: the interpreter, as `sys.executable` named it.
         sha256: of its text then.
     """
 
@@ -51,6 +53,7 @@ class Origin:
     module: str | None
     args: tuple[str, ...]
     cwd: Path
+    python: str
     sha256: str
 
     @classmethod
@@ -65,9 +68,8 @@ class Origin:
                 f"{run_dir} was made by no script that could be run again, such as a session at a prompt or a saved "
                 f"description; reconnect goes on with it"
             )
-        return cls(
-            told["token"], Path(told["path"]), told["module"], tuple(told["args"]), Path(told["cwd"]), told["sha256"]
-        )
+        plain = {name: told[name] for name in ("token", "module", "python", "sha256")}
+        return cls(path=Path(told["path"]), args=tuple(told["args"]), cwd=Path(told["cwd"]), **plain)
 
     def check(self) -> None:
         """See that it can be run again.
@@ -83,10 +85,16 @@ class Origin:
         """Whether its text is another one by now."""
         return hashlib.sha256(self.path.read_bytes()).hexdigest() != self.sha256
 
-    def run(self) -> None:
-        """Run it in this process, as its main module."""
+    @contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """Be where it ran, under the interpreter's name that it knew: scripts put that into commands."""
+        before = sys.executable
         with chdir(self.cwd):
-            run_as_main(self.path, self.args, self.module)
+            sys.executable = self.python
+            try:
+                yield
+            finally:
+                sys.executable = before
 
 
 def resume(run_dir: str | os.PathLike[str], *, accept: bool = False) -> None:
@@ -108,8 +116,8 @@ def resume(run_dir: str | os.PathLike[str], *, accept: bool = False) -> None:
     """
     origin = origin_of(Path(run_dir))
     origin.check()
-    with resuming(run_dir, accept=accept):
-        origin.run()
+    with resuming(run_dir, accept=accept), origin.surroundings():
+        run_as_main(origin.path, origin.args, origin.module)
 
 
 def origin_of(run_dir: Path) -> Origin:

@@ -165,6 +165,7 @@ def described() -> dict[str, Any] | None:
         "module": None if spec is None else spec.name,
         "args": [_plain(arg) for arg in sys.argv[1:]],
         "cwd": _plain(cwd),
+        "python": _plain(sys.executable or ""),
         "sha256": hashlib.sha256(text).hexdigest(),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import chdir, nullcontext, redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
@@ -60,5 +60,5 @@ def resume(run: str, accept: bool, quiet: bool, home: Path, as_json: bool) -> in
 
 
 def _run(origin: Origin, charge: Charge) -> int:
-    with chdir(origin.cwd):
+    with origin.surroundings():
         return scripts.run(origin.path, origin.args, lambda: charge.letting_go, origin.module)

@@ -1,6 +1,7 @@
 """The full-screen view of a run, live or over: `netreel watch`. It only reads.
 
 * who reads the log, and when?                 `replay.watch.source`
+* how did it stand at a moment, and why?       `replay.watch.moments`, `replay.watch.cursor`
 * where stands a resource in the tree?         `replay.watch.outline`
 * what does the time line show?                `replay.watch.marks`
 * how does a trace come in while it grows?     `replay.watch.tail`

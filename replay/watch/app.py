@@ -24,8 +24,9 @@ from replay.watch.cursor import Cursor
 from replay.watch.heading import heading
 from replay.watch.help import HelpScreen
 from replay.watch.marks import Marks
+from replay.watch.moments import Asked, Look, Moments, told
 from replay.watch.outline import By
-from replay.watch.source import Asked, Look, Source, stood, told
+from replay.watch.source import Source
 from replay.watch.table import Table
 from replay.watch.tail import Tail
 
@@ -125,6 +126,7 @@ class Watch(App[None]):
         self._expected = world.seq
         self._live = World()
         self._marks = Marks()
+        self._moments = Moments(run_dir)
         self._cursor = Cursor(self._marks)
         if not is_live:
             self._cursor.pin(world.seq, world.time)
@@ -186,6 +188,7 @@ class Watch(App[None]):
             self._marks.note(self._live, entry, {*self._live.take_touched(), entry.event.guid})
             if self._tail is not None:
                 self._tail.hear(record)
+        self._moments.note(self._live)
         self._change()
 
     @property
@@ -243,7 +246,7 @@ class Watch(App[None]):
 
     async def _look_at(self, look: Look) -> None:
         try:
-            world = await asyncio.to_thread(stood, self._run_dir, look.seq)
+            world = await asyncio.to_thread(self._moments.at, look.seq)
         except (eventlog.LogError, OSError) as error:
             self._show_lines([str(error)])
             return
@@ -251,8 +254,8 @@ class Watch(App[None]):
             self._shown = world
             self._table.show(world)
             self._show_heading()
-        if self._wanted.is_set():  # whoever moves on does not wait for what takes longer
-            return
+        if not self._cursor.is_live and self._cursor.seq != look.seq:
+            return  # whoever moves on does not wait for what takes longer
         self._last_look = look
         self._show_lines(await asyncio.to_thread(told, self._run_dir, world, look))
 

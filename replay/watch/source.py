@@ -1,33 +1,26 @@
-"""Who reads the log: a thread that goes through it once and then follows it, and looks back at single moments."""
+"""Who reads the log: a thread that goes through it once, and then follows it."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import eventlog
-from engine import journal, snapshots
+from engine import journal
 from engine.core.errors import ExperimentError
-from engine.core.world import World
-from engine.dates import NS, to_datetime
-from replay.explaining import explained
-from replay.history import History
-from replay.telling import tell, with_place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from engine.core import events
 
-_AHEAD: Final = 20_000
-"""How many events the thread may have read that nobody has taken yet."""
+_AT_ONCE: Final = 400
+"""How many events of those that are there already are heard together: a few milliseconds for whoever takes them."""
 
-_SLICE: Final = 400
-"""How many are taken at once: a few milliseconds."""
+_AHEAD: Final = 50
+"""How many times something may have been heard that nobody has taken yet."""
 
 
 class Heard(NamedTuple):
@@ -51,7 +44,7 @@ class Source:
         self.trouble = ""
         self._run_dir = run_dir
         self._poke = poke
-        self._heard: deque[Heard] = deque()
+        self._heard: deque[list[Heard]] = deque()
         self._room = threading.Semaphore(_AHEAD)
         self._has_told = False
         self._ended = False
@@ -66,11 +59,12 @@ class Source:
         self._room.release(_AHEAD)
 
     def take(self) -> list[Heard]:
-        """Some of what was heard; if there may be more, `poke` is called again."""
+        """Some of what was heard; if there is more, `poke` is called again."""
         self._has_told = False  # first: what is heard from here on is told again
-        taken = [self._heard.popleft() for _ in range(min(_SLICE, len(self._heard)))]
-        if taken:
-            self._room.release(len(taken))
+        if not self._heard:
+            return []
+        taken = self._heard.popleft()
+        self._room.release()
         if self._heard:
             self._tell()
         return taken
@@ -78,17 +72,24 @@ class Source:
     def _follow(self) -> None:
         try:
             with eventlog.open(self._run_dir) as log:
-                for record in log.follow():
-                    self._room.acquire()
-                    if self._ended:
+                last = 0
+                for batch in _in_batches(log.read()):
+                    last = batch[-1].record.seq
+                    if self._hear(batch):
                         return
-                    self._heard.append(Heard(record, journal.to_entry(record)))
-                    self._tell()
-                    if record.kind == "run.closed":
+                for record in log.follow(after=last):
+                    if self._hear([Heard(record, journal.to_entry(record))]):
                         return
         except (eventlog.LogError, ExperimentError, OSError) as error:
             self.trouble = str(error)
             self._tell()
+
+    def _hear(self, heard: list[Heard]) -> bool:
+        """Have something taken; whether nothing more comes, or nobody wants it any more."""
+        self._room.acquire()
+        self._heard.append(heard)
+        self._tell()
+        return self._ended or heard[-1].record.kind == "run.closed"
 
     def _tell(self) -> None:
         if not self._has_told and not self._ended:
@@ -96,84 +97,18 @@ class Source:
             self._poke()
 
 
-# --- moments --------------------------------------------------------------------------------------------------------
-
-
-class Asked(Enum):
-    """What is wanted of a moment, beside how all stood."""
-
-    WHY = "why"
-    EVENTS = "events"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A moment to look at.
-
-    Attributes:
-        seq: of its last event.
-        time: in ns since 1970; None for now.
-        guid: the resource that is asked about; 0 for none.
-        asked: what is wanted of it.
-        seqs: the events to tell.
-        tick: a number that is another one if the same look may tell more by now.
-    """
-
-    seq: int
-    time: int | None
-    guid: int
-    asked: Asked
-    seqs: Sequence[int]
-    tick: int = 0
-
-
-def stood(run_dir: Path, seq: int) -> World:
-    """The experiment after the event `seq`.
-
-    Raises:
-        LogError: the log cannot be read up to there.
-    """
-    with eventlog.open(run_dir) as log:
-        return world_at(run_dir, log, seq)
-
-
-def told(run_dir: Path, world: World, look: Look) -> list[str]:
-    """What is asked of a moment, line by line; or why it cannot be told.
-
-    Args:
-        run_dir: the directory of the run.
-        world: the experiment at that moment.
-        look: what is asked.
-    """
+def _in_batches(records: Iterable[eventlog.Event]) -> Iterator[list[Heard]]:
+    """What is there already; of a damaged log all that comes before the damage."""
+    batch: list[Heard] = []
     try:
-        with eventlog.open(run_dir) as log:
-            return list(_told(run_dir, log, world, look))
-    except (eventlog.LogError, ExperimentError, OSError) as error:
-        return [str(error)]
-
-
-def world_at(run_dir: Path, log: eventlog.Log, seq: int) -> World:
-    """The experiment after the event `seq`. Nothing behind that is read, so it may be damaged there."""
-    world = snapshots.nearest(run_dir, log, seq, None) or World()
-    return journal.rebuild(_up_to(log.read(after=world.seq), seq), world) if world.seq < seq else world
-
-
-def _up_to(records: Iterable[eventlog.Event], seq: int) -> Iterator[eventlog.Event]:
-    for record in records:
-        yield record
-        if record.seq == seq:
-            return
-
-
-def _told(run_dir: Path, log: eventlog.Log, world: World, look: Look) -> Iterator[str]:
-    if look.asked is Asked.EVENTS:
-        history = History(log, world.seq)
-        for seq in look.seqs:
-            yield _line(history.get(seq), world)
-    elif look.guid in world.resources:
-        at = None if look.time is None else to_datetime(look.time)
-        yield from str(explained(run_dir, log, world, world.resources[look.guid], at)).split("\n")
-
-
-def _line(entry: events.Entry, world: World) -> str:
-    return f"{entry.seq:>6} {(entry.time - world.start) / NS:>9.2f} s  {with_place(tell(entry, world), entry.at)}"
+        for record in records:
+            batch.append(Heard(record, journal.to_entry(record)))
+            if len(batch) == _AT_ONCE:
+                yield batch
+                batch = []
+    except eventlog.LogError:
+        if batch:
+            yield batch
+        raise
+    if batch:
+        yield batch

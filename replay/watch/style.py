@@ -19,5 +19,5 @@ Screen.-wide #body { layout: horizontal; }
 Screen.-wide #resources { width: 3fr; height: 100%; }
 Screen.-wide #below { width: 2fr; height: 100%; }
 HelpScreen { align: center middle; }
-#help { width: auto; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; background: $panel; }
+#help { width: 78; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; background: $panel; }
 """

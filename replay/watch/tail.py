@@ -12,7 +12,7 @@ from engine.core.errors import ExperimentError, UsageError
 from replay.following import Follow
 from replay.patience import Patience
 from replay.traces import NoTrace, Traces
-from replay.watch.source import world_at
+from replay.watch.moments import world_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,10 @@ import base64
 import hashlib
 import math
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, StrictUndefined
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
     from engine.plots.drawing import Drawing
-    from engine.plots.gantt import Row
+    from engine.plots.gantt import Gantt, Row
     from replay.reporting.gathering import Findings, Told
 
-_MOST_BARS: Final = 30_000
-"""A chart of more is told less finely: the page must stay one that a browser scrolls through."""
+_MOST_BARS: Final = 40_000
+"""A chart of more states is told less finely: a browser has to scroll through it."""
+
+_MOST_STEPS: Final = 10_000
+"""Of more steps, none is in the chart."""
 
 _TICKS: Final = 6
 
@@ -55,12 +60,13 @@ def to_html(found: Findings) -> str:
         world=found.world,
         counts={state: number for state, number in counts.items() if number},
         looks=STATES,
+        shown={bar.state for row in found.gantt.rows for bar in row.bars},
         style=Markup(_part("page.css")),  # noqa: S704 - a file of ours
         script=Markup(script),  # noqa: S704 - as above
         digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         topology=_topology(found.drawing),
         ticks=list(_ticks(found.gantt.end)),
-        rows=[(row, _pieces(row, found)) for row in found.gantt.rows],
+        chart=_chart(found.gantt),
         events=_compact(found.events),
     )
 
@@ -113,24 +119,43 @@ def _ticks(end: float) -> Iterator[float]:
     yield from (step * number for number in range(math.floor(end / step) + 1))
 
 
-def _pieces(row: Row, found: Findings) -> Sequence[Bar]:
-    """The states of a resource; not each of them, if the chart would have too many."""
-    total = sum(len(each.bars) for each in found.gantt.rows)
-    most = max(1, _MOST_BARS // len(found.gantt.rows))
-    return row.bars if total <= _MOST_BARS or len(row.bars) <= most else list(_coarse(row.bars, most, found.gantt.end))
+@dataclass(frozen=True, slots=True)
+class _Chart:
+    """The states and the steps of each resource, as far as they are shown.
+
+    Attributes:
+        piece: of a chart that is told less finely, how many seconds the shortest bar is; 0 of any other.
+        has_steps: whether the steps are in it.
+    """
+
+    rows: Sequence[tuple[Row, Sequence[Bar], Sequence[tuple[float, float]]]]
+    piece: float
+    has_steps: bool
 
 
-def _coarse(bars: Iterable[Bar], most: int, end: float) -> Iterator[Bar]:
-    """At most so many pieces of equal length, and one more for each gap; in each the state that took most of it."""
+def _chart(gantt: Gantt) -> _Chart:
+    is_fine = sum(len(row.bars) for row in gantt.rows) <= _MOST_BARS
+    has_steps = sum(len(row.busy) for row in gantt.rows) <= _MOST_STEPS
+    piece = 0.0 if is_fine else gantt.end / max(1, _MOST_BARS // len(gantt.rows))
+    rows = [
+        (row, list(_coarse(row.bars, piece)) if piece else row.bars, row.busy if has_steps else ())
+        for row in gantt.rows
+    ]
+    return _Chart(rows, piece, has_steps)
+
+
+def _coarse(bars: Iterable[Bar], piece: float) -> Iterator[Bar]:
+    """Bars of so many seconds or a multiple of that, each of the state that took most of the time."""
     pieces: dict[int, dict[ResourceState, float]] = {}
-    width = end / most
     for bar in bars:
-        for number in range(int(bar.begin / width), min(most, math.ceil(bar.end / width))):
-            took = min(bar.end, (number + 1) * width) - max(bar.begin, number * width)
-            piece = pieces.setdefault(number, {})
-            piece[bar.state] = piece.get(bar.state, 0) + took
-    for number, piece in pieces.items():
-        yield Bar(number * width, (number + 1) * width, max(piece, key=piece.__getitem__))
+        for number in range(int(bar.begin / piece), math.ceil(bar.end / piece)):
+            took = min(bar.end, (number + 1) * piece) - max(bar.begin, number * piece)
+            states = pieces.setdefault(number, {})
+            states[bar.state] = states.get(bar.state, 0) + took
+    longest = ((number, max(states, key=states.__getitem__)) for number, states in pieces.items())
+    for (state, _), group in groupby(enumerate(longest), lambda each: (each[1][1], each[1][0] - each[0])):
+        places = [number for _, (number, _) in group]
+        yield Bar(places[0] * piece, (places[-1] + 1) * piece, state)
 
 
 def _compact(events: Iterable[Told]) -> dict[str, Any]:

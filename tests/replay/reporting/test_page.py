@@ -152,12 +152,16 @@ def test_a_long_log_is_told_without_its_middle(run_dir, monkeypatch):
 
 def test_a_chart_of_very_many_states_is_told_less_finely():
     ready, started = ResourceState.READY, ResourceState.STARTED
-    bars = [Bar(0, 1, ready), Bar(1, 3, started), Bar(3, 3.5, ready), Bar(8, 10, ready)]
-    assert list(page._coarse(bars, 5, 10)) == [
-        Bar(0, 2, ready),
-        Bar(2, 4, started),
-        Bar(8, 10, ready),
-    ]
+    bars = [Bar(0, 1, ready), Bar(1, 5, started), Bar(5, 5.5, ready), Bar(8, 10, ready)]
+    assert list(page._coarse(bars, 2)) == [Bar(0, 2, ready), Bar(2, 6, started), Bar(8, 10, ready)]
+
+
+def test_what_the_chart_leaves_out_is_said(run_dir, monkeypatch):
+    monkeypatch.setattr(page, "_MOST_BARS", 8)
+    monkeypatch.setattr(page, "_MOST_STEPS", 3)
+    told = sections(run_dir)["gantt"]
+    assert "too many states to show each: every 26.9 s are shown as what took most of them" in told
+    assert "There are too many steps to show them." in told
 
 
 @pytest.mark.parametrize(

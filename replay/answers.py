@@ -699,6 +699,7 @@ ANSWERS: Final[dict[str, Any]] = {
     "log": Event,
     "log --verify": Verification,
     "state": Experiment,
+    "watch": Experiment,
     "trace": list[Trace],
     "trace NAME": WholeTrace,
     "trace -f": Piece,

@@ -40,6 +40,7 @@ _MODULES: Final = {
     "show": "replay.cli.looking",
     "log": "replay.cli.logs",
     "state": "replay.cli.looking",
+    "watch": "replay.cli.watching",
     "why": "replay.cli.explaining",
     "diff": "replay.cli.comparing",
     "check": "replay.cli.looking",

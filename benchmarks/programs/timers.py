@@ -27,7 +27,7 @@ def main():
         began = time.monotonic()
         for _ in range(TRIAL):
             ec.schedule("1h", all_called.set)
-        lead = 1 + 2 * number / TRIAL * (time.monotonic() - began)  # by then all have been scheduled
+        lead = 2 + 3 * number / TRIAL * (time.monotonic() - began)  # by then all have been scheduled
         first = datetime.now().astimezone() + timedelta(seconds=lead)
         for each in range(number):
             due = first + timedelta(seconds=span * each / number)

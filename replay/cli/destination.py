@@ -22,8 +22,17 @@ def destination(output: Path | None) -> Iterator[IO[bytes]]:
     else:
         draft = output.with_name(f".{output.name}.part")
         try:
-            with draft.open("wb") as file:
+            with _opened(draft, output) as file:
                 yield file
             draft.replace(output)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _opened(draft: Path, output: Path) -> IO[bytes]:
+    """The file that is written to until it is whole. Who cannot write it hears of the one that he has named."""
+    try:
+        return draft.open("wb")
+    except OSError as error:
+        error.filename = str(output)
+        raise

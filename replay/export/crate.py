@@ -71,11 +71,14 @@ def write_crate(run_dir: Path, target: Path) -> Bundled:
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
-        UsageError: the target is there, or nothing in the log. Nothing is left behind, whatever is raised.
+        UsageError: the target is there, or cannot be; or nothing is in the log.
+            Nothing is left behind, whatever is raised.
     """
     is_zip = target.suffix.lower() == ".zip"
     if target.exists() and not (is_zip and target.is_file()):
         raise UsageError(f"{target} is there already; give a directory that is not, or a file that ends in .zip")
+    if not target.absolute().parent.is_dir():
+        raise UsageError(f"there is no directory {target.absolute().parent} to put {target.name} into")
     with _draft(target) as draft:
         content = Path(draft) / "content"
         content.mkdir(mode=0o700)

@@ -215,7 +215,7 @@ def test_values_become_rows(value, rows):
             "--guid goes with --trace; events of one resource are what netreel log",
         ),
         (["hello", "--to", "csv", "--trace", "result", "--guid", 3], "there is no resource #3; registered are #1, #2"),
-        (["hello", "--to", "csv", "--output", "/there/is/no/x.csv"], "/there/is/no/"),
+        (["hello", "--to", "csv", "--output", "/there/is/no/x.csv"], "/there/is/no/x.csv: no such file or directory"),
         (["hello", "--to", "csv", "--output", "there/"], "there/ names a directory; --output is the file to write"),
         (
             ["hello", "--to", "otlp", "--trace", "result"],

@@ -180,6 +180,11 @@ def test_a_target_that_is_there_is_left_as_it_is(live, tmp_path):
     assert list((tmp_path / "crate").iterdir()) == []
 
 
+def test_a_target_in_no_directory_is_refused(live, tmp_path):
+    with pytest.raises(UsageError, match=f"there is no directory {tmp_path}/no to put x.zip into"):
+        write_crate(live.run_dir, tmp_path / "no" / "x.zip")
+
+
 def test_of_what_is_no_run_nothing_is_left(home, tmp_path):
     (tmp_path / "empty" / "log").mkdir(parents=True)
     result = netreel("export", tmp_path / "empty", "--to", "ro-crate", "--output", tmp_path / "crate")

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
@@ -271,7 +272,20 @@ def test_the_command_writes_a_file_and_says_which(run_dir, tmp_path, monkeypatch
     assert told == {"path": "x.html", "format": "html"}
 
 
-def test_what_makes_no_sense_is_refused(run_dir, tmp_path):
-    assert refusal("report", "helo").startswith("there is no run 'helo' below")
-    assert refusal("report", "hello", "--json", "-o", "-").startswith("--json and --output - both write to")
-    assert "no such file or directory" in refusal("report", "hello", "-o", tmp_path / "no" / "x.html")
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["helo"], "there is no run 'helo' below"),
+        (["hello", "--json", "-o", "-"], "--json and --output - both write to standard output"),
+        (["hello", "-o", "no/x.html"], "no/x.html: no such file or directory"),
+        (["hello", "-o", "no/"], "there is no directory no/; give one that is there, or a file that ends in .html"),
+        (["hello", "-o", "hello.py/"], "there is no directory hello.py/; give one that is there"),
+        (["hello", "-o", "hello.py"], "hello.py cannot be a page: one ends in .html or .htm"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_replaced(run_dir, tmp_path, monkeypatch, args, message):
+    monkeypatch.chdir(tmp_path)
+    Path("hello.py").write_text("precious")
+    assert refusal("report", *args).startswith(message)
+    assert Path("hello.py").read_text() == "precious"
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "hello.py"}

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.states import Step
 from engine.testing.contract import ResourceContract
-from rms.netns import Emulation, Node, Switch
+from rms.netns import Emulation, Node, Switch, Tap
 from tests.rms.netns.conftest import why_not
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
@@ -59,3 +59,14 @@ class TestSwitch(ResourceContract):
     @pytest.fixture
     def others(self):
         return [Emulation()]
+
+
+@pytest.mark.torture
+class TestTap(Watched):
+    @pytest.fixture
+    def resource(self):
+        return Tap(addresses=["10.0.0.1/24"])
+
+    @pytest.fixture
+    def others(self):
+        return [Emulation(), Node(hostname="a")]

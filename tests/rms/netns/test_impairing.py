@@ -246,6 +246,16 @@ def test_a_link_without_a_relay_cannot_have_a_delay_later_and_says_so(relayed, s
     assert "describe it with relay=True" in str(net.ec.failure(link))
 
 
+@pytest.mark.skipif(has_netem(), reason="this kernel has netem")
+def test_netem_that_is_asked_for_and_not_there_is_said_before_anything_is_made(network):
+    net = network()
+    net.node("a")
+    net.ec.set(net.emulation, "impairments", "netem")
+    net.ec.deploy()
+    assert not net.ec.wait_started(net.nodes["a"], timeout=30)
+    assert "has no netem: leave impairments out, or say relay" in str(net.ec.failure(net.emulation))
+
+
 def test_a_link_whose_relay_is_killed_has_failed(relayed):
     net = relayed()
     _, _, _, _, link = net.pair(relay=True)

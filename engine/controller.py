@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from engine import from_graph, letting_go
-from engine.arguments import check_callable, check_clock, check_state
+from engine.arguments import check_callable, check_clock
 from engine.calls import Calls
 from engine.core import decide, events, revise, stepping
 from engine.core.errors import (
     BadConnection,
     Closed,
     ExperimentError,
-    ExperimentWarning,
     ScriptDiverged,
     UsageError,
-    WaitTimeout,
 )
 from engine.core.kernel import PATIENCE
 from engine.core.states import ResourceState, Step
@@ -34,9 +31,10 @@ from engine.rm.registry import told_in_full
 from engine.runtime.machine import System, Terms
 from engine.runtime.script import Script
 from engine.runtime.session import Session, how_many_workers
-from engine.runtime.waiters import at_an_end, been_in, done_with, told_missing
+from engine.runtime.waiters import been_in, done_with
 from engine.scripting import Scripting
 from engine.taking_over import take_log
+from engine.waiting import Waiting
 from eventlog import LogError
 
 if TYPE_CHECKING:
@@ -51,17 +49,13 @@ if TYPE_CHECKING:
     from engine.past import PastRun
     from engine.runtime.clock import Clock
     from engine.runtime.machine import Machine
-    from engine.runtime.waiters import Outlook
     from engine.tasks import Task
-
-_QUIT_EVERY: Final = 0.1
-"""Seconds between two questions to a caller's `quit`."""
 
 on_open: Final[list[Callable[[ExperimentController], None]]] = []
 """Called with each controller as it takes charge: so a program that runs a script learns of those that it makes."""
 
 
-class ExperimentController(Describing, Scripting):
+class ExperimentController(Describing, Waiting, Scripting):
     """Describes an experiment, runs it, and records it as it runs.
 
     A context manager: leaving it shuts down, also on an exception. A script that ends without `shutdown` lets the
@@ -320,105 +314,6 @@ class ExperimentController(Describing, Scripting):
         taken = bool(self._calls.wait([number], done_with(step), through_abort=True))
         self._calls.read(lambda world: stepping.check_taken(world, number, step, taken=taken))
 
-    # --- waiting ------------------------------------------------------------------------------------------------
-
-    def wait_deployed(self, guids: Guids, timeout: Duration | None = None) -> bool:
-        """Wait until all of these are READY; see `wait_finished`."""
-        return self._wait(guids, been_in(ResourceState.READY), timeout)
-
-    def wait_started(self, guids: Guids, timeout: Duration | None = None) -> bool:
-        """Wait until all of these are STARTED; see `wait_finished`."""
-        return self._wait(guids, been_in(ResourceState.STARTED), timeout)
-
-    def wait_finished(self, guids: Guids, timeout: Duration | None = None) -> bool:
-        """Wait until all of these have come to an end: STOPPED, FAILED or RELEASED.
-
-        Args:
-            guids: one or several.
-            timeout: seconds, or ``"90s"``.
-
-        Returns:
-            True once all have got there; False as soon as the experiment is aborted, or when all that can have got
-            there and the rest has failed.
-
-        Raises:
-            UnknownGuid: one is not there.
-            WaitTimeout: it names who is missing, and what each of them waits for.
-        """
-        return self._wait(guids, at_an_end, timeout)
-
-    def wait_released(self, guids: Guids, timeout: Duration | None = None) -> bool:
-        """Wait until all of these are RELEASED. An abort does not end it; see `wait_finished`."""
-        return self._wait(guids, been_in(ResourceState.RELEASED), timeout, through_abort=True)
-
-    def wait(
-        self,
-        guids: Guids,
-        state: ResourceState,
-        quit: Callable[[], bool],  # noqa: A002 - as above
-        timeout: Duration | None = None,
-    ) -> bool:
-        """Wait until all of these have been in a state, or `quit` says that there is no more point in it.
-
-        Args:
-            guids: one or several.
-            state: the state.
-            quit: asked ten times a second.
-            timeout: seconds, or ``"90s"``.
-
-        Returns:
-            True once all have been in that state; False once `quit` returns true, and otherwise as `wait_finished`.
-
-        Raises:
-            UnknownGuid: one is not there.
-            WaitTimeout: it names who is missing, and what each of them waits for.
-        """
-        wanted, outlook = guids_of(self, guids), been_in(check_state(state))
-        check_callable(quit, "quit")
-        self._look_at(wanted, warn=True)
-        self._calls.refuse_within("wait")
-        seconds = None if timeout is None else to_ns(timeout) / NS
-        answer = self._calls.value(lambda: self._ask_and_wait(wanted, outlook, quit, seconds))
-        return self._told(answer, seconds, wanted, outlook)
-
-    def _ask_and_wait(
-        self, guids: list[int], outlook: Outlook, is_over: Callable[[], bool], left: float | None
-    ) -> bool | None:
-        """Wait, and ask now and then whether there is no more point in it; None after the timeout."""
-        pause = 0.0  # whoever is there already is not asked about quitting
-        while True:
-            try:
-                return self._session.wait(guids, outlook, pause)
-            except TimeoutError:
-                left = None if left is None else left - pause
-            if left is not None and left <= 0:
-                return None
-            if is_over():
-                return False
-            pause = _QUIT_EVERY if left is None else min(_QUIT_EVERY, left)
-
-    def _wait(self, guids: Guids, outlook: Outlook, timeout: Duration | None, *, through_abort: bool = False) -> bool:
-        wanted = guids_of(self, guids)
-        seconds = None if timeout is None else to_ns(timeout) / NS
-        self._look_at(wanted, warn=not through_abort)
-        answer = self._calls.wait(wanted, outlook, seconds, through_abort=through_abort)
-        return self._told(answer, seconds, wanted, outlook)
-
-    def _told(self, answer: bool | None, seconds: float | None, guids: list[int], outlook: Outlook) -> bool:
-        """What a wait came to; None is a timeout."""
-        if answer is None:
-            missing = self._calls.read(lambda world: told_missing(world, guids, outlook))
-            raise WaitTimeout(seconds or 0.0, missing)
-        return answer
-
-    def _look_at(self, guids: list[int], *, warn: bool) -> None:
-        """See that these are there, and warn of those whom nobody has deployed: what is waited for may never come."""
-        resources = self._calls.read(lambda world: [decide.find(world, guid) for guid in guids])
-        idle = [decide.describe(it) for it in resources if decide.is_left_alone(it)]
-        if idle and warn:
-            message = f"waiting for {', '.join(idle[:5])}: nobody has deployed it"
-            warnings.warn(message, ExperimentWarning, stacklevel=4)
-
     # --- the end ------------------------------------------------------------------------------------------------
 
     def release(self, guids: Guids | None = None) -> None:
@@ -472,6 +367,8 @@ class ExperimentController(Describing, Scripting):
                 self._calls.close()
                 if self._ecstate is not ECState.FAILED:
                     self._ecstate = ECState.TERMINATED
+            if self._calls.is_live:
+                letting_go.tell_failure(self)
 
     def detach(self) -> None:
         """Let the experiment go on without this controller, for another one to take over. Idempotent."""

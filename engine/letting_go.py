@@ -1,4 +1,4 @@
-"""A script that ends without `shutdown` lets its experiments go on, and says how to come back."""
+"""What a script that runs by itself says at the end of its experiments: that one goes on, or that it failed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import weakref
 from typing import TYPE_CHECKING, Final
 
 from engine import home
+from engine.core import decide
 from engine.core.errors import ExperimentError
 from engine.core.states import ENDS, ResourceState
 from engine.failure import ECState
@@ -16,6 +17,8 @@ from eventlog import LogError
 if TYPE_CHECKING:
     from engine.controller import ExperimentController
     from engine.core.world import Resource
+
+_LONGEST: Final = 300
 
 _live: Final[weakref.WeakSet[ExperimentController]] = weakref.WeakSet()
 
@@ -50,6 +53,19 @@ def _let_one_go(ec: ExperimentController) -> None:
         sys.stderr.write(
             f"netreel: {ec.exp_id} goes on without its controller; to come back: netreel reconnect {_called(ec)}\n"
         )
+
+
+def tell_failure(ec: ExperimentController) -> None:
+    """Say that an experiment failed, once it is over: a script that only waits for its end would not know.
+
+    Nothing is said of one that a command looks after, which does so itself, or of a simulated one, which has no files.
+    """
+    if ec not in _live or not ec.run_dir.is_dir():
+        return
+    failures = ec._session.read(lambda world: decide.failures(world, world.aborted_by))
+    if failures:
+        told = " ".join(str(failures[0]).split())[:_LONGEST]
+        sys.stderr.write(f"netreel: {ec.exp_id} failed: {told}; look at it: netreel show {_called(ec)}\n")
 
 
 def _goes_on(resource: Resource) -> bool:

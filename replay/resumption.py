@@ -155,7 +155,8 @@ def playing_back(run_dir: str | os.PathLike[str], *, accept: bool = False) -> It
     runs = _runs_of(path, told["token"])
     _check_may(path, runs)
     past = Past(told["token"], runs, accept=accept)
-    past.script = script.Script(told["token"], past, runs[-1].number, script.described)
+    known = {name: value for name, value in told.items() if name not in ("token", "controller")}
+    past.script = script.Script(told["token"], past, runs[-1].number, lambda: script.described() or known)
     with script.playing(past.script):
         yield past
 

@@ -20,15 +20,20 @@ from engine import (
     WaitTimeout,
 )
 from engine.home import default_local_dir
+from engine.runtime.script import Script, playing
 from tests.replay.again import SAID, STARTS, Died, dying
 
 START, STOPPED = ResourceAction.START, ResourceState.STOPPED
 
 
 @pytest.fixture(autouse=True)
-def forget(home):
+def fresh(home):
+    """Nothing has run, and the script is this file."""
     STARTS.clear()
     SAID.clear()
+    told = {"path": __file__, "module": None, "args": [], "cwd": str(home.parent), "python": "python", "sha256": ""}
+    with playing(Script(describe=lambda: told)):
+        yield
 
 
 def only(home, exp_id="again"):

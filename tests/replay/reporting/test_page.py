@@ -54,6 +54,18 @@ def events_in(text):
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
+@pytest.fixture(autouse=True)
+def topology(monkeypatch):
+    """Nothing: to draw it takes longest of all, and most tests look at something else."""
+    monkeypatch.setattr(page, "_topology", lambda drawing: "")
+
+
+@pytest.fixture
+def drawn(monkeypatch, topology, original=page._topology):
+    """The topology is drawn."""
+    monkeypatch.setattr(page, "_topology", original)
+
+
 def last_of(run_dir):
     """The seq of its last event."""
     return replay.state(run_dir).seq
@@ -66,7 +78,7 @@ def run_dir(home):
     return home / "hello" / FIRST
 
 
-def test_it_tells_all_about_a_run(run_dir):
+def test_it_tells_all_about_a_run(run_dir, drawn):
     told = sections(run_dir)
     assert list(told) == ["", "topology", "gantt", "resources", "conditions", "traces", "origin", "audit", "events"]
     assert f"{last_of(run_dir)} events over 53.9 s; 4 resources:" in told[""]
@@ -119,7 +131,7 @@ def test_of_many_failures_the_first_have_a_story(tmp_path, monkeypatch):
     assert [bool(failure.story) for failure in gathering.gather(tmp_path).failures] == [True, False]
 
 
-def test_nothing_is_loaded_and_no_foreign_script_runs(run_dir):
+def test_nothing_is_loaded_and_no_foreign_script_runs(run_dir, drawn):
     text = report(run_dir)
     assert re.search(r"\b(src|srcset|action|data)=|@import|url\(", text) is None
     assert set(re.findall(r'(?:xlink:)?href="([^#"]+)', text)) == set()
@@ -127,7 +139,7 @@ def test_nothing_is_loaded_and_no_foreign_script_runs(run_dir):
     assert "script-src 'sha256-" in text
 
 
-def test_what_the_user_said_is_text(tmp_path):
+def test_what_the_user_said_is_text(tmp_path, drawn):
     lab = lab_in(tmp_path, script="<i>.py")
     evil = '</script><b onclick="x">\'&'
     host = lab.add(rtype="lab::Host", label=evil, hostname=evil)
@@ -140,7 +152,7 @@ def test_what_the_user_said_is_text(tmp_path):
     assert f"{evil}2" in sections(tmp_path)["resources"]
 
 
-def test_it_is_the_same_each_time(run_dir):
+def test_it_is_the_same_each_time(run_dir, drawn):
     assert report(run_dir) == report(run_dir)
 
 
@@ -173,7 +185,7 @@ def test_the_axis_has_a_few_round_numbers(end, ticks):
     assert list(page._ticks(end)) == pytest.approx(ticks)
 
 
-def test_without_matplotlib_there_is_no_topology_and_all_the_rest(run_dir, monkeypatch):
+def test_without_matplotlib_there_is_no_topology_and_all_the_rest(run_dir, drawn, monkeypatch):
     for name in [name for name in sys.modules if name.startswith(("matplotlib", "engine.plots."))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -66,7 +66,10 @@ def bring_in(way: socket.socket, other: tuple[Any, ...], tap: int) -> None:
 
 def main(device: str, own: str, port: str, other: str) -> None:
     """Run until it is killed."""
-    tap, way = open_tap(device), open_way(own, port)
+    try:
+        tap, way = open_tap(device), open_way(own, port)
+    except OSError as error:
+        sys.exit(f"{device}, port {port} of {own}: {error.strerror}")
     there = socket.getaddrinfo(other, int(port), way.family, flags=socket.AI_NUMERICHOST)[0][4]
     sys.stdout.write("carrying\n")
     sys.stdout.flush()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from engine.core.errors import BadState
 from engine.core.states import Step
-from engine.rm.transport import CommandFailed
+from engine.rm.links import link
+from rms.netns import _tapping
 from rms.netns.device import Device
 
 if TYPE_CHECKING:
@@ -18,20 +18,18 @@ if TYPE_CHECKING:
 class Opened(Device):
     """What both share. A device lasts, whether or not a program has it open; one at a time can."""
 
+    mode: ClassVar[Literal["tap", "tun"]]
+    node = link("netns::Node", min=1, max=1, before="provision")  # where programs run
+
     def deploy(self, intent: Intent) -> dict[str, Any]:
-        """Make it, and set it up. One that is there is it, also if a program has opened it already."""
-        if self.inside is None:
-            raise BadState(f"#{self.guid} {self.device} is at a switch, where no programs run: connect it to a node")
-        try:
-            self.emulated.change(intent, self._ip(*self.made()))
-        except CommandFailed as error:
-            if "Device or resource busy" not in error.output:
-                raise
+        """Make it, and set it up."""
+        _tapping.make(intent, self, self.mode)
+        self.emulated.change(intent, self._ip(*self.described()))
         return super().deploy(intent)
 
-    @abstractmethod
-    def made(self) -> list[str]:
-        """The words that make it."""
+    def described(self) -> list[str]:
+        """What is said of it before it comes up."""
+        return [] if self.mtu is None else [f"link set {self.device} mtu {self.mtu}"]
 
     def release(self, intent: Intent) -> None:
         """End its capture, and take it away; unless all of the emulation ends."""
@@ -40,9 +38,6 @@ class Opened(Device):
             with suppress(BadState):  # its node was never made
                 self.emulated.undo(intent, self._ip(f"link delete {self.device}"))
 
-    def _sized(self) -> list[str]:
-        return [] if self.mtu is None else [f"link set {self.device} mtu {self.mtu}"]
-
 
 class Tap(Opened, rtype="netns::Tap"):
     """A device of a node whose frames a program reads and writes.
@@ -50,13 +45,11 @@ class Tap(Opened, rtype="netns::Tap"):
     A program of that node opens /dev/net/tun, and has it by its name and IFF_TAP.
     """
 
-    def made(self) -> list[str]:
-        """See `Opened.made`."""
-        return [
-            f"tuntap add dev {self.device} mode tap",
-            f"link set {self.device} address {self.address}",
-            *self._sized(),
-        ]
+    mode = "tap"
+
+    def described(self) -> list[str]:
+        """See `Opened.described`."""
+        return [f"link set {self.device} address {self.address}", *super().described()]
 
 
 class Tun(Opened, rtype="netns::Tun"):
@@ -65,8 +58,10 @@ class Tun(Opened, rtype="netns::Tun"):
     A program of that node opens /dev/net/tun, and has it by its name and IFF_TUN.
     """
 
-    def made(self) -> list[str]:
-        """See `Opened.made`."""
+    mode = "tun"
+
+    def deploy(self, intent: Intent) -> dict[str, Any]:
+        """See `Opened.deploy`."""
         if self.mac is not None:
             raise BadState(f"#{self.guid} {self.device} has packets and no frames, so no MAC address: take a Tap")
-        return [f"tuntap add dev {self.device} mode tun", *self._sized()]
+        return super().deploy(intent)

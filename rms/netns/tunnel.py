@@ -13,14 +13,14 @@ from engine.rm.attributes import attr
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
 from rms._patience import until_answered
-from rms.netns import _wireguard
+from rms.netns import _tapping, _wireguard
 from rms.netns._batch import Lines
 from rms.netns._carrying import Carrier
 from rms.netns._kept import kept
 from rms.netns.wire import Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
@@ -62,21 +62,17 @@ class Tunnel(Wire, rtype="netns::Tunnel"):
     )
 
     def birth(self, end: Interface) -> Lines:
-        """What makes one end of it."""
+        """What makes one end of it, if it is the kernel's, or what is said of one that is there."""
         own, other = self._way(end)
-        port, number = self._port, self.number or self.guid
-        after = {
-            "vxlan": f"type vxlan id {number} local {own} remote {other} dstport {port}",
-            "gre": f"type {'ip6gretap' if ':' in own else 'gretap'} local {own} remote {other} key {number}",
-            "wireguard": "type wireguard",
+        way, number, mtu = f"local {own} remote {other}", self.number or self.guid, f"mtu {end.mtu or _MTU}"
+        addressed = f"{end.device} address {end.address} {mtu}"
+        lines = {
+            "udp": f"link set {addressed}",
+            "vxlan": f"link add {addressed} type vxlan id {number} {way} dstport {self._port}",
+            "gre": f"link add {addressed} type {'ip6gretap' if ':' in own else 'gretap'} {way} key {number}",
+            "wireguard": f"link add {end.device} {mtu} type wireguard",
         }
-        mtu = f"mtu {end.mtu or _MTU}"
-        if self.kind == "udp":
-            lines = [f"tuntap add dev {end.device} mode tap", f"link set {end.device} address {end.address} {mtu}"]
-        else:
-            address = "" if self.kind == "wireguard" else f"address {end.address} "
-            lines = [f"link add {end.device} {address}{mtu} {after[self.kind]}"]
-        return Lines(end.inside, "ip", tuple(lines))
+        return Lines(end.inside, "ip", (lines[self.kind],))
 
     @property
     def _port(self) -> int:
@@ -119,15 +115,10 @@ class Tunnel(Wire, rtype="netns::Tunnel"):
         one, two = self.interfaces
         one.check_against(two)
         births = [self.birth(end) for end in self.interfaces]
-        try:
-            self.emulated.change(intent, *births)
-        except CommandFailed as error:
-            if any(why in error.output for why in _NOT_KNOWN):
-                host, why = self.emulated.host.hostname, error.output.strip()
-                raise BadState(f"the kernel of {host} has no {self.kind}: {why} Take kind='udp'.") from error
-            if "File exists" not in error.output and "busy" not in error.output:
-                raise
-            until_answered(intent, self.log, self.check_ours)
+        if self.kind == "udp":
+            for end in self.interfaces:
+                _tapping.make(intent, end, "tap")
+        self._make(intent, births)
         if self.kind == "wireguard":
             ends = [(cast("Place", end.inside), end.device, self._way(end)[1]) for end in self.interfaces]
             until_answered(intent, self.log, _wireguard.set_up, self.emulated, ends, self._port)
@@ -135,6 +126,17 @@ class Tunnel(Wire, rtype="netns::Tunnel"):
             own, other = self._way(end)
             carrier.start(intent, cast("Place", end.inside), end.device, own, str(self._port), other)
         return {}
+
+    def _make(self, intent: Intent, births: Sequence[Lines]) -> None:
+        try:
+            self.emulated.change(intent, *births)
+        except CommandFailed as error:
+            if any(why in error.output for why in _NOT_KNOWN):
+                host, why = self.emulated.host.hostname, error.output.strip()
+                raise BadState(f"the kernel of {host} has no {self.kind}: {why} Take kind='udp'.") from error
+            if "File exists" not in error.output:
+                raise
+            until_answered(intent, self.log, self.check_ours)
 
     def start(self, intent: Intent) -> dict[str, Any]:
         """Have the ends of its processes told, if it has some."""

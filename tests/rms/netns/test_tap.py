@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import ResourceFactory
+from engine import ResourceFactory, UsageError
 from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Route, Tap, Tun
@@ -65,12 +65,24 @@ def test_a_program_reads_and_writes_it_and_packets_are_routed_there(network, cls
 
 
 @pytest.mark.parametrize("cls", [Tap, Tun])
-def test_it_is_at_a_node_only(network, cls):
+def test_it_is_at_a_node(network, cls):
     net = network()
-    device = net.ec.add(cls(), on=net.switch())
+    net.ec.add(cls(), on=net.switch())
+    with pytest.raises(UsageError, match="its 'node' needs 1"):
+        net.ec.deploy()
+
+
+def test_a_name_that_is_taken_is_named(network):
+    net = network()
+    a, *_ = net.pair()
+    net.up()
+    before = net.run(a, "ip", "link")
+    devices = [net.ec.add(Tap(name="eth0", critical=False), on=a), net.ec.add(Tun(name="lo", critical=False), on=a)]
     net.ec.deploy()
-    assert not net.ec.wait_started(device, timeout=30)
-    assert "where no programs run: connect it to a node" in str(net.ec.failure(device))
+    assert not net.ec.wait_started(devices, timeout=30)
+    assert "eth0 is taken there, by something that is no tap" in str(net.ec.failure(devices[0]))
+    assert "lo is taken there, by something that is no tun" in str(net.ec.failure(devices[1]))
+    assert net.run(a, "ip", "link") == before
 
 
 def test_a_tun_has_no_mac_address(network):

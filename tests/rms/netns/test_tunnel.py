@@ -87,6 +87,17 @@ def test_a_tunnel_goes_on_under_another_controller_and_is_missed_when_what_carri
     assert "a process that carried its frames has ended" in str(net.ec.failure(tunnel.guid))
 
 
+def test_a_port_that_is_taken_is_named(network):
+    net = network()
+    a, _, _, _ = tunnelled(net, between=["10.0.0.1", "10.0.0.2"], port=5000)
+    net.up()
+    ends = [net.interface(node, "t1") for node in (net.nodes["b"], a)]  # in whichever order
+    tunnel = net.ec.add(Tunnel(between=["10.0.0.1", "10.0.0.2"], port=5000), on=ends)
+    net.ec.deploy()
+    assert not net.ec.wait_started(tunnel, timeout=30)
+    assert "t1, port 5000 of 10.0.0.2: Address already in use" in str(net.ec.failure(tunnel))
+
+
 def test_a_tunnel_ends_at_nodes(network):
     net = network()
     ends = [net.interface(net.node("a")), net.interface(net.switch(), "")]

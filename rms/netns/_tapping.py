@@ -1,0 +1,33 @@
+"""Devices that programs read and write: they last, whether or not one has them open."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from engine.core.errors import BadState
+from engine.rm.transport import CommandFailed
+from rms._patience import until_answered
+from rms.netns._batch import Lines, Question
+
+if TYPE_CHECKING:
+    from engine.rm.base import Intent
+    from rms.netns.device import Device
+
+
+def make(intent: Intent, device: Device, mode: Literal["tap", "tun"]) -> None:
+    """Have there be one of this name. One that is there is it: a name is not given twice.
+
+    Raises:
+        BadState: the name is that of something else.
+        CommandFailed: the kernel has no such devices.
+    """
+    emulation, name = device.emulated, device.device
+    try:
+        emulation.change(intent, Lines(device.inside, "ip", (f"tuntap add dev {name} mode {mode}",)))
+    except CommandFailed as error:
+        if "Device or resource busy" not in error.output:
+            raise
+        look = Question(device.inside, ("ip", "-d", "-o", "link", "show", name))
+        (said,) = until_answered(intent, device.log, emulation.ask, look)
+        if f"tun type {mode} " not in said:
+            raise BadState(f"#{device.guid}: {name} is taken there, by something that is no {mode}") from error

@@ -186,7 +186,7 @@ def test_frames_that_are_damaged_are_not_taken(impaired):
 def rate(net, one, other):
     """Bits per second, with headers, of what arrives at b when a sends more than the link takes."""
     server = net.ec.add(Iperf3(server=True, one_off=True), on=other)
-    client = net.ec.add(Iperf3(client="10.0.0.2", udp=True, bitrate="15M", time=2), on=one)
+    client = net.ec.add(Iperf3(client="10.0.0.2", udp=True, bitrate="4M", time=2), on=one)
     net.ec.register_condition(client, ResourceAction.START, server, ResourceState.STARTED)
     net.ec.deploy()
     assert net.ec.wait_finished([client, server], timeout=60), net.failures()
@@ -198,12 +198,12 @@ def rate(net, one, other):
 @pytest.mark.parametrize("delay", [0.0, 0.005])
 def test_a_rate_is_what_was_asked_for(impaired, delay):
     net = impaired()
-    a, b, *_ = net.pair(rate=10e6, delay=delay)
+    a, b, *_ = net.pair(rate=2e6, delay=delay)
     rates = [rate(net, a, b)]
-    while rates[-1] <= 0.95 * 10e6 and len(rates) < 5:  # a busy machine may send less, the link never more
+    while rates[-1] <= 0.95 * 2e6 and len(rates) < 10:  # a busy machine may send less, the link never more
         rates.append(rate(net, a, b))
-    assert max(rates) < 1.05 * 10e6
-    assert rates[-1] > 0.95 * 10e6
+    assert max(rates) < 1.05 * 2e6
+    assert rates[-1] > 0.95 * 2e6
 
 
 def test_an_attribute_is_set_when_its_time_has_come(impaired):

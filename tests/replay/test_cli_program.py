@@ -61,7 +61,7 @@ def test_every_option_has_a_variable_of_its_own_name(monkeypatch):
         for option in (each for each in command.params if isinstance(each, click.Option)):
             (flag,) = (text for text in option.opts if text.startswith("--"))
             place = "NETREEL" if flag in shared else f"NETREEL_{name.upper()}"
-            monkeypatch.setenv(f"{place}_{flag[2:].upper()}", "a value")
+            monkeypatch.setenv(f"{place}_{flag[2:].upper().replace('-', '_')}", "a value")
             assert option.resolve_envvar_value(click.Context(command, parent=program, info_name=name)) == "a value"
 
 

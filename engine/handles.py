@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, Never
 
 from engine.core.errors import BadCondition, UsageError
@@ -67,6 +68,13 @@ class Handle:
         except Exception:  # noqa: BLE001 - whatever keeps it from being told: whoever shows it is not to fail
             known = ", of which nothing is known any more"
         return f"<#{self.guid}{known}>"
+
+    def _repr_html_(self) -> str:
+        """How it stands, in a notebook."""
+        try:
+            return self._ec._html_of(self.guid)
+        except Exception:  # noqa: BLE001 - as above
+            return escape(repr(self))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Handle) and (self._ec, self.guid) == (other._ec, other.guid)

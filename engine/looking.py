@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
+from engine import notebook
 from engine.core import decide
 from engine.core.errors import UsageError
 from engine.core.states import ResourceState
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from engine.calls import Calls
     from engine.controller import ExperimentController
     from engine.core.errors import ResourceFailed
-    from engine.core.world import Resource
+    from engine.core.world import Resource, World
     from engine.failure import FailureManager
     from engine.handles import Guid
     from engine.netgraph import NetGraph
@@ -47,6 +48,24 @@ class Looking:
 
     def __repr__(self) -> str:
         return f"<ExperimentController {self.exp_id} {self.run_id} {self.ecstate.name}>"
+
+    def _repr_html_(self) -> str:
+        """How it stands, in a notebook."""
+        title, state = f"{self.exp_id}  {self.run_id}", self.ecstate.name
+        return self._calls.read(
+            lambda world: notebook.experiment(
+                title, state, [notebook.row_of(world, each) for each in world.resources.values()]
+            )
+        )
+
+    def _html_of(self, guid: int) -> str:
+        """How one of its resources stands, for `Handle`."""
+
+        def told(world: World) -> str:
+            resource = decide.find(world, guid)
+            return notebook.resource(notebook.row_of(world, resource), world.values(resource))
+
+        return self._calls.read(told)
 
     @property
     def _session(self) -> Session:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import eventlog
-from engine import journal, snapshots
+from engine import journal, notebook, snapshots
 from engine.core import conditions, decide, story
 from engine.core.errors import UsageError
 from engine.dates import NS, from_datetime, to_datetime, to_ns
@@ -61,6 +61,15 @@ class ResourceView:
     receipts: Mapping[str, Any]
     error: answers.Failure | None
     exit_code: int | None
+
+    def _repr_html_(self) -> str:
+        """How it stood, in a notebook."""
+        return notebook.resource(self.row(f"{self.times[self.state]:%H:%M:%S}"), self.attributes)
+
+    def row(self, since: str) -> notebook.Row:
+        """How it stood as a line of a table, in its state since then."""
+        note = "; ".join(self.waiting_for) if self.error is None else str(self.error["message"])
+        return notebook.Row(self.guid, self.label, self.rtype, self.state, since, note)
 
     def to_dict(self) -> answers.Resource:
         """Plain values, for JSON."""
@@ -124,6 +133,12 @@ class World:
     tasks: Mapping[int, answers.Task]
     globals: Mapping[str, Mapping[str, Any]]
     warnings: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        """How it stood, in a notebook."""
+        rows = [each.row(f"{since_start(self, each.times[each.state]):.2f} s") for each in self.resources.values()]
+        moment = f"after event {self.seq}, {since_start(self, self.time):.2f} s from its start"
+        return notebook.experiment(f"{self.exp_id}  {self.run_id}", moment, rows)
 
     def to_dict(self) -> answers.Experiment:
         """Plain values, for JSON."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import eventlog
-from engine import journal
+from engine import journal, notebook
 from engine.core import conditions, events, plan
 from engine.core.apply import apply
 from engine.core.errors import UsageError
@@ -99,6 +99,10 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.intervals)
+
+    def _repr_html_(self) -> str:
+        """The states of each resource over time, in a notebook."""
+        return notebook.chart(self.gantt())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -92,7 +92,7 @@ def _value(value: Any) -> str:
 
 def _share(seconds: float, end: float) -> str:
     """Which part of a run it is, in percent, as styles have it."""
-    return f"{100 * seconds / end if end else 0:.3g}"
+    return f"{100 * seconds / end if end else 0:.4g}"
 
 
 # --- the parts ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -197,3 +199,28 @@ def test_the_command_tells_in_json_how_many_files_it_has(live, tmp_path):
     netreel("export", "hello", "--to", "ro-crate", "--output", crate, "--json")
     told = json.loads(answer("export", "hello", "--to", "ro-crate", "--output", tmp_path / "x.zip", "--json"))
     assert told == {"path": str(tmp_path / "x.zip"), "format": "ro-crate", "files": len(files_in(crate))}
+
+
+READ = """
+import json, sys
+from rocrate.rocrate import ROCrate
+crate = ROCrate(sys.argv[1])
+action = crate.dereference("#run")
+told = {"name": crate.name, "files": len(crate.data_entities), "action": action.type}
+print(json.dumps(told | {"result": [each.id for each in action["result"]], "instrument": action["instrument"]["name"]}))
+"""
+
+
+@pytest.mark.torture
+def test_the_package_rocrate_understands_it(live, tmp_path):
+    """It is installed into an environment of its own, from the package index."""
+    crate = tmp_path / "crate"
+    write_crate(live.run_dir, crate)
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "rocrate"], check=True)
+    told = json.loads(subprocess.run([python, "-c", READ, crate], check=True, stdout=subprocess.PIPE).stdout)
+    assert told["name"] == f"hello {live.run_id}"
+    assert told["files"] == len(files_in(crate)) - 1
+    assert (told["action"], told["instrument"]) == ("CreateAction", "netreel")
+    assert "traces/1.stdout" in told["result"]

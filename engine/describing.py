@@ -325,8 +325,8 @@ class Describing(Looking):
         """A new controller with the description that a file holds, ready to deploy.
 
         Args:
-            filepath: what `save` wrote, or NEPI.
-            format: by default what its content says.
+            filepath: what `save` wrote, or NEPI, or another program whose files can be read (``.clab.yml``).
+            format: by default what its name or its content says.
             options: as for a new controller; by default the name of the experiment is that of the file.
 
         Raises:
@@ -335,7 +335,10 @@ class Describing(Looking):
         from engine import description  # noqa: PLC0415 - few need it
 
         controller = cast("type[ExperimentController]", cls)
-        return description.build(description.read(filepath, format), controller, **options)
+        found = description.read(filepath, format)
+        for remark in found.remarks:
+            warnings.warn(f"{filepath}: {remark}", ExperimentWarning, stacklevel=2)
+        return description.build(found, controller, **options)
 
     def plot(
         self,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.core.errors import UsageError
+from engine.description.foreign import reader
 from engine.description.formats import SFormats
 from engine.description.problems import BadDescription, at
 from engine.description.text import from_text, to_format, to_text
@@ -77,8 +78,8 @@ def read(path: str | os.PathLike[str], format: SFormats | None = None) -> Descri
     """The description that a file holds.
 
     Args:
-        path: of what `save` wrote, or NEPI.
-        format: by default what its content says.
+        path: of what `save` wrote, or NEPI, or another program whose files somebody announces to read.
+        format: by default what its name or its content says.
 
     Raises:
         UsageError: there is no such file or format.
@@ -92,8 +93,10 @@ def read(path: str | os.PathLike[str], format: SFormats | None = None) -> Descri
         raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}; give a file that was saved") from error
     except UnicodeDecodeError as error:
         raise BadDescription([f"{path}: byte {error.start} is no UTF-8; a description is saved in that"]) from None
+    foreign = reader(_path(path)) if format is None else None
     try:
-        return replace(from_text(text, format), source=str(path))
+        found = from_text(text, format) if foreign is None else foreign(text, _path(path))
+        return replace(found, source=str(path))
     except BadDescription as error:
         raise BadDescription(at(path, problem) for problem in error.problems) from None
 

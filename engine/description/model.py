@@ -151,6 +151,7 @@ class Description:
     conditions: tuple[ConditionDescription, ...] = ()
     settings: tuple[SettingDescription, ...] = ()
     source: str = field(default="", compare=False, repr=False)  # the file that it was read from, for messages
+    remarks: tuple[str, ...] = field(default=(), compare=False, repr=False)  # what of that file was left out
 
     def __post_init__(self) -> None:
         conditions = dict.fromkeys(map(_ordered, self.conditions))

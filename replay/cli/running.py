@@ -48,7 +48,7 @@ Example:
 @quiet_option
 @common
 def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: bool) -> int:
-    """Run a Python script that describes experiments, or a saved description (.xml, .json).
+    """Run a Python script that describes experiments, or a description (.xml, .json, .clab.yml).
 
     Of a description everything is deployed, and released once all has ended that comes to an end.
 
@@ -83,6 +83,8 @@ def _prepare(path: Path, args: tuple[str, ...], charge: Charge) -> Callable[[], 
     problems = description.problems(found)
     if problems:
         raise description.BadDescription(problems)
+    for remark in found.remarks:
+        say(f"{path}: {remark}")
     return lambda: _carry_out(found)
 
 

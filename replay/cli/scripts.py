@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import ScriptDiverged, nearest
+from engine.description import foreign
 from replay.cli.program import FAILED, Refused
 from replay.main import run_as_main
 
@@ -17,8 +18,8 @@ _DESCRIPTIONS: Final = (".xml", ".json")
 
 
 def is_description(path: Path) -> bool:
-    """Whether it is not a script but a saved description, by how its name ends."""
-    return path.suffix in _DESCRIPTIONS
+    """Whether it is not a script but a description, by how its name ends."""
+    return path.name.endswith((*_DESCRIPTIONS, *foreign.endings()))
 
 
 def check(path: Path) -> None:
@@ -33,9 +34,14 @@ def check(path: Path) -> None:
         hint = f"; {nearest(path.name, siblings)}" if siblings else ""
         raise Refused(f"there is no script {path.absolute()}{hint}")
     if path.is_dir() or not _can_be_run(path):
-        raise Refused(f"{path} is no script; run takes a file of Python, NAME.py, or a description, .xml or .json")
+        raise Refused(f"{path} is no script; run takes a file of Python, NAME.py, or a description, {_endings()}")
     if not is_description(path):
         _compile(path)
+
+
+def _endings() -> str:
+    *others, last = (*_DESCRIPTIONS, *foreign.endings())
+    return f"{', '.join(others)} or {last}"
 
 
 def _can_be_run(path: Path) -> bool:

@@ -20,7 +20,7 @@ Example:
 @click.argument("file", type=click.Path(path_type=Path))
 @common
 def validate(file: Path, home: Path, as_json: bool) -> int:  # noqa: ARG001 - an option that all commands have
-    """See whether the description in FILE, XML or JSON, can be loaded and deployed. Nothing is made of it.
+    """See whether the description in FILE (.xml, .json, .clab.yml) can be loaded and deployed. Nothing is made of it.
 
     If it cannot, each reason is one line on standard error, and the exit status is 2.
     """
@@ -38,5 +38,7 @@ def validate(file: Path, home: Path, as_json: bool) -> int:  # noqa: ARG001 - an
         for problem in problems:
             say(problem)
     else:
+        for remark in found.remarks:
+            say(f"{file}: {remark}")
         click.echo(f"{file}: {found.exp_id} with {words.count(len(found.resources), 'resource')} is in order")
     return REFUSED if problems else 0

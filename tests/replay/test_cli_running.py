@@ -178,7 +178,14 @@ def test_json_has_the_runs_alone_on_standard_output(home, script):
     ("name", "text", "message"),
     [
         ("x.py", None, "there is no script {path}"),
-        ("lab.txt", "", "{path} is no script; run takes a file of Python, NAME.py, or a description, .xml or .json"),
+        (
+            "lab.txt",
+            "",
+            (
+                "{path} is no script; run takes a file of Python, NAME.py, or a description, .xml, .json, .clab.yaml or "
+                ".clab.yml"
+            ),
+        ),
         ("x.py", "def (", "{path}, line 1: invalid syntax: def ("),
         ("x.py", "x = '\0'", "{path}: source code string cannot contain null bytes"),
     ],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.replay.shell import lines
+from tests.replay.shell import lines, netreel
 from tests.replay.test_debugging_page import FIRST, play
 
 _BLOCKS = re.compile(r"```python\n((?:.*\n)*?)```|((?:^    .*\n|^\n(?=    ))+)", re.MULTILINE)
@@ -47,3 +47,16 @@ def test_what_a_page_shows_happens(home, page, least):
             program, *args = shlex.split(text)
             assert program == "netreel"
             assert lines(*args) == shown, text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("command", "number"), [("export", 4), ("report", 2), ("fork", 1)])
+def test_what_the_page_of_commands_shows_works(home, command, number):
+    """Results of tools are left out: the run has none."""
+    section = (DOCS / "commands.md").read_text(encoding="utf-8").partition(f"\n## {command}\n")[2].partition("\n## ")[0]
+    examples = re.findall(rf"^    (netreel {command} [^|\n]*)", section, re.MULTILINE)
+    found = [shlex.split(example)[1:] for example in examples if "--trace" not in example]
+    assert len(found) == number
+    for args in found:
+        result = netreel(*args)
+        assert result.exit_code == 0, result.output

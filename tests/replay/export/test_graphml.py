@@ -4,9 +4,10 @@ import io
 
 import networkx as nx
 
+from engine.core import revise
 from engine.core.states import ResourceState
 from replay.export.graphml import to_graphml
-from tests.engine.core.lab import START, STOP
+from tests.engine.core.lab import START, STOP, S
 from tests.replay.labs import lab_in
 
 STARTED = ResourceState.STARTED
@@ -70,9 +71,16 @@ def test_a_condition_of_many_is_one_node(tmp_path):
     assert (list(graph.predecessors("condition-1")), list(graph.successors("condition-1"))) == (["4", "5"], ["2", "3"])
 
 
-def test_what_is_planned_and_what_failed_is_told(tmp_path):
+def test_what_failed_is_told(tmp_path):
     lab = lab_in(tmp_path)
     one = lab.add("start", critical=False)
     lab.deploy()
     lab.fail(one, "no such\ndevice")
     assert graph_of(lab).nodes["1"]["error"] == "no such\ndevice"
+
+
+def test_a_value_that_is_planned_is_an_edge_as_a_condition_is(tmp_path):
+    lab = lab_in(tmp_path)
+    one, two = lab.add("start"), lab.add("start")
+    lab.turn(revise.plan_value(lab.world, "rate", 5, "live", [one], [two], STARTED, S))
+    assert list(graph_of(lab).edges(data="label")) == [("2", "1", "rate = 5 after STARTED + 1 s")]

@@ -82,6 +82,8 @@ class Story:
                     say(f"event {event.seq}: the {self.names[event.guid]} {words[event.kind].format(**event.data)}")
                 if event.kind == "step.done" and event.guid == self.experiment.CLIENT and event.data["step"] == "start":
                     break
+                if event.kind == "run.closed":  # what it said on its way out stands above
+                    sys.exit(f"the controller gave up: netreel show {self.run_dir}")
         while not self.experiment.is_under_way(self.seen()):
             time.sleep(0.05)
         say(self.experiment.progress(self.seen()))

@@ -27,16 +27,7 @@ def to_record(entry: events.Entry) -> eventlog.Event:
         data[_AT] = entry.at
     if entry.call is not None:
         data[_CALL] = entry.call
-    return eventlog.Event(
-        seq=entry.seq,
-        time=entry.time,
-        kind=event.kind,
-        guid=event.guid,
-        data=data,
-        cause=entry.cause,
-        epoch=entry.epoch,
-        version=event.version,
-    )
+    return eventlog.Event(entry.seq, entry.time, event.kind, event.guid, data, entry.cause, entry.epoch, event.version)
 
 
 def to_entry(record: eventlog.Event) -> events.Entry:

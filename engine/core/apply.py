@@ -39,6 +39,8 @@ def apply(world: World, entry: Entry) -> None:
 HANDLERS: Final[dict[type[events.Event], Callable[[Any, World, Entry], None]]] = {}
 """By class of event, what it changes."""
 
+_DEPLOYING: Final = frozenset(DEPLOYMENT)
+
 _E = TypeVar("_E", bound=events.Event)
 _Handler = Callable[[_E, World, Entry], None]
 
@@ -457,7 +459,7 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
     """Move a resource along the table of transitions."""
     if occurrence == resource.requested:
         resource.requested = None
-    if occurrence in DEPLOYMENT:
+    if occurrence in _DEPLOYING:
         resource.walked += 1
     if occurrence is Step.STOP:
         resource.running = False

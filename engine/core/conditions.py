@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from engine.core.states import DEPLOYMENT, GATE, ResourceAction
 
 if TYPE_CHECKING:
     from engine.core.states import Step
     from engine.core.world import Condition, Resource
+
+_FIRST: Final = GATE[ResourceAction.DEPLOY]
+_NONE: Final[list[Condition]] = []
 
 
 def due_at(condition: Condition) -> int | None:
@@ -25,10 +28,9 @@ def gates(resource: Resource, step: Step) -> list[Condition]:
     Those on DEPLOY stand before the first step of the walk. They are asked again before each later one, because the
     user may have taken the first ones by hand, which asks no condition.
     """
-    gate = resource.gates.get(step, [])
-    first = GATE[ResourceAction.DEPLOY]
-    if step in DEPLOYMENT and step is not first and first in resource.gates:
-        return [condition for condition in resource.gates[first] if condition.origin == "user"] + gate
+    gate = resource.gates.get(step, _NONE)
+    if _FIRST in resource.gates and step is not _FIRST and step in DEPLOYMENT:
+        return [condition for condition in resource.gates[_FIRST] if condition.origin == "user"] + gate
     return gate
 
 
@@ -39,8 +41,7 @@ def latest(conditions: list[Condition]) -> tuple[int, int] | None:
     """
     last = (0, 0)
     for condition in conditions:
-        due = due_at(condition)
-        if due is None:
+        if condition.met_at is None:
             return None
-        last = max(last, (due, condition.met_by))
+        last = max(last, (condition.met_at + condition.delay, condition.met_by))
     return last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, get_args
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +114,6 @@ Message = (
     | TaskReturned
     | Tick
 )
+
+HEARD: Final = frozenset(get_args(Message)) - {Tick}
+"""What of them tells something."""

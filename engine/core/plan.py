@@ -68,9 +68,11 @@ def next_for(world: World, resource: Resource, now: int) -> Next:
 
 def _obstacle(world: World, gate: list[Condition]) -> Condition | None:
     """The first of these conditions that can never be met."""
-    broken = (condition for condition in gate if condition.broken_by)
-    # The barrier of a group that was aborted holds its members where they are: READY, and free to be released.
-    return next((condition for condition in broken if condition.origin != "group" or not world.aborted), None)
+    for condition in gate:
+        # The barrier of a group that was aborted holds its members where they are: READY, and free to be released.
+        if condition.broken_by and (condition.origin != "group" or not world.aborted):
+            return condition
+    return None
 
 
 def _wish(resource: Resource) -> Step | None:

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any
 from pykka import ActorDeadError
 from pykka.messages import _ActorStop
 
-from engine.core import effects, events
+from engine.core import effects, events, messages
 from engine.core.errors import Closed, EngineBug, ExperimentError, ExperimentWarning
-from engine.core.messages import TaskReturned, Tick
 from engine.diagnostics import get_logger
 from engine.rm.secret import message_of
 from engine.runtime import script
@@ -33,7 +32,7 @@ from engine.runtime.waiters import Waiters
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pykka import ActorRef
+    from pykka import ActorRef, Future
     from pykka._envelope import Envelope
 
     from engine.core.calls import ScriptCall
@@ -153,7 +152,8 @@ class Coordinator(PooledActor):
         except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for an answer
             self._fail(self._bug(error))
         for envelope, answer in zip_longest(envelopes, answers):
-            self._answer(envelope, answer)
+            if envelope.reply_to is not None:
+                self._answer(envelope.message, envelope.reply_to, answer)
 
     def _let_out(self, effects: list[Effect]) -> None:
         """What the turn has come to is on disk: now it may be seen."""
@@ -180,6 +180,8 @@ class Coordinator(PooledActor):
 
     def decide(self, message: Any) -> Any:
         """Decide on a message. Only in a turn."""
+        if type(message) in messages.HEARD:
+            return self._kernel.hear(message)
         match message:
             case Request(act, call):
                 return self._asked(call, act)
@@ -191,7 +193,7 @@ class Coordinator(PooledActor):
                 return self._crew.place(guid)
             case GetLinked(guid, rtype):
                 return self._crew.linked(guid, rtype)
-            case Tick():
+            case messages.Tick():
                 self._alarm = None
                 self._kernel.hear(message)
             case _:
@@ -223,29 +225,29 @@ class Coordinator(PooledActor):
 
     def _wake_waiters(self, entries: list[events.Entry]) -> None:
         """Now that it is on disk: who has waited for this, and what do those see who have just come?"""
-        guids = {entry.event.guid for entry in entries}
-        guids.update(*(entry.event.guids for entry in entries if isinstance(entry.event, events.ResourceRemoved)))
-        aborted = any(isinstance(entry.event, events.ExperimentAborted) for entry in entries)
-        self._waiters.look(self._kernel.world, guids, aborted=aborted)
+        if self._waiters:
+            made = [entry.event for entry in entries]
+            guids = {event.guid for event in made}
+            guids.update(*(event.guids for event in made if isinstance(event, events.ResourceRemoved)))
+            aborted = any(isinstance(event, events.ExperimentAborted) for event in made)
+            self._waiters.look(self._kernel.world, guids, aborted=aborted)
         arrived, self._arrived = self._arrived, []
         for waiter in arrived:
             self._waiters.add(waiter, self._kernel.world)
 
-    def _answer(self, envelope: Envelope[Any], answer: Any) -> None:
-        if envelope.reply_to is None:
-            return
-        if self.failure is not None and not isinstance(envelope.message, _ActorStop):
+    def _answer(self, message: Any, asker: Future[Any], answer: Any) -> None:
+        if self.failure is not None and not isinstance(message, _ActorStop):
             answer = self.failure
         if isinstance(answer, Exception):
-            envelope.reply_to.set_exception((type(answer), answer, answer.__traceback__))
+            asker.set_exception((type(answer), answer, answer.__traceback__))
         else:
-            envelope.reply_to.set(answer)
+            asker.set(answer)
 
     def _set_alarm(self) -> None:
         due = self._kernel.next_due()
         if due is not None and (self._alarm is None or due < self._alarm):
             self._alarm = due
-            self._scheduler.tell(At(due, self.actor_ref, Tick()))
+            self._scheduler.tell(At(due, self.actor_ref, messages.Tick()))
 
     # --- effects ------------------------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class Coordinator(PooledActor):
         with script.in_task(number):
             error = self._tasks.pop(number).call()
         with suppress(ActorDeadError):  # the function may have shut the controller down
-            self.actor_ref.tell(TaskReturned(number, error))
+            self.actor_ref.tell(messages.TaskReturned(number, error))
 
     # --- failure ------------------------------------------------------------------------------------------------
 

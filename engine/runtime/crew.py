@@ -152,7 +152,8 @@ class ResourceActor(PooledActor):
         try:
             manager = self._place.brief(briefing)
             receipt = getattr(manager, intent.step)(intent)
-            _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
+            if receipt is not None:
+                _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything: it is how it says that it failed
             return messages.HookFailed(guid, intent.token, self._describe(error, intent.step), shown(error))
         return messages.HookDone(guid, intent.token, copied(receipt))
@@ -206,8 +207,8 @@ def _briefing(resource: Resource) -> Briefing:
     return Briefing(dict(resource.receipts), dict(resource.tokens))
 
 
-def _check_receipt(receipt: Any, where: str) -> None:
-    if receipt is not None and not isinstance(receipt, dict):
+def _check_receipt(receipt: object, where: str) -> None:
+    if not isinstance(receipt, dict):
         raise UsageError(f"{where} is a {type(receipt).__name__}; return a dict of plain values, or nothing")
     check_plain(receipt, where)
 

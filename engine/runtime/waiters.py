@@ -109,6 +109,9 @@ class Waiters:
         self._by_guid: dict[int, list[Waiter]] = {}
         self._all: dict[int, Waiter] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
     def add(self, waiter: Waiter, world: World) -> None:
         """Take a caller in, unless it need not wait."""
         guids = list(waiter.missing)
@@ -138,9 +141,14 @@ class Waiters:
     def _concerned(self, guids: set[int]) -> list[Waiter]:
         found: dict[int, Waiter] = {}
         for guid in guids & self._by_guid.keys():
-            still = [waiter for waiter in self._by_guid[guid] if not waiter.done and guid in waiter.missing]
-            found.update((id(waiter), waiter) for waiter in still)
-            self._by_guid[guid] = still
+            waiting = self._by_guid[guid]
+            still = [waiter for waiter in waiting if not waiter.done and guid in waiter.missing]
+            for waiter in still:
+                found[id(waiter)] = waiter
+            if not still:
+                del self._by_guid[guid]
+            elif len(still) < len(waiting):
+                self._by_guid[guid] = still
         return list(found.values())
 
     def fail_all(self, error: Exception) -> None:

@@ -68,6 +68,7 @@ class Script:
         self._numbers: dict[str, int] = {}
         self._notes: list[Note] = []
         self._noting = threading.Lock()
+        self._last: tuple[Any, ...] = ()
 
     def next_controller(self) -> int:
         """The number of a controller that the script makes: 1, 2, 3, ..."""
@@ -92,25 +93,27 @@ class Script:
         """Take down what a call has looked at; whether it is time to have it all written."""
         if call.number == 0:
             return False
-        what = [call.name, call.at, call.seq, *value]
+        what = (controller, call.thread, call.name, call.at, call.seq, *value)
         with self._noting:
-            last = self._notes[-1] if self._notes else None
-            if last is not None and last[:2] == [controller, call.thread] and last[4:] == what:
+            if what == self._last and self._notes:
+                last = self._notes[-1]
                 last[3] = call.number - last[2] + 1
             else:
-                self._notes.append([controller, call.thread, call.number, 1, *what])
+                self._last = what
+                self._notes.append([controller, call.thread, call.number, 1, call.name, call.at, call.seq, *value])
             return len(self._notes) >= _MOST
 
     def give_up(self, call: ScriptCall, first: int, last: int) -> None:
         """Take down that these calls of a thread are not told any more, and that this one comes instead of them."""
         with self._noting:
             self._notes.append([0, call.thread, first, last - first + 1, "", "", 0])
+            self._last = ()
         call.number = self._numbers[call.thread] = last + 1
 
     def _mark(self, call: ScriptCall) -> int | list[Any] | None:
         """What the log is to have beside the first event of a call. What is noted there need not be again."""
         with self._noting:
-            notes, self._notes = self._notes, []
+            notes, self._notes, self._last = self._notes, [], ()
         if notes or call.thread:
             return [call.number, call.thread, notes]
         return call.number or None

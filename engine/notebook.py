@@ -44,7 +44,7 @@ def row_of(world: World, resource: Resource) -> Row:
     """A resource of a world."""
     waits = "; ".join(story.waiting_for(world, resource.guid))
     note = waits if resource.error is None else str(resource.error["message"])
-    since = f"{(resource.times[resource.state] - world.start) / NS:.2f} s"
+    since = f"{(resource.times[resource.state] - world.start) / NS:.2f}\N{NO-BREAK SPACE}s"
     return Row(resource.guid, resource.label, resource.rtype, resource.state, since, note)
 
 

@@ -136,7 +136,10 @@ class World:
 
     def _repr_html_(self) -> str:
         """How it stood, in a notebook."""
-        rows = [each.row(f"{since_start(self, each.times[each.state]):.2f} s") for each in self.resources.values()]
+        rows = [
+            each.row(f"{since_start(self, each.times[each.state]):.2f}\N{NO-BREAK SPACE}s")
+            for each in self.resources.values()
+        ]
         moment = f"after event {self.seq}, {since_start(self, self.time):.2f} s from its start"
         return notebook.experiment(f"{self.exp_id}  {self.run_id}", moment, rows)
 

@@ -14,6 +14,7 @@ import eventlog
 from engine import journal
 from replay.cli import looking, runs
 from replay.cli.program import common
+from replay.state import to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,19 +44,25 @@ def watch(ctx: click.Context, run: str, at: str | None, home: Path, as_json: boo
         ctx.invoke(looking.state, run=run, at=at, home=home, as_json=as_json)
         return
     found = runs.find(home, run)
-    app = import_module("replay.watch.app").Watch(found.path, _world(found, at), is_live=at is None)
+    world = _last(found) if at is None else runs.world(found, runs.moment(at))
+    app = import_module("replay.watch.app").Watch(found.path, world, None if at is None else _time(found, world, at))
     app.run()
     ctx.exit(app.return_code or 0)
+
+
+def _time(run: Run, world: World, at: str) -> int:
+    """When the moment is that was asked for, in ns since 1970."""
+    moment = runs.moment(at)
+    with eventlog.open(run.path) as log:
+        return world.time if isinstance(moment, int) else to_time(moment, log)
 
 
 def _is_terminal() -> bool:
     return os.environ.get("TERM") != "dumb" and all(each.isatty() for each in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _world(run: Run, at: str | None) -> World:
-    """How it stood; of a damaged log, as far as that can be read."""
-    if at is not None:
-        return runs.world(run, runs.moment(at))
+def _last(run: Run) -> World:
+    """How it stands; of a damaged log, as far as that can be read."""
     try:
         return runs.world(run)
     except eventlog.Corrupt:

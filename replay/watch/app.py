@@ -79,7 +79,7 @@ class Watch(App[None]):
     Args:
         run_dir: the directory of the run.
         world: how it stood last, or at a moment; its log is read from the beginning meanwhile.
-        is_live: whether to go on with it.
+        at: that moment, in ns since 1970; None to go on with it.
 
     Attributes:
         settled: set while everything that was asked for is on the screen.
@@ -118,7 +118,7 @@ class Watch(App[None]):
             super().__init__()
             self.tail, self.text, self.is_remark = tail, text, is_remark
 
-    def __init__(self, run_dir: Path, world: World, *, is_live: bool = True) -> None:
+    def __init__(self, run_dir: Path, world: World, at: int | None = None) -> None:
         super().__init__()
         self.settled = asyncio.Event()
         self._run_dir = run_dir
@@ -128,8 +128,8 @@ class Watch(App[None]):
         self._marks = Marks()
         self._moments = Moments(run_dir)
         self._cursor = Cursor(self._marks)
-        if not is_live:
-            self._cursor.pin(world.seq, world.time)
+        if at is not None:
+            self._cursor.pin(world.seq, at)
         self._source = Source(run_dir, lambda: self.post_message(self.News()))
         self._holder = eventlog.holder(run_dir)
         self._asked = Asked.WHY

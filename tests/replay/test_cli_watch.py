@@ -7,7 +7,7 @@ import pytest
 import replay
 from replay.cli import watching
 from tests.replay.shell import answer, lines, netreel, refusal
-from tests.replay.test_cli_looking import OVER, RUN, damage, write
+from tests.replay.test_cli_looking import OVER, RUN, SECOND, START, damage, write
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def terminal(monkeypatch):
     class Watch:
         return_code = 130
 
-        def __init__(self, run_dir, world, *, is_live):
-            shown.append((run_dir.name, world.seq, is_live))
+        def __init__(self, run_dir, world, at):
+            shown.append((run_dir.name, world.seq, at))
 
         def run(self):
             """Somebody presses Ctrl-C."""
@@ -42,8 +42,10 @@ def test_without_a_terminal_it_answers_as_state_does(home):
 
 def test_on_a_terminal_it_begins_where_it_is_told_to(home, terminal):
     run_dir = write(home, OVER)
-    assert status("watch", "hello") == status("watch", "hello", "--at", "0.3s") == 130
-    assert terminal == [(RUN, replay.state(run_dir).seq, True), (RUN, 9, False)]
+    for moment in [], ["--at", "0.3s"], ["--at", "9"]:
+        assert status("watch", "hello", *moment) == 130
+    last = replay.state(run_dir).seq
+    assert terminal == [(RUN, last, None), (RUN, 9, START + SECOND * 3 // 10), (RUN, 9, START + SECOND // 4)]
 
 
 def test_what_is_damaged_is_shown_as_far_as_it_goes(home, terminal):
@@ -53,7 +55,7 @@ def test_what_is_damaged_is_shown_as_far_as_it_goes(home, terminal):
     data[-10] ^= 1
     path.write_bytes(data)
     assert status("watch", "hello") == 130
-    assert terminal == [(RUN, len(OVER) - 1, True)]
+    assert terminal == [(RUN, len(OVER) - 1, None)]
 
 
 @pytest.mark.parametrize("args", [["nothing"], ["hello", "--at", "soon"], ["hello", "--at", "99"], ["."]])

@@ -84,7 +84,7 @@ async def watching(run_dir, at=None, size=(80, 24)):
     """The screen of somebody who watches a run."""
     with eventlog.open(run_dir) as log:
         world = fold(run_dir, log, at)
-    app = Watch(run_dir, world, is_live=at is None)
+    app = Watch(run_dir, world, None if at is None else world.time)
     async with app.run_test(size=size) as pilot:
         screen = Screen(app, pilot)
         await screen.settle()

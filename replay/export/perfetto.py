@@ -7,7 +7,7 @@ Where something came from an event on another track, an arrow leads from there. 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine import journal
@@ -33,7 +33,7 @@ _MOMENT: Final = 1
 _MOST: Final = 100
 """So many events of one moment are told."""
 
-_ORDER: Final = {"X": 0, "s": 1, "f": 2}
+_ORDER: Final = {"E": 0, "B": 0, "s": 1, "f": 2}
 """What comes first of what begins at the same time: an arrow binds to the slice that is open on its track."""
 
 TraceEvent = dict[str, Any]
@@ -60,11 +60,11 @@ def to_perfetto(records: Iterable[eventlog.Event]) -> dict[str, Any]:
             moments.setdefault(time, []).append(entry)
     line = recorder.timeline()
     tracks = {guid: list(intervals) for guid, intervals in groupby(line, lambda each: each.guid)}
-    made = [_moment(time, entries, recorder.world) for time, entries in moments.items()]
-    for intervals in tracks.values():
-        made += _slices(intervals, _ns(line.end))
+    made = list(_put(EXPERIMENT, (_moment(time, entries, recorder.world) for time, entries in moments.items())))
+    for guid, intervals in tracks.items():
+        made += _put(guid, _slices(intervals, _ns(line.end)))
     made += _arrows(line, places, {guid: _ns(intervals[0].begin) for guid, intervals in tracks.items()})
-    made.sort(key=lambda event: (event["ts"], _ORDER[event["ph"]], -event.get("dur", 0)))
+    made.sort(key=lambda event: (event["ts"], _ORDER[event["ph"]]))  # and of each track as it is
     return {
         "traceEvents": [*_names(recorder.world, tracks), *made],
         "displayTimeUnit": "ms",
@@ -76,31 +76,36 @@ def _ns(seconds: float) -> int:
     return round(seconds * NS)
 
 
-def _us(nanoseconds: int) -> float:
-    return nanoseconds / 1000
-
-
 # --- slices -------------------------------------------------------------------------------------------------------
 
 
-def _moment(time: int, entries: Sequence[Entry], world: World) -> TraceEvent:
+class _Slice(NamedTuple):
+    """Something on a track, from `begin` to `end`: in ns from the start."""
+
+    begin: int
+    end: int
+    name: str
+    category: str
+    args: Mapping[str, Any]
+
+
+def _moment(time: int, entries: Sequence[Entry], world: World) -> _Slice:
     """What happened to the experiment at one moment, in one slice: several would hide each other."""
     kinds = Counter(entry.event.kind for entry in entries)
     name = ", ".join(kind if number == 1 else f"{kind} x {number}" for kind, number in kinds.items())
     told = {str(entry.seq): with_place(tell(entry, world), entry.at) for entry in entries[:_MOST]}
-    return _slice(_Place(EXPERIMENT, time), _MOMENT, name, "event", told)
+    return _Slice(time, time + _MOMENT, name, "event", told)
 
 
-def _slices(intervals: Iterable[Interval], end: int) -> Iterator[TraceEvent]:
+def _slices(intervals: Sequence[Interval], last: int) -> Iterator[_Slice]:
     """The slices of a resource: its states, and what else there is, cut where a state ends, for slices do not cross."""
     bounds = [_ns(each.begin) for each in intervals if each.what == STATE]
     for each in intervals:
-        begin, until = _ns(each.begin), max(end, _ns(each.begin) + _MOMENT) if each.end is None else _ns(each.end)
-        if begin == until:
-            continue
-        cuts = [] if each.what == STATE else [bound for bound in bounds if begin < bound < until]
-        for one, other in zip([begin, *cuts], [*cuts, until], strict=True):
-            yield _slice(_Place(each.guid, one), other - one, _title(each), each.what, _args(each))
+        begin, end = _ns(each.begin), max(last, _ns(each.begin) + _MOMENT) if each.end is None else _ns(each.end)
+        cuts = [] if each.what == STATE else [bound for bound in bounds if begin < bound < end]
+        for one, other in pairwise([begin, *cuts, end]):
+            if one < other:
+                yield _Slice(one, other, _title(each), each.what, _args(each))
 
 
 def _title(interval: Interval) -> str:
@@ -113,21 +118,28 @@ def _args(interval: Interval) -> dict[str, Any]:
     return {"seq": interval.seq, **text, **unfinished}
 
 
-def _slice(place: _Place, length: int, name: str, category: str, args: Mapping[str, Any]) -> TraceEvent:
-    return {
-        "ph": "X",
-        "pid": _PID,
-        "tid": _track(place.guid),
-        "ts": _us(place.time),
-        "dur": _us(length),
-        "name": name,
-        "cat": category,
-        "args": args,
-    }
+def _put(guid: int, slices: Iterable[_Slice]) -> Iterator[TraceEvent]:
+    """The slices of a track: where each begins and where it ends, in the order in which a reader can nest them.
+
+    The format could say instead how long each takes. But times are fractions, and where one more than fills another
+    by the error of an addition, the next one is taken to be inside it.
+    """
+    open_ones: list[_Slice] = []
+    for each in sorted(slices, key=lambda it: (it.begin, -it.end, it.category != STATE)):
+        while open_ones and open_ones[-1].end <= each.begin:
+            yield _close(guid, open_ones.pop())
+        open_ones.append(each)
+        yield {**_event("B", guid, each.begin, each.name), "cat": each.category, "args": each.args}
+    while open_ones:
+        yield _close(guid, open_ones.pop())
 
 
-def _track(guid: int) -> int:
-    return guid + _PID
+def _close(guid: int, it: _Slice) -> TraceEvent:
+    return _event("E", guid, it.end, it.name)
+
+
+def _event(phase: str, guid: int, time: int, name: str) -> TraceEvent:
+    return {"ph": phase, "pid": _PID, "tid": guid + _PID, "ts": time / 1000, "name": name}
 
 
 # --- arrows -------------------------------------------------------------------------------------------------------
@@ -147,13 +159,9 @@ def _arrows(line: Timeline, places: Mapping[int, _Place], firsts: Mapping[int, i
             continue
         # What something came from ended a slice of its resource: the last moment of that is where the arrow begins.
         begin = max(cause.time - 1, firsts[cause.guid]) if cause.guid else cause.time
-        yield _end("s", number, _Place(cause.guid, begin))
-        yield _end("f", number, _Place(each.guid, _ns(each.begin))) | {"bp": "e"}
-
-
-def _end(phase: str, number: int, place: _Place) -> TraceEvent:
-    name = {"name": "cause", "cat": "cause", "id": number}
-    return {"ph": phase, "pid": _PID, "tid": _track(place.guid), "ts": _us(place.time), **name}
+        name = {"cat": "cause", "id": number}
+        yield _event("s", cause.guid, begin, "cause") | name
+        yield _event("f", each.guid, _ns(each.begin), "cause") | name | {"bp": "e"}
 
 
 # --- what it is about ---------------------------------------------------------------------------------------------
@@ -169,7 +177,7 @@ def _names(world: World, tracks: Mapping[int, list[Interval]]) -> Iterator[Trace
 
 
 def _meta(name: str, guid: int, args: Mapping[str, Any]) -> TraceEvent:
-    return {"ph": "M", "pid": _PID, "tid": _track(guid), "ts": 0, "name": name, "args": args}
+    return {**_event("M", guid, 0, name), "args": args}
 
 
 def _about(world: World) -> dict[str, Any]:

@@ -37,41 +37,47 @@ def lab(tmp_path):
     return lab
 
 
-def slices(trace, tid):
-    return [event for event in trace["traceEvents"] if event["ph"] == "X" and event["tid"] == tid]
-
-
 class Imported:
     """What an importer makes of a trace: slices by track, each below the one that it is in, and arrows between them.
 
-    It goes through the events in order of time, and holds the slices that are open on each track in a stack.
+    It goes through the events in order of time, in whole nanoseconds, and holds the slices that are open on each track
+    in a stack.
     """
 
     def __init__(self, trace):
-        self.tracks, self.rows, self.arrows = {}, [], []
-        stacks, begun = {}, {}
+        self.slices, self.arrows, begun, stacks = [], [], {}, {}
         events = trace["traceEvents"]
         self.names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
-        for event in sorted((each for each in events if each["ph"] != "M"), key=lambda each: each["ts"]):
+        for event in sorted((each for each in events if each["ph"] != "M"), key=lambda each: int(each["ts"] * 1000)):
             stack = stacks.setdefault((event["pid"], event["tid"]), [])
-            while stack and event["ts"] >= stack[-1]["ts"] + stack[-1]["dur"]:
-                stack.pop()
             match event["ph"]:
-                case "X":
-                    assert event["dur"] > 0
-                    assert not stack or event["ts"] + event["dur"] <= stack[-1]["ts"] + stack[-1]["dur"], "they cross"
+                case "B":
                     stack.append(event)
-                    self.rows.append((event["tid"], len(stack), event["name"]))
+                    self.slices.append(event | {"depth": len(stack), "track": self.names[event["tid"]]})
+                case "E":
+                    assert stack.pop()["name"] == event["name"]
                 case "s":
                     assert event["id"] not in begun
                     begun[event["id"]] = stack[-1]
                 case "f":
                     assert event["bp"] == "e"
-                    self.arrows.append((*self._arrow(begun.pop(event["id"])), *self._arrow(stack[-1])))
+                    self.arrows.append((*self._end(begun.pop(event["id"])), *self._end(stack[-1])))
         assert not begun
+        assert not any(stacks.values())
 
-    def _arrow(self, event):
+    def _end(self, event):
         return self.names[event["tid"]], event["name"]
+
+    def on(self, track):
+        """The slices of a track as depth and name."""
+        return [(each["depth"], each["name"]) for each in self.slices if each["track"] == track]
+
+
+def spans(trace, tid, name):
+    """When something begins and ends on a track, each time, in microseconds."""
+    found = [each for each in trace["traceEvents"] if each["tid"] == tid and each["name"] == name]
+    begun, ended = ([each["ts"] for each in found if each["ph"] == phase] for phase in "BE")
+    return list(zip(begun, ended, strict=True))
 
 
 def test_a_resource_is_a_track_of_its_states_with_its_steps_inside(lab, tmp_path):
@@ -83,7 +89,7 @@ def test_a_resource_is_a_track_of_its_states_with_its_steps_inside(lab, tmp_path
         3: "#2 lab::App (server)",
         4: "#3 lab::App",
     }
-    assert [row[1:] for row in imported.rows if row[0] == 3] == [
+    assert imported.on("#2 lab::App (server)") == [
         (1, "PROVISIONED"),
         (2, "wait: deploy"),
         (2, "deploy"),
@@ -91,8 +97,8 @@ def test_a_resource_is_a_track_of_its_states_with_its_steps_inside(lab, tmp_path
         (2, "start"),
         (1, "STARTED"),
     ]
-    start = next(each for each in slices(trace, 3) if each["name"] == "start")
-    assert (start["ts"], start["dur"], start["cat"]) == (2_500_000, 250_000, "hook")
+    assert spans(trace, 3, "start") == [(2_500_000, 2_750_000)]
+    assert [each["cat"] for each in imported.slices if each["name"] == "start"] == ["hook", "hook"]
 
 
 def test_arrows_lead_from_cause_to_effect(lab, tmp_path):
@@ -105,12 +111,13 @@ def test_arrows_lead_from_cause_to_effect(lab, tmp_path):
 
 
 def test_what_the_user_asked_for_has_its_line(lab, tmp_path):
-    told = [text for each in slices(trace_of(tmp_path / "run"), 1) for text in each["args"].values()]
+    slices = Imported(trace_of(tmp_path / "run")).slices
+    told = [text for each in slices if each["track"] == "experiment" for text in each["args"].values()]
     assert "the deployment of #1 #2 #3 was asked for, as group 1 (demo.py:5)" in told
 
 
 def test_what_goes_on_lasts_until_the_last_event(lab, tmp_path):
-    last = slices(trace_of(tmp_path / "run"), 4)[-1]
+    last = [each for each in Imported(trace_of(tmp_path / "run")).slices if each["track"] == "#3 lab::App"][-1]
     assert (last["name"], last["args"]["unfinished"]) == ("STARTED", True)
 
 
@@ -122,9 +129,21 @@ def test_a_step_that_outlasts_a_state_is_cut_where_that_ends(tmp_path):
         (3, events.StepVoided(1, Step.STOP, "it had ended")),
     ]
     trace = trace_of(write(tmp_path, story))
-    Imported(trace)
-    stops = [(each["ts"], each["dur"]) for each in slices(trace, 2) if each["name"] == "stop"]
-    assert stops == [(1_000_000, 1_000_000), (2_000_000, 1_000_000)]
+    assert Imported(trace).on("#1 lab::Thing")[-4:] == [(1, "STARTED"), (2, "stop"), (1, "FAILED"), (2, "stop")]
+    assert spans(trace, 2, "stop") == [(1_000_000, 2_000_000), (2_000_000, 3_000_000)]
+
+
+def test_states_that_end_at_odd_moments_stand_beside_each_other(tmp_path):
+    lab = lab_in(tmp_path / "run")
+    for step in range(30):
+        one = lab.add("provision", "start")
+        lab.deploy(one)
+        for number in range(2):
+            lab.wait(0.013_421_155 + step * 0.000_917_777 + number * 0.003)
+            lab.done(one)
+    imported = Imported(trace_of(tmp_path / "run"))
+    assert {depth for depth, name in imported.on("#1 provision+start") if name.isupper()} == {1}
+    assert {each["depth"] for each in imported.slices if each["cat"] == "state"} == {1}
 
 
 def test_moments_are_told_in_nanoseconds_from_the_start(tmp_path):
@@ -134,4 +153,4 @@ def test_moments_are_told_in_nanoseconds_from_the_start(tmp_path):
     lab.deploy()
     trace = trace_of(tmp_path / "run")
     assert trace["otherData"]["start_ns"] == 1_900_000_000_123_456_789
-    assert [each["ts"] for each in slices(trace, 1)] == [0, 0.003]
+    assert [each["ts"] for each in trace["traceEvents"] if (each["ph"], each["tid"]) == ("B", 1)] == [0, 0.003]

@@ -59,7 +59,8 @@ def event_kinds() -> str:
         "Made by `tools/reference.py` from `engine.core.events`. Every kind that was ever released stays readable.\n\n"
         "An event has `seq` (1, 2, 3, …), `time` (ns since 1970, UTC), `kind`, `guid` (0 for the experiment), `data` "
         "(below), `cause` (the seq of the event that led to it, 0 for the user) and `epoch` (which controller wrote "
-        "it). What a user's script asks for also has `at` in its data: where, such as `script.py:12`.\n\n"
+        "it). What a user's script asks for also has `at` in its data: where, such as `script.py:12`; and the first "
+        "event of each call has `call`: which one it is, and what the script had seen (`engine.runtime.script`).\n\n"
         f"{table(['kind', 'version', 'data', 'meaning'], rows)}"
     )
 

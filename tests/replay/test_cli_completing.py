@@ -22,7 +22,7 @@ def offered(*typed, begun=""):
 
 
 def test_commands_are_completed():
-    assert offered(begun="re") == ["reconnect", "release"]
+    assert offered(begun="re") == ["reconnect", "resume", "release", "report"]
 
 
 def test_runs_are_completed_by_their_experiment_and_by_the_end_of_their_id(home):

@@ -1,6 +1,7 @@
 """`netreel resume`: scripts in this process, with resources that only pretend; and once as a person would."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -117,35 +118,55 @@ def test_a_run_without_a_script_is_gone_on_with_otherwise(tmp_path, monkeypatch)
     assert "was made by no script that could be run again" in refusal("resume", "hello")
 
 
-KILLED = """
-import os, signal, sys
-from engine import ExperimentController
-with ExperimentController("killed") as ec:
-    host = ec.register_resource("linux::Node", hostname="localhost")
-    hello = ec.register_resource("linux::Application", command=f"echo {ec.random.random()}", connectedTo=host)
-    ec.deploy()
-    ec.step(lambda: print("once", flush=True))
-    ec.wait_finished(hello)
-    if "DIE" in os.environ:
-        os.kill(os.getpid(), signal.SIGKILL)
-    print(ec.trace(hello, "stdout"), end="")
+PAGE = (Path(__file__).parents[2] / "docs" / "resume.md").read_text(encoding="utf-8")
+BEFORE = """
+import os, signal
+
+def free_port():
+    print("asked for a port", flush=True)
+    return 7
+
+def publish(line):
+    print("published", line, flush=True)
 """
 
 
 @pytest.mark.slow
-def test_a_script_that_was_killed_goes_on_as_if_nothing_had_been(tmp_path, home):
-    """Run by Python itself, as a module of a package, killed, and resumed by the command."""
-    (tmp_path / "lab").mkdir()
-    (tmp_path / "lab" / "hello.py").write_text(KILLED)
-    environment = {**os.environ, "NETREEL_HOME": str(home)}
-    python = [sys.executable, "-m", "lab.hello"]
-    done = subprocess.run(
-        python, cwd=tmp_path, env={**environment, "DIE": "1"}, capture_output=True, text=True, check=False
+def test_the_script_of_the_page_goes_on_as_if_nothing_had_been(tmp_path, home):
+    """It is run by Python itself as a module of a package, killed before its last lines, and resumed by the command."""
+    (script,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    killed = script.replace(
+        "    line =", "    'DIE' in os.environ and os.kill(os.getpid(), signal.SIGKILL)\n    line ="
     )
-    assert (done.returncode, done.stdout) == (-signal.SIGKILL, "once\n")
-    command = [Path(sys.executable).with_name("netreel"), "resume", "killed"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    (run_dir,) = (home / "killed").iterdir()
-    said = replay.state(run_dir).resources[2].attributes["command"].removeprefix("echo ") + "\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+    (tmp_path / "lab").mkdir()
+    (tmp_path / "lab" / "hello.py").write_text(BEFORE + killed)
+    environment = {**os.environ, "NETREEL_HOME": str(home)}
+
+    def run(*command, **more):
+        return subprocess.run(
+            command, env={**environment, **more}, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    first = run(sys.executable, "-m", "lab.hello", DIE="1")
+    assert (first.returncode, first.stdout) == (-signal.SIGKILL, "asked for a port\n")
+    second = run(Path(sys.executable).with_name("netreel"), "resume", "hello")
+    (run_dir,) = (home / "hello").iterdir()
+    said = replay.state(run_dir).resources[2].attributes["command"].removeprefix("echo ")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert second.stdout.split("\n") == [f"published {replay.state(run_dir).start:%F} {said}", "", ""]
     assert replay.check(run_dir) == []
+
+
+def test_the_message_of_the_page_is_that_of_a_script_that_differs(script, monkeypatch):
+    die(script, monkeypatch, 4)
+    script.write_text(SCRIPT.replace("sys.argv[1]", '"second"'))
+    said = refusal_of_changed("resume", "again")
+    (told,) = re.findall(r"^    (netreel: the script differs.*?)\n\n", PAGE, re.DOTALL | re.MULTILINE)
+    parts = [" ".join(part.split()) for part in told.split("\u2026")]
+    assert all(part.replace("script.py:5", f"{script}:5") in said for part in parts)
+
+
+def refusal_of_changed(*args):
+    """The one line by which it refuses, behind the one that tells that the script has changed."""
+    _, said = netreel(*args).stderr.splitlines()
+    return said

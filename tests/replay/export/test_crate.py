@@ -14,6 +14,8 @@ import replay
 from engine import ResourceFactory, UsageError, journal
 from engine.core import events
 from engine.description import read
+from engine.rm import collected
+from engine.rm.fetching import Fetched
 from replay.export.crate import write_crate
 from tests.replay.labs import lab_in
 from tests.replay.recorders import Recorder, lent_to_recorders, path_of
@@ -164,6 +166,19 @@ def test_what_the_log_says_of_a_script_counts_more_than_its_date(tmp_path):
     os.utime(script, ns=(0, 0))
     (problem,) = write_crate(tmp_path / "run", tmp_path / "bad").missing
     assert problem == f"the script demo.py was changed after it was run: {script} is another one"
+
+
+def test_what_was_collected_is_in_it_though_its_type_is_not_installed(tmp_path):
+    lab = lab_in(tmp_path / "run")
+    host = lab.host(label="h")
+    path = tmp_path / "run" / "results" / "1.facts"
+    path.parent.mkdir()
+    path.write_bytes(b"{}")
+    collected.note(tmp_path / "run", host, "facts", path, Fetched(2, hashlib.sha256(b"{}").hexdigest()))
+    bundled = write_crate(tmp_path / "run", tmp_path / "crate")
+    assert bundled.gone == ()
+    assert (tmp_path / "crate" / "traces" / "1.facts").read_bytes() == b"{}"
+    assert replay.trace(tmp_path / "crate", "h", "facts") == "{}"
 
 
 def test_what_is_missing_is_told_and_the_rest_is_there(live, lab1, tmp_path):

@@ -178,7 +178,8 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             text.append(f"{f'+{since}':<{_SINCE}}", "dim")
 
     def _note(self, resource: Resource) -> str:
-        notes = words.failure(resource) or words.waiting(self._world, resource), words.what(resource)
+        what = words.what(resource)
+        notes = words.failure(resource) or words.waiting(self._world, resource), "" if what == resource.label else what
         return "  ".join(words.one_line(note, _LONGEST_NOTE) for note in notes if note)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import eventlog
 from engine.core import events
 from engine.core.apply import apply
+from engine.core.encoding import from_data, to_data
 from engine.core.world import World
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _CALL: Final = "call"
 def to_record(entry: events.Entry) -> eventlog.Event:
     """What is written of an entry."""
     event = entry.event
-    data = events.to_data(event)
+    data = to_data(event)
     if entry.at:
         data[_AT] = entry.at
     if entry.call is not None:
@@ -42,7 +43,7 @@ def to_entry(record: eventlog.Event) -> events.Entry:
             f"event {record.seq} is a {record.kind!r} of version {record.version}, which this netreel does not know; "
             f"it was written by a later one"
         )
-    event = events.from_data(record.kind, record.version, record.guid, record.data)
+    event = from_data(record.kind, record.version, record.guid, record.data)
     at, call = record.data.get(_AT, ""), record.data.get(_CALL)
     return events.Entry(record.seq, record.time, record.cause, record.epoch, event, at, call)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from engine.core import events
 from engine.core.apply import apply
+from engine.core.encoding import to_data
 from engine.core.errors import ExperimentError
 from engine.core.kernel import Kernel
 from engine.core.world import World
@@ -54,7 +55,7 @@ class Told:
 
 def _shown(event: events.Event) -> str:
     who = f" of #{event.guid}" if event.guid else ""
-    text = f"{event.kind}{who} {events.to_data(event)}"
+    text = f"{event.kind}{who} {to_data(event)}"
     return " ".join(text.split("\\n"))
 
 

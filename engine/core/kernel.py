@@ -354,11 +354,11 @@ class Kernel:
 
     def _pick_up(self, task: int) -> None:
         """Go on with a task of an earlier controller whose function is known to this one."""
-        entry = self.world.tasks[task]
-        if entry.state == "pending":
-            heappush(self._timers, (entry.due, -task, self.world.opened))
-        elif entry.state == "running":
-            self._task_begun[task] = self.world.opened
+        known, opened = self.world.tasks[task], self.world.opened
+        if known.state == "pending":
+            heappush(self._timers, (known.due, -task, opened))
+        elif known.state == "running":
+            self._task_begun[task] = opened
 
     # --- what follows -------------------------------------------------------------------------------------------
 
@@ -469,9 +469,7 @@ class Kernel:
     def take_over(self, why: str, functions: Collection[int] = ()) -> None:
         """Ask after all that an earlier controller had begun or had running, and pick up what waits for a time.
 
-        Args:
-            why: what becomes of the tasks of the earlier controller.
-            functions: those whose functions are known here: they go on.
+        Its tasks are given up, and told why, but for those whose functions are known here: these go on.
         """
         self.drop_tasks(why, functions)
         for task in functions:

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import events
+from engine.core.encoding import to_data
 from engine.core.states import ResourceState, Step
 from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, World, type_info
 
@@ -71,7 +72,7 @@ def to_plain(world: World, pack: Callable[[list[Any]], Any]) -> dict[str, Any]:
         "warnings": [list(warning) for warning in world.warnings],
         "globals": {rtype: dict(values) for rtype, values in world.globals.items()},
         "topology": list(world.topology),
-        "types": [events.to_data(info.declared) for info in world.types.values()],
+        "types": [to_data(info.declared) for info in world.types.values()],
         "conditions": [_from_condition(condition) for condition in conditions],
         "named": [place[id(condition)] for condition in world.conditions.values()],
         "plans": [[plan.name, plan.value, place[id(plan.condition)]] for plan in world.plans.values()],

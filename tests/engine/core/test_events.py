@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from engine import journal
 from engine.core import events
 from engine.core.apply import HANDLERS
-from engine.core.events import KINDS, Entry, from_data, to_data
+from engine.core.encoding import from_data, to_data
+from engine.core.events import KINDS, Entry
 from engine.core.states import ResourceState, Step
 from engine.core.world import World
 from eventlog import MemoryStore, WrongVersion

@@ -286,8 +286,8 @@ BUGS = (
     Bug(
         "tasks of a controller that is gone are waited for",
         "core/kernel.py",
-        "        self.drop_tasks(why)\n        for resource",
-        "        for resource",
+        "        self.drop_tasks(why, functions)\n",
+        "",
     ),
     Bug(
         "a task is called before its time",

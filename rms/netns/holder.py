@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 from contextlib import contextmanager, suppress
+from threading import Thread
 
 from rms.netns.netlink import Netlink, Refused, Unknown
 
@@ -74,7 +75,7 @@ def identity(process: str) -> list[Any]:
 
 
 class Places:
-    """The network namespaces of the emulation; this process is in one of them at a time."""
+    """The network namespaces of the emulation; the thread that serves is in one of them at a time."""
 
     def __init__(self) -> None:
         self._home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -379,4 +380,9 @@ def main(base: str) -> None:
         sys.stdout.flush()
     except (OSError, Refused) as error:
         sys.exit(str(error))
-    held.serve()
+    # Only the thread that serves goes to other places: who enters the emulation by the number of this process has to
+    # find its own network there, at any time.
+    serving = Thread(target=held.serve)
+    serving.start()
+    serving.join()
+    sys.exit(1)  # what went wrong has been said

@@ -10,6 +10,7 @@ from engine import BadAttribute, BadConnection, ResourceState, UsageError
 from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Interface, Link, Node
+from rms.netns._batch import Place, Question
 from tests.rms.netns.conftest import namespace
 
 pytestmark = pytest.mark.slow
@@ -135,6 +136,17 @@ def test_a_node_that_is_released_takes_its_processes_with_it(network):
     net.ec.release([app, a])
     assert namespace(Path(f"/proc/{pid}")) is None
     assert net.ec.state(b) is ResourceState.STARTED
+
+
+def test_who_enters_the_emulation_by_its_process_is_there_also_while_that_does_something_in_a_node(network):
+    net = network()
+    a = net.node("a")
+    net.up()
+    holder, node = (Path(f"/proc/{net.pid(each)}/ns/net").readlink() for each in (net.emulation, a))
+    place = Place(*net.receipt(a.guid)["process"])
+    look = Question(place, ("readlink", f"/proc/{net.holder()}/ns/net", "/proc/self/ns/net"))
+    (said,) = net.ec._session.manager(net.emulation.guid).ask(look)
+    assert said.split() == [str(holder), str(node)]
 
 
 # --- what can go wrong ----------------------------------------------------------------------------------------------

@@ -40,12 +40,38 @@ class Changing(ResourceManager):
         if Step.DEPLOY not in self.tokens or self.declared()[name].when != "live" or new == old:
             return
         begun = time.time_ns()
-        if not self._insist(name, old, new):
-            return
-        line = {"attribute": name, "value": new, "begun": begun, "done": time.time_ns()}
+        if self._insist(name, old, new):
+            self._note(name, new, begun)
+
+    def held(self) -> dict[str, Any]:
+        """What can be set while it is in use, as it stands: for the receipt of its deployment, under "held"."""
+        return {name: self.value_of(each) for name, each in self.declared().items() if each.when == "live"}
+
+    def catch_up(self) -> None:
+        """Make those changes that an earlier controller was asked for, and did not live to make.
+
+        Raises:
+            CommandFailed: one is refused.
+            TransportLost: nobody answered.
+        """
+        made = {**(self.receipts.get(Step.DEPLOY) or {}).get("held", {}), **self._noted()}
+        for name, value in self.held().items():
+            if name in made and made[name] != value:
+                begun = time.time_ns()
+                self.change(name, made[name], value)
+                self._note(name, value, begun)
+
+    def _note(self, name: str, value: Any, begun: int) -> None:
+        line = {"attribute": name, "value": value, "begun": begun, "done": time.time_ns()}
         if self.trace_enabled("changes"):
             with self._changes.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
+
+    def _noted(self) -> dict[str, Any]:
+        """The last value of each attribute that was changed."""
+        lines = self._changes.read_bytes().split(b"\n") if self._changes.exists() else []
+        changes = [json.loads(line) for line in lines if line.endswith(b"}")]  # one may have been cut
+        return {each["attribute"]: each["value"] for each in changes}
 
     def _insist(self, name: str, old: Any, new: Any) -> bool:
         """Change it, again until the host answers: whether that was so before nobody wanted it any more.

@@ -122,7 +122,7 @@ class Device(Changing, rtype="netns::Device"):
         captured = self.trace_enabled("pcap")
         if captured:
             self._capture.start(intent, self.inside, self.device, self._file)
-        return {"captured": captured}
+        return {"captured": captured, "held": self.held()}
 
     def start(self, intent: Intent) -> dict[str, Any]:
         """Have the end of its capture told, if there is one."""
@@ -152,6 +152,7 @@ class Device(Changing, rtype="netns::Device"):
             if not self._capture.runs():
                 return Gone(_CAPTURED)
             self._capture.watch(partial(self._tell, intent.token))
+        self.catch_up()
         return Alive()
 
     def _tell(self, token: str, outcome: Ended | Gone) -> None:

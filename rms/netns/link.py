@@ -97,7 +97,7 @@ class Link(Changing, Wire, rtype="netns::Link"):
             self._relay.start(intent, self._settings())
         if relayed or self._wanted:
             until_answered(intent, self.log, self._impair)
-        return {"relayed": relayed}
+        return {"relayed": relayed, "held": self.held()}
 
     def start(self, intent: Intent) -> dict[str, Any]:
         """Have the end of its relay told, if it has one."""
@@ -115,13 +115,14 @@ class Link(Changing, Wire, rtype="netns::Link"):
             self.take_away(intent)
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
-        """Making it again finds it. Its relay is asked for."""
+        """Making it again finds it. Its relay is asked for, and holds what was set in the end."""
         if intent.step is not Step.START or receipt is None:
             return NeverBegan()
         if self.is_relayed:
             if not isinstance(self._relay.probe(), Alive):
                 return Gone(_ENDED)
             self._relay.watch(partial(self._tell, intent.token))
+        self.catch_up()
         return Alive()
 
     def change(self, name: str, old: Any, new: Any) -> None:  # noqa: ARG002

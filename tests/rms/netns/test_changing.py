@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from engine import ResourceFactory, ResourceState, attr
+from engine import Alive, ExperimentController, ResourceFactory, ResourceState, attr
 from engine.rm.transport import TransportLost
 from rms.netns import _changing
 from rms.netns._changing import Changing
@@ -19,10 +19,14 @@ class Lamp(Changing, rtype="test::Lamp"):
     light: int = attr(default=0, when="live")
 
     def deploy(self, intent):
-        pass
+        return {"held": self.held()}
 
     def start(self, intent):
         pass
+
+    def probe(self, intent, receipt):
+        self.catch_up()
+        return Alive()
 
     def stop(self, intent):
         pass
@@ -49,13 +53,18 @@ def lamp(ec, monkeypatch):
         pass
 
 
+def noted(ec, handle):
+    """The changes that were made."""
+    path = ec.run_dir / f"changes-{handle.guid}.jsonl"
+    return [json.loads(line)["value"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
 def test_a_host_that_is_silent_for_a_while_is_asked_again_and_nothing_fails(lamp):
     ec, handle = lamp
     SILENT.release(3)
     ec.set(handle, "light", 5)
     ec.stop(handle)  # comes after it
-    (line,) = (ec.run_dir / f"changes-{handle.guid}.jsonl").read_text().splitlines()
-    assert json.loads(line)["value"] == 5
+    assert noted(ec, handle) == [5]
     assert ec.state(handle) is ResourceState.STOPPED
 
 
@@ -66,4 +75,26 @@ def test_a_change_that_nobody_answers_is_given_up_when_it_is_to_be_released(lamp
     assert ANSWERED.wait(30)
     ec.release(handle)
     assert ec.state(handle) is ResourceState.RELEASED
-    assert not (ec.run_dir / f"changes-{handle.guid}.jsonl").exists()
+    assert noted(ec, handle) == []
+
+
+def test_a_change_that_a_controller_did_not_live_to_make_is_made_by_the_next_one_and_only_that(lamp, monkeypatch):
+    ec, handle = lamp
+    ec.set(handle, "light", 4)
+    ec.stop(handle)  # comes after it
+    ec.start(handle)
+    assert noted(ec, handle) == [4]
+    monkeypatch.setattr(_changing, "_FIRST_PAUSE", 1000)
+    ANSWERED.clear()
+    SILENT.release()
+    ec.set(handle, "light", 5)
+    assert ANSWERED.wait(30)
+    ec.detach()
+    later = ExperimentController.reconnect(ec.run_dir)
+    later.stop(handle.guid)  # comes after it was asked what had become of it
+    assert noted(later, handle) == [4, 5]
+    later.start(handle.guid)
+    later.detach()
+    with ExperimentController.reconnect(ec.run_dir) as last:
+        last.stop(handle.guid)
+        assert noted(last, handle) == [4, 5]

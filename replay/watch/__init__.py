@@ -3,6 +3,7 @@
 * who reads the log, and when?                 `replay.watch.source`
 * how did it stand at a moment, and why?       `replay.watch.moments`, `replay.watch.cursor`
 * where stands a resource in the tree?         `replay.watch.outline`
+* what is said of it there?                    `replay.watch.notes`
 * what does the time line show?                `replay.watch.marks`
 * how does a trace come in while it grows?     `replay.watch.tail`
 * what does each part of the screen look like? `replay.watch.table`, `replay.watch.bar`

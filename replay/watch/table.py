@@ -13,6 +13,7 @@ from textual.strip import Strip
 
 from engine.core.world import World
 from replay.cli import screen, words
+from replay.watch.notes import note
 from replay.watch.outline import By, outline
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ _WIDEST_NAME: Final = 34
 _STATE: Final = 12
 _SINCE: Final = 14
 _TYPE: Final = 20
-_LONGEST_NOTE: Final = 300
 _SHOWS_SINCE: Final = 64
 _SHOWS_TYPE: Final = 110
 """From so many columns on there is one for it."""
@@ -159,7 +159,7 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
             present = (self._world.resources.get(guid) for guid in line.hidden)
             text.append_text(screen.counted(words.counts_of(each for each in present if each is not None)))
             text.append("  ")
-        return text.append(self._note(resource), "dim") if resource is not None else text
+        return text.append(note(self._world, resource), "dim") if resource is not None else text
 
     def _called(self, line: Line) -> str:
         # The world goes on: what has been taken back meanwhile is still a line until all are made anew.
@@ -176,11 +176,6 @@ class Table(ScrollView, can_focus=True, inherit_bindings=False):
         if width >= _SHOWS_SINCE:
             since = words.duration(resource.times[resource.state] - self._world.start)
             text.append(f"{f'+{since}':<{_SINCE}}", "dim")
-
-    def _note(self, resource: Resource) -> str:
-        what = words.what(resource)
-        notes = words.failure(resource) or words.waiting(self._world, resource), "" if what == resource.label else what
-        return "  ".join(words.one_line(note, _LONGEST_NOTE) for note in notes if note)
 
 
 def _fitted(text: str, width: int) -> Text:

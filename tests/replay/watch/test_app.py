@@ -124,7 +124,7 @@ def test_what_happens_is_seen_without_a_key(lab, tmp_path):
             lab.done(2)
             for screen in one, another:
                 await screen.until(lambda seen=screen: "STARTED" in seen.resources[1])
-                assert "before its start, 2 s are to go by" in screen.resources[2]
+                assert "its start waits for 2 s to go by" in screen.resources[2]
             await another.press("left")
             lab.wait(2)
             lab.done(3)

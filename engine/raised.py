@@ -8,28 +8,40 @@ from typing import Any, Final
 from engine.core.errors import ExperimentError
 from engine.rm.secret import message_of, told
 
-_PLAIN: Final = (int, float, bool, type(None))
+_PLAIN: Final = (str, int, float, bool, type(None))
 
 
 def to_plain(error: Exception) -> dict[str, Any]:
-    """What is kept of an exception: its type, what it says, and its arguments if they are numbers and texts."""
+    """What is kept of an exception: its type, what it says, and what in it are numbers and texts."""
     cls = type(error)
-    plain = all(isinstance(arg, str) or type(arg) in _PLAIN for arg in error.args)
-    args = [told(arg) if isinstance(arg, str) else arg for arg in error.args] if plain else [message_of(error)]
-    return {"type": f"{cls.__module__}:{cls.__qualname__}", "message": message_of(error), "args": args}
+    args = [*map(_kept, error.args)] if all(type(arg) in _PLAIN for arg in error.args) else [message_of(error)]
+    return {
+        "type": f"{cls.__module__}:{cls.__qualname__}",
+        "message": message_of(error),
+        "args": args,
+        "fields": {name: _kept(value) for name, value in vars(error).items() if type(value) in _PLAIN},
+    }
+
+
+def _kept(value: Any) -> Any:
+    return told(value) if isinstance(value, str) else value
 
 
 def to_error(plain: dict[str, Any]) -> Exception:
     """An exception of the same type, if that is known here, which says the same; else an `ExperimentError`.
 
-    It is made without the code of its type: what else that keeps in it is not there.
+    It is made without the code of its type, which may ask for more than is kept.
     """
     module, _, name = plain["type"].partition(":")
     cls: Any = sys.modules.get(module)
     for part in name.split("."):
         cls = getattr(cls, part, None)
-    if not (isinstance(cls, type) and issubclass(cls, Exception)):
-        return ExperimentError(f"{name}: {plain['message']}")
-    error: Exception = cls.__new__(cls, *plain["args"])
-    error.args = tuple(plain["args"])
-    return error
+    try:
+        if issubclass(cls, Exception):
+            error: Exception = cls.__new__(cls, *plain["args"])
+            error.args = tuple(plain["args"])
+            vars(error).update(plain["fields"])
+            return error
+    except TypeError:  # there is no such class by now, or it cannot be made so
+        pass
+    return ExperimentError(f"{name}: {plain['message']}")

@@ -6,6 +6,6 @@
 * what is said of it there?                    `replay.watch.notes`
 * what does the time line show?                `replay.watch.marks`
 * how does a trace come in while it grows?     `replay.watch.tail`
-* what does each part of the screen look like? `replay.watch.table`, `replay.watch.bar`
+* what does each part of the screen look like? `replay.watch.table`, `replay.watch.panel`, `replay.watch.bar`
 * what does a key do?                          `replay.watch.app`
 """

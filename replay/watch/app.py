@@ -6,17 +6,15 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from rich.text import Text
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
+from textual.containers import Container
 from textual.message import Message
-from textual.widgets import ContentSwitcher, Footer, Input, Log, Static
+from textual.widgets import Footer, Input, Static
 
 import eventlog
 from engine.core.apply import apply
 from engine.core.world import World
-from replay.cli import words
 from replay.traces import Traces
 from replay.watch import style
 from replay.watch.bar import Bar
@@ -26,6 +24,7 @@ from replay.watch.help import HelpScreen
 from replay.watch.marks import Marks
 from replay.watch.moments import Asked, Look, Moments, told
 from replay.watch.outline import By
+from replay.watch.panel import Panel
 from replay.watch.source import Source
 from replay.watch.table import Table
 from replay.watch.tail import Tail
@@ -43,34 +42,8 @@ _PAINT: Final = 0.1
 _EVENTS: Final = 200
 """So many events are listed."""
 
-_TRACE_LINES: Final = 2000
-_NARROWEST: Final = 20
-_MARGINS: Final = 3
-"""Columns that what is told does not have: one on each side, and that of the scroll bar."""
-
 INTERRUPTED: Final = 130
 """Exit status: Ctrl-C."""
-
-
-_SCROLLING: Final = [
-    Binding("up,k", "scroll_up", show=False),
-    Binding("down,j", "scroll_down", show=False),
-    Binding("pageup", "page_up", show=False),
-    Binding("pagedown", "page_down", show=False),
-]
-"""The keys of what is scrolled; those to the left and to the right go through time, here as everywhere."""
-
-
-class Told(VerticalScroll, can_focus=True, inherit_bindings=False):
-    """Where it is told why, and what happened."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [*_SCROLLING]
-
-
-class Trace(Log, can_focus=True, inherit_bindings=False):
-    """Where the end of a trace is shown."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [*_SCROLLING]
 
 
 class Watch(App[None]):
@@ -138,29 +111,25 @@ class Watch(App[None]):
         self._is_painting = False
         self._wanted = asyncio.Event()
         self._last_look: Look | None = None
-        self._lines: list[str] = []
-        self._table, self._bar = Table(), Bar(self._marks)
+        # Kept, since to ask for them by name finds nothing while the keys are explained in front of them.
+        self._heading, self._table, self._panel, self._bar = Static(id="heading"), Table(), Panel(), Bar(self._marks)
+        self._words = Input(id="filter", placeholder="only what has these words: a state, label, type, #number")
 
     # --- the parts of the screen ----------------------------------------------------------------------------------
 
     def compose(self) -> ComposeResult:
         """The parts, from above to below."""
-        yield Static(id="heading")
+        yield self._heading
         with Container(id="body"):
             yield self._table
-            with Container(id="below"):
-                yield Static(id="title")
-                with ContentSwitcher(initial="told", id="panel"):
-                    with Told(id="told"):
-                        yield Static(id="text")
-                    yield Trace(id="trace", max_lines=_TRACE_LINES)
+            yield self._panel
         yield self._bar
-        yield Input(id="filter", placeholder="only what shows these words: a state, label, type, #number")
+        yield self._words
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Begin to read."""
-        self.query_one("#filter").display = False
+        self._words.display = False
         self._table.show(self._shown)
         self._table.focus()
         self._source.start()
@@ -231,7 +200,7 @@ class Watch(App[None]):
         loaded = self._live.seq / max(1, self._expected)
         last = self._live if self._is_loaded else self._shown
         text = heading(self._shown, last, self._holder, self._cursor, loaded, self._source.trouble)
-        self.query_one("#heading", Static).update(text)
+        self._heading.update(text)
 
     async def _look_on(self) -> None:
         """Look at what is wanted, one after the other: only at the latest, if that changes meanwhile."""
@@ -275,30 +244,19 @@ class Watch(App[None]):
         return list(range(max(1, seq - _EVENTS + 1), seq + 1))
 
     def _show_lines(self, lines: list[str]) -> None:
-        self._lines = lines or ["nothing is chosen" if self._asked is Asked.WHY else "no event so far"]
-        self._fold_lines()
-        if self._asked is Asked.EVENTS:
-            self.query_one("#told", Told).scroll_end(animate=False)
+        lines = lines or ["nothing is chosen" if self._asked is Asked.WHY else "no event so far"]
+        self._panel.tell(lines, to_the_end=self._asked is Asked.EVENTS)
         self._show_title()
 
-    def _fold_lines(self) -> None:
-        width = max(_NARROWEST, self.query_one("#panel").size.width - _MARGINS)
-        self.query_one("#text", Static).update(Text(words.folded("\n".join(self._lines), width)))
-
-    def on_resize(self) -> None:
-        """Fold what is told anew."""
-        self.call_after_refresh(self._fold_lines)
-
     def _show_title(self) -> None:
-        panel = self.query_one("#panel", ContentSwitcher).current
         who = "" if self._chosen is None else f" #{self._chosen.guid} {self._chosen.label or self._chosen.rtype}"
-        if panel == "trace" and self._tail is not None:
+        if self._panel.shows_trace and self._tail is not None:
             text = f"trace {self._tail.name} of #{self._tail.guid}, as it is now"
         elif self._asked is Asked.EVENTS:
             text = f"events of{who}" if self._only else "events"
         else:
             text = f"why{who}"
-        self.query_one("#title", Static).update(Text(text, "bold", no_wrap=True, overflow="ellipsis"))
+        self._panel.caption(text)
 
     @property
     def _chosen(self) -> Resource | None:
@@ -351,8 +309,7 @@ class Watch(App[None]):
         """Tell why, or the events."""
         self._asked = Asked(what)
         self._let_go_of_trace()
-        self.query_one("#panel", ContentSwitcher).current = "told"
-        self.query_one("#told").scroll_home(animate=False)
+        self._panel.show_told()
         self._go()
 
     def action_only(self) -> None:
@@ -375,8 +332,7 @@ class Watch(App[None]):
 
     def _follow(self, guid: int, name: str) -> None:
         self._let_go_of_trace()
-        self.query_one("#trace", Log).clear()
-        self.query_one("#panel", ContentSwitcher).current = "trace"
+        self._panel.show_trace()
         self._tail = Tail(self._run_dir, self._live.seq, guid, name, self._hear_piece)
         self._show_title()
 
@@ -387,8 +343,7 @@ class Watch(App[None]):
     def on_watch_piece(self, event: Piece) -> None:
         """Show it, if it is still wanted."""
         if event.tail is self._tail:
-            log = self.query_one("#trace", Log)
-            log.write_line(f"[{event.text}]") if event.is_remark else log.write(event.text)
+            self._panel.write(event.text, is_remark=event.is_remark)
 
     def _let_go_of_trace(self) -> None:
         if self._tail is not None:
@@ -406,9 +361,8 @@ class Watch(App[None]):
 
     def action_filter(self) -> None:
         """Ask for words."""
-        asking = self.query_one("#filter", Input)
-        asking.display = True
-        asking.focus()
+        self._words.display = True
+        self._words.focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what has these words."""
@@ -417,14 +371,13 @@ class Watch(App[None]):
 
     def on_input_submitted(self) -> None:
         """Back to the resources, with what was found."""
-        self.query_one("#filter").display = bool(self._table.wanted)
+        self._words.display = bool(self._table.wanted)
         self._table.focus()
 
     def action_clear(self) -> None:
         """Show all resources again."""
-        asking = self.query_one("#filter", Input)
-        asking.value = ""
-        asking.display = False
+        self._words.value = ""
+        self._words.display = False
         self._table.focus()
 
     # --- the rest -------------------------------------------------------------------------------------------------

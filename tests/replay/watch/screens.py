@@ -7,8 +7,9 @@ from textual.widgets import Static
 
 import eventlog
 from replay.state import fold
-from replay.watch.app import Trace, Watch
+from replay.watch.app import Watch
 from replay.watch.bar import Bar
+from replay.watch.panel import Trace
 from replay.watch.table import Table
 
 PATIENCE = 60

@@ -196,7 +196,10 @@ def test_the_keys_are_explained_and_leaving_is_no_failure(over):
             shown = screen.app.screen.query_one("#help Static").content.plain
             assert screen.app.screen.query_one("#help").size.width > 70
             assert all(keys in shown and what in shown for keys, what in KEYS)
+            screen.app.action_first()  # the run goes on meanwhile
+            await screen.settle()
             await screen.pilot.press("escape")
+            assert "at 0.00 s" in screen.heading[0]
             await screen.pilot.press("tab", "down", "left", "q")
         assert screen.app.return_code == 0
         async with watching(over) as screen:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rms.netns.interface import Interface
     from rms.netns.link import Link
     from rms.netns.node import Node
+    from rms.netns.ovs import OvsPort, OvsSwitch
     from rms.netns.route import Route
     from rms.netns.switch import Switch
     from rms.netns.tap import Tap, Tun
@@ -25,6 +26,8 @@ _HOME = {
     "Interface": "interface",
     "Link": "link",
     "Node": "node",
+    "OvsPort": "ovs",
+    "OvsSwitch": "ovs",
     "Route": "route",
     "Switch": "switch",
     "Tap": "tap",
@@ -32,7 +35,20 @@ _HOME = {
     "Tunnel": "tunnel",
 }
 
-__all__ = ["Emulation", "Frr", "Interface", "Link", "Node", "Route", "Switch", "Tap", "Tun", "Tunnel"]
+__all__ = [
+    "Emulation",
+    "Frr",
+    "Interface",
+    "Link",
+    "Node",
+    "OvsPort",
+    "OvsSwitch",
+    "Route",
+    "Switch",
+    "Tap",
+    "Tun",
+    "Tunnel",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,106 @@
+"""The Open vSwitch of an emulation (`ovs.sh`), as a controller sees it."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from engine.core.errors import BadState
+from engine.rm.outcomes import Alive
+from engine.rm.transport import CommandFailed
+from rms import shell
+from rms._patience import until_answered
+from rms.netns._batch import Question
+
+if TYPE_CHECKING:
+    from engine.rm.base import Intent
+    from engine.rm.outcomes import Outcome
+    from rms._journal import OnEnd
+    from rms.netns.emulation import Emulation
+
+_PROGRAM: Final = resources.files("rms.netns").joinpath("ovs.sh").read_text("utf-8")
+_ATTEMPT: Final = "ovs"  # there is one in an emulation: who starts it again finds it
+_REFUSED: Final = "ovs-vsctl: Error"  # its exit status is 0 all the same
+_AWAIT: Final = 'cd "$1" && until [ -s ready ] || [ -L ../exit ]; do sleep 0.05; done'
+_PATIENCE: Final = 60.0  # seconds: ovs.sh gives up earlier
+
+
+class Daemons:
+    """Those of one emulation: all its switches share them.
+
+    Args:
+        emulation: what they are part of.
+    """
+
+    def __init__(self, emulation: Emulation) -> None:
+        self._emulation = emulation
+
+    def start(self, intent: Intent) -> str:
+        """Have them run, unless they do; gives the datapath that there is: system, or netdev.
+
+        Raises:
+            BadState: they do not; the message says why.
+        """
+        words = ["--target", str(self._emulation.holder.pid), *self._emulation.entrance.split(), "--net", "--pid", "--"]
+        command = f"printf %s {shell.words([_PROGRAM])} >ovs.sh\nexec nsenter {shell.words(words)} sh ./ovs.sh"
+        launcher, log = self._emulation.launcher, self._emulation.log
+        until_answered(intent, log, launcher.start, _ATTEMPT, command)
+        return until_answered(intent, log, self._await_ready)
+
+    def watch(self, on_end: OnEnd) -> None:
+        """Have their end told."""
+        self._emulation.launcher.watch(_ATTEMPT, on_end)
+
+    def probe(self) -> Outcome:
+        """What has become of them."""
+        return self._emulation.launcher.probe(_ATTEMPT)
+
+    def configure(self, *words: str) -> None:
+        """Run ovs-vsctl; it returns once that is in force.
+
+        Raises:
+            CommandFailed: it was refused.
+            TransportLost: nobody answered.
+        """
+        command = ("ovs-vsctl", "--timeout=10", f"--db=unix:{self._path('db.sock')}", *words)
+        (said,) = self._emulation.ask(Question(None, command))
+        if _REFUSED in said:
+            raise CommandFailed(self._emulation.transport.host, " ".join(words), 1, said.strip())
+
+    def rule(self, switch: str, flows: list[str]) -> None:
+        """Have a switch these rules and no others.
+
+        Raises:
+            CommandFailed: they were refused.
+            TransportLost: nobody answered.
+        """
+        file = self._path(f"{switch}.flows")
+        self._emulation.transport.write(file, "".join(f"{flow}\n" for flow in flows).encode())
+        command = ("ovs-ofctl", "--timeout=10", "replace-flows", self._management(switch), file)
+        self._emulation.ask(Question(None, command))
+
+    def rules(self, switch: str) -> str:
+        """All rules of a switch, with their counters.
+
+        Raises:
+            CommandFailed: it is not there.
+            TransportLost: nobody answered.
+        """
+        command = ("ovs-ofctl", "--timeout=10", "dump-flows", self._management(switch))
+        (said,) = self._emulation.ask(Question(None, command))
+        return said
+
+    def _await_ready(self) -> str:
+        transport, launcher = self._emulation.transport, self._emulation.launcher
+        transport.run(_AWAIT, launcher.path(_ATTEMPT, "."), timeout=_PATIENCE)
+        said = (transport.read(self._path("ready")) or b"").decode().strip()
+        if not said or not isinstance(launcher.probe(_ATTEMPT), Alive):
+            why = (transport.read(self._path("stderr")) or b"").decode(errors="replace").strip()
+            raise BadState(f"Open vSwitch does not run: {why}")
+        return said
+
+    def _management(self, switch: str) -> str:
+        return f"unix:{self._path(f'{switch}.mgmt')}"
+
+    def _path(self, name: str) -> str:
+        return self._emulation.launcher.path(_ATTEMPT, name)

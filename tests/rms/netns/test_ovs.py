@@ -1,0 +1,148 @@
+"""Switches of Open vSwitch."""
+
+import shutil
+
+import pytest
+
+from engine import BadAttribute, ResourceAction, ResourceState
+from engine.testing.contract import ResourceContract
+from rms.linux.application import Application
+from rms.linux.iperf3 import Iperf3
+from rms.linux.ping import Ping
+from rms.netns import Emulation, Interface, OvsPort, OvsSwitch
+
+needs_ovs = pytest.mark.skipif(
+    not shutil.which("ovs-vswitchd", path="/usr/local/sbin:/usr/sbin:/usr/bin"),
+    reason="no Open vSwitch here: apt-get install openvswitch-switch",
+)
+
+
+def star(net, ports, **attributes):
+    """Nodes a, b, ... on a switch, at 10.0.0.1, 10.0.0.2, ...; `ports` has the attributes of each one's port."""
+    switch = net.ec.add(OvsSwitch(**attributes), on=net.emulation)
+    for number, (name, port) in enumerate(zip("abcdef", ports, strict=False), 1):
+        end = net.interface(net.node(name), addresses=[f"10.0.0.{number}/24"])
+        net.link(end, net.ec.add(OvsPort(number=number, **port), on=switch))
+    return switch
+
+
+def ping(net, node, target):
+    """Whether a request is answered."""
+    app = net.ec.add(Ping(target=target, count=1, timeout=1), on=net.nodes[node])
+    net.ec.deploy([app])
+    assert net.ec.wait_finished(app, timeout=30), net.failures()
+    return net.ec.exit_code(app) == 0
+
+
+@needs_ovs
+@pytest.mark.slow
+def test_a_switch_keeps_vlans_apart_and_does_what_its_flows_say(network):
+    net = network()
+    switch = star(net, [{"vlan": 10}, {"vlan": 10}, {"vlan": 20}])
+    net.up()
+    assert ping(net, "a", "10.0.0.2")
+    assert not ping(net, "a", "10.0.0.3")
+    net.ec.set(switch, "flows", ["in_port=1 actions=drop", "priority=0 actions=NORMAL"])
+    net.await_changes(switch, 1)
+    assert not ping(net, "a", "10.0.0.2")
+    net.ec.set(switch, "flows", [])
+    net.await_changes(switch, 2)
+    assert ping(net, "a", "10.0.0.2")
+    assert "priority=0 actions=NORMAL" in net.ec.trace(switch, "rules")
+    net.ec.stop(switch)
+    assert "priority=0 actions=NORMAL" in net.ec.trace(switch, "rules")
+
+
+@needs_ovs
+@pytest.mark.torture
+def test_tagged_frames_go_from_switch_to_switch(network):
+    net = network()
+    one, two = (net.ec.add(OvsSwitch(), on=net.emulation) for _ in range(2))
+    net.link(*(net.ec.add(OvsPort(tagged=[10, 20]), on=each) for each in (one, two)))
+    for name, switch, vlan, number in (("a", one, 10, 1), ("b", two, 10, 2), ("c", two, 20, 3)):
+        end = net.interface(net.node(name), addresses=[f"10.0.0.{number}/24"])
+        net.link(end, net.ec.add(OvsPort(vlan=vlan), on=switch))
+    net.up()
+    assert ping(net, "a", "10.0.0.2")
+    assert not ping(net, "a", "10.0.0.3")
+
+
+@needs_ovs
+@pytest.mark.torture
+def test_tcp_passes_though_hosts_leave_checksums_to_their_devices(network):
+    net = network()
+    star(net, [{}, {}])
+    server = net.ec.add(Iperf3(server=True, one_off=True), on=net.nodes["a"])
+    client = net.ec.add(Iperf3(client="10.0.0.1", bytes="20M", connect_timeout=5000), on=net.nodes["b"])
+    net.ec.register_condition(client, ResourceAction.START, server, ResourceState.STARTED)
+    net.up()
+    assert net.ec.wait_finished([client, server], timeout=60), net.failures()
+
+
+@needs_ovs
+@pytest.mark.torture
+def test_a_controller_in_a_node_hears_from_the_switch(network):
+    net = network()
+    star(net, [{}], addresses=["10.0.0.100/24"], controllers=["tcp:10.0.0.1:6653"], fail_mode="secure")
+    program = "import socket; s = socket.create_server(('', 6653)); print(s.accept()[0].recv(8).hex(), flush=True)"
+    controller = net.ec.add(Application(command=f'exec python3 -c "{program}"'), on=net.nodes["a"])
+    net.up()
+    assert net.ec.wait_finished(controller, timeout=60), net.failures()
+    assert net.ec.trace(controller, "stdout")[2:4] == "00"  # OFPT_HELLO
+
+
+@needs_ovs
+@pytest.mark.torture
+def test_what_is_released_is_forgotten_and_the_rest_goes_on(network):
+    net = network()
+    switch = star(net, [{}, {}])
+    other = star(net, [{}, {}])
+    net.up()
+    around = [each for each in net.ec.resources if each < other.guid and not net.ec.rtype(each).endswith("tion")]
+    net.ec.release(around)
+    assert f"s{switch.guid}" not in net.run(net.emulation, "ip", "-o", "link")
+    assert net.ec.state(other) is ResourceState.STARTED
+
+
+@needs_ovs
+@pytest.mark.slow
+def test_what_is_no_port_of_it_is_named(network):
+    net = network()
+    switch = net.ec.add(OvsSwitch(), on=net.emulation)
+    wrong = net.ec.add(Interface(), on=switch)
+    net.link(net.interface(net.node("a")), wrong)
+    net.ec.deploy()
+    assert not net.ec.wait_started(switch)
+    assert f"#{wrong.guid} is a netns::Interface; what is connected to an OvsSwitch is an OvsPort" in str(
+        net.ec.failure(switch)
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"flows": ["in_port=1"]}, "'in_port=1' is no flow: write it as 'in_port=1 actions=output:2'"),
+        ({"controllers": ["10.0.0.1"]}, "'10.0.0.1' is no controller: write it as 'tcp:10.0.0.1:6653'"),
+        ({"addresses": ["here"]}, "'here' does not appear to be an IPv4 or IPv6"),
+    ],
+)
+def test_what_cannot_be_is_refused_when_it_is_described(wrong, why):
+    with pytest.raises(BadAttribute, match=why):
+        OvsSwitch(**wrong)
+
+
+@needs_ovs
+@pytest.mark.torture
+class TestOvsSwitch(ResourceContract):
+    """It runs from its deployment on. To start it is to give it its rules, which can be done again at any time."""
+
+    test_what_never_began_never_will = None
+    test_what_runs_is_found_without_its_receipt = None
+
+    @pytest.fixture
+    def resource(self):
+        return OvsSwitch(flows=["priority=0 actions=NORMAL"])
+
+    @pytest.fixture
+    def others(self):
+        return [Emulation()]

@@ -21,7 +21,7 @@ import replay.answers
 from replay.answers import ANSWERS
 
 ROOT = Path(__file__).parent.parent
-SCHEMA = ROOT / "replay" / "answers.schema.json"
+SCHEMA = ROOT / "replay" / "answers" / "schema.json"
 PAGE = ROOT / "docs" / "reference" / "answers.md"
 BY_LINE = ("log", "trace -f")
 
@@ -114,7 +114,7 @@ def make_page(schema: dict[str, Any]) -> str:
     return (
         "# Answers in JSON\n\n"
         "Made by `tools/answers.py` from `replay.answers`, as is their JSON Schema, "
-        "[`replay/answers.schema.json`](../../replay/answers.schema.json), which comes with the package. "
+        "[`replay/answers/schema.json`](../../replay/answers/schema.json), which comes with the package. "
         'Dates are ISO 8601, in UTC. Bytes, which JSON has not, are an object with one key: `{"base64": "…"}`. '
         "Later versions may add keys; those that are here stay.\n\n"
         f"{table(['command with `--json`', 'answer'], answers)}\n" + "\n".join(sections)

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from replay import answers
 from replay.cli import main
 
-SCHEMA = Path(answers.__file__).with_name("answers.schema.json")
+SCHEMA = Path(answers.__file__).with_name("schema.json")
 
 
 def netreel(*args: object) -> Result:

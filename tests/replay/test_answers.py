@@ -18,7 +18,7 @@ def test_every_command_has_its_answer():
     program = click.Context(main)
     commands = {name: main.get_command(program, name) for name in main.list_commands(program)}
     in_json = {name for name, command in commands.items() if any("--json" in each.opts for each in command.params)}
-    assert {name.split()[0] for name in ANSWERS} == in_json, "replay/answers.py says what commands answer with --json"
+    assert {name.split()[0] for name in ANSWERS} == in_json, "replay/answers says what commands answer with --json"
 
 
 @pytest.mark.parametrize("name", ANSWERS)

@@ -377,10 +377,11 @@ def _(event: events.StepPassed, world: World, entry: Entry) -> None:
 def _(event: events.StepBegun, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = Attempt(event.step, event.token, entry.seq)
-    resource.tokens[event.step] = event.token
+    tokens = {**resource.tokens, event.step: event.token}
     if event.step is Step.START:
-        resource.tokens.pop(Step.STOP, None)
+        tokens.pop(Step.STOP, None)
         resource.exit_code = None
+    resource.tokens = tokens
 
 
 @_on(events.StepTold)
@@ -394,9 +395,10 @@ def _(event: events.StepTold, world: World, entry: Entry) -> None:
 def _(event: events.StepDone, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = None
-    resource.receipts.pop(event.step, None)  # that of an earlier attempt says nothing about this one
     if event.receipt is not None:
-        resource.receipts[event.step] = event.receipt
+        resource.receipts = {**resource.receipts, event.step: event.receipt}
+    elif event.step in resource.receipts:  # that of an earlier attempt says nothing about this one
+        resource.receipts = {step: receipt for step, receipt in resource.receipts.items() if step is not event.step}
     _take(world, resource, event.step, entry)
 
 

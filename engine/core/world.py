@@ -126,6 +126,7 @@ class Plan:
         return {"name": self.name, "value": self.value, "condition": self.condition.to_dict()}
 
 
+_NONE_YET: Final[Mapping[Step, Any]] = {}
 _NOTHING: Final[MappingProxyType[str, bool]] = MappingProxyType({})
 
 
@@ -145,7 +146,7 @@ class Resource:
         depends_on: those that it is linked to by a link of its own type.
         is_needed: whether any depends on it, or did.
         gates: the conditions that stand before each step.
-        receipts: what each step left, by step.
+        receipts: what each step left, by step. Like `tokens` never changed in place, so that it can be handed out.
         tokens: by step, the name of its latest attempt; that of a stop is forgotten when it is started again.
         moved_by: the event of its latest step or turn.
         started_by: the event of its latest start, 0 if it was never started.
@@ -174,8 +175,8 @@ class Resource:
     depends_on: list[int] = field(default_factory=list)
     is_needed: bool = False
     gates: dict[Step, list[Condition]] = field(default_factory=dict)
-    receipts: dict[Step, Any] = field(default_factory=dict)
-    tokens: dict[Step, str] = field(default_factory=dict)
+    receipts: Mapping[Step, Any] = field(default_factory=lambda: _NONE_YET)
+    tokens: Mapping[Step, str] = field(default_factory=lambda: _NONE_YET)
     moved_by: int = 0
     started_by: int = 0
     running: bool = False

@@ -54,7 +54,7 @@ class Place:
     def __init__(self, guid: int, recipe: Recipe, making: AbstractContextManager[object]) -> None:
         self.guid = guid
         self._recipe: Recipe | None = recipe  # until it is made
-        self._making = making
+        self._making: AbstractContextManager[object] | None = making  # as well
         self._manager: ResourceManager | None = None
 
     def manager(self) -> ResourceManager:
@@ -63,24 +63,26 @@ class Place:
         Raises:
             ExperimentError: its type is not there, or its code raised.
         """
-        with self._making:
-            if self._recipe is not None:
-                self._manager = self._made_by(self._recipe)
-                self._recipe = None
-            assert self._manager is not None
-            return self._manager
+        making = self._making
+        if making is not None:
+            with making:
+                if self._recipe is not None:
+                    self._manager = self._made_by(self._recipe)
+                    self._recipe = self._making = None
+        assert self._manager is not None
+        return self._manager
 
     def brief(self, briefing: Briefing) -> ResourceManager:
         """Show the manager what has come of the steps so far."""
         manager = self.manager()
-        manager.brief(copied(briefing.receipts), briefing.tokens)
+        manager.brief(_own(briefing.receipts), briefing.tokens)
         return manager
 
     def _made_by(self, recipe: Recipe) -> ResourceManager:
         receipts, tokens = recipe.briefing
         try:
             resource_type = ResourceFactory.get_resource_type(recipe.rtype)
-            return resource_type.bind(self.guid, recipe.values, recipe.port, copied(receipts), tokens)
+            return resource_type.bind(self.guid, recipe.values, recipe.port, _own(receipts), tokens)
         except BaseException as error:
             why = f"{type(error).__name__}: {message_of(error)}"
             raise ExperimentError(f"the manager of #{self.guid} {recipe.rtype} cannot be made: {why}") from error
@@ -119,10 +121,10 @@ class ResourceActor(PooledActor):
     """Runs the hooks of one resource, one at a time, and reports how they ended."""
 
     batch = 1  # between two hooks others may have their turn, and what undoes may come first
+    executor: Lane
 
     def __init__(self, lane: Lane, place: Place, tell: Callable[[messages.Message], None]) -> None:
         super().__init__(lane)
-        self.lane = lane
         self.intent: Intent | None = None  # what it is at, is to be, or was last
         self._place = place
         self._tell = tell
@@ -203,8 +205,13 @@ class ResourceActor(PooledActor):
         self._tell(messages.FailedByItself(self._place.guid, error, None))
 
 
+def _own(receipts: Mapping[Step, Any]) -> Mapping[Step, Any]:
+    """Receipts for a manager, whose code may change them."""
+    return {step: copied(receipt) for step, receipt in receipts.items()} if receipts else receipts
+
+
 def _briefing(resource: Resource) -> Briefing:
-    return Briefing(dict(resource.receipts), dict(resource.tokens))
+    return Briefing(resource.receipts, resource.tokens)
 
 
 def _check_receipt(receipt: object, where: str) -> None:
@@ -271,7 +278,7 @@ class Crew:
         """Have a hook called."""
         guid, attempt = effect.guid, effect.attempt
         actor = self._actor(guid)
-        actor.lane.set_urgent(urgent=attempt.step in (Step.STOP, Step.RELEASE))
+        actor.executor.set_urgent(urgent=attempt.step in (Step.STOP, Step.RELEASE))
         actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor.hear)
         actor.tell(Perform(intent, _briefing(self._world.resources[guid])))
 
@@ -287,8 +294,8 @@ class Crew:
         intent = None if actor is None else actor.intent
         if actor is not None and intent is not None:
             intent.cancel()
-            actor.lane.set_urgent(urgent=True)
-            self._unwanted.append(actor.lane)
+            actor.executor.set_urgent(urgent=True)
+            self._unwanted.append(actor.executor)
 
     def make_room(self) -> None:
         """Let others have the places of those whose result is no longer wanted.

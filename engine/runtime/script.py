@@ -4,11 +4,11 @@ A call that something comes of is in the log with what came of it. One that only
 event behind which it looked, and goes into the log beside the next event that the script asks for, whichever of its
 controllers it asks. Until then nothing has come of what it saw, so a script that is run again may see something else.
 
-What stands in the log beside the first event of a call (`engine.core.events.Entry.call`) is its number, or, in a thread
-other than the main one or with notes, ``[number, thread, notes]``. A note is ``[controller, thread, number, count,
-name, at, seq]`` for `count` calls in a row, and behind that what was answered if it does not follow from the log:
-``[value]``, or an exception as `engine.raised` has it. A note without a name says that these calls are not told any
-more.
+What stands in the log beside the first event of a call (`engine.core.events.Entry.call`) is its number, 0 for one that is
+not told again; or, in a thread other than the main one or with notes, ``[number, thread, notes]``. A note is
+``[controller, thread, number, count, name, at, seq]`` for `count` calls in a row, and behind that what was answered if
+it does not follow from the log: ``[value]``, or an exception as `engine.raised` has it. A note without a name says that
+these calls are not told any more.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ class Script:
             notes, self._notes, self._last = self._notes, [], ()
         if notes or call.thread:
             return [call.number, call.thread, notes]
-        return call.number or None
+        return call.number if call.at else None
 
 
 def this_thread() -> str:

@@ -196,6 +196,21 @@ def test_a_step_that_may_be_done_again_is(home, monkeypatch):
     assert kinds(run_dir).count("effect.done") == 1
 
 
+def test_what_a_step_calls_of_the_controller_is_a_part_of_it(home, monkeypatch):
+    def script():
+        with ExperimentController("again") as ec:
+            made.append(ec.step(lambda: ec.register_resource("again::Job")))
+            made.append(ec.step(lambda: ec.state(1).name))
+            ec.deploy()
+
+    made = []
+    run_dir = died(monkeypatch, script, 9)
+    with replay.resuming(run_dir):
+        script()
+    assert made == [1, "NEW", 1, "NEW"]
+    assert kinds(run_dir).count("resource.registered") == 1
+
+
 def test_a_function_that_was_not_called_is_called(home, monkeypatch):
     def script():
         with ExperimentController("again") as ec:

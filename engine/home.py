@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 EXP_ID: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 """What the name of an experiment, which is one of a directory, may be."""
 
+BUNDLE: Final = "ro-crate-metadata.json"
+"""What is in a copy of a run that was made by `netreel export --to ro-crate`, and in no run."""
+
 _LONGEST: Final = 100
 """Characters in it."""
 
@@ -105,8 +108,10 @@ def load(run_dir: Path, open_log: OpenLog = eventlog.open) -> World:
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
-        BadState: the run is over.
+        BadState: the run is over, or is the copy of one.
     """
+    if (run_dir / BUNDLE).exists():
+        raise BadState(f"{run_dir} is the copy of a run that may go on: look at it, and take over the run itself")
     with open_log(run_dir) as log:
         world = snapshots.nearest(run_dir, log, None, None)
         world = journal.rebuild(log.read(after=world.seq if world else 0), world)

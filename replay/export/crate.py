@@ -18,6 +18,7 @@ import eventlog
 from engine import description, from_graph
 from engine.core.errors import ExperimentError, UsageError
 from engine.core.world import describe
+from engine.home import BUNDLE
 from engine.rm import collected
 from engine.rm.fetching import NotFetched, fetch
 from replay.encoding import to_json
@@ -112,7 +113,7 @@ def _fill(run_dir: Path, content: Path) -> Bundled:
     parts += _fetch_traces(Traces(run_dir, world), content, missing, gone)
     parts.append(_write(content, CHECKSUMS, "".join(f"{each.sha256}  {each.path}\n" for each in parts), "checksums"))
     metadata = crate_metadata.metadata(world, origin, parts)
-    (content / crate_metadata.NAME).write_text(to_json(metadata) + "\n", encoding="utf-8")
+    (content / BUNDLE).write_text(to_json(metadata) + "\n", encoding="utf-8")
     return Bundled(len(parts) + 1, tuple(missing), tuple(gone))
 
 

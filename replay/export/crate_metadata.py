@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from engine.dates import to_datetime
+from engine.home import BUNDLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from engine.core.world import World
     from replay.origins import Origins
-
-NAME: Final = "ro-crate-metadata.json"
 
 _CONTEXT: Final = [
     "https://w3id.org/ro/crate/1.1/context",
@@ -77,7 +76,7 @@ def metadata(world: World, origin: Origins, parts: Sequence[Part]) -> dict[str, 
     """
     files = [_file(part) for part in parts]
     graph = [
-        _about(NAME, "CreativeWork", about=_ref("./"), conformsTo=_ref(_SPECIFICATION)),
+        _about(BUNDLE, "CreativeWork", about=_ref("./"), conformsTo=_ref(_SPECIFICATION)),
         _root(world, files),
         *files,
         _action(world, parts),

@@ -10,22 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from engine import ResourceFactory
-from replay.cli import main
 from replay.export.tables import flatten
-from tests.replay.recorders import Recorder, lent_to_recorders, path_of
+from tests.replay.recorders import Recorder, path_of
+from tests.replay.shell import answer, netreel, refusal
+
+pytestmark = pytest.mark.usefixtures("lab1")
 
 PING = '{"loss": 0.5, "rtt": {"avg": 2}, "replies": [{"seq": 1, "time": 3.5}, {"seq": 2, "time": null, "dup": true}]}'
-
-
-@pytest.fixture(autouse=True)
-def lab1(monkeypatch):
-    """The host of all recorders."""
-    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
-    with lent_to_recorders(monkeypatch) as lab1:
-        yield lab1
 
 
 @pytest.fixture
@@ -38,24 +30,6 @@ def live(ec):
     assert made.wait_started([1, 2], timeout=20)
     path_of(made.run_dir, 1, "result").write_text(PING)
     return made
-
-
-def netreel(*args: object) -> Result:
-    return CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
-
-
-def answer(*args: object) -> str:
-    """What it answers, where nothing is wrong."""
-    result = netreel(*args)
-    assert (result.exit_code, result.stderr) == (0, "")
-    return result.stdout
-
-
-def refusal(*args: object, status: int = 2) -> str:
-    """The one line by which it refuses."""
-    result = netreel(*args)
-    assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (status, "", 1)
-    return result.stderr.removeprefix("netreel: ").rstrip("\n")
 
 
 # --- events

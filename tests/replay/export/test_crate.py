@@ -11,23 +11,17 @@ import pytest
 
 import eventlog
 import replay
-from engine import ResourceFactory, UsageError, journal
+from engine import UsageError, journal
 from engine.core import events
 from engine.description import read
 from engine.rm import collected
 from engine.rm.fetching import Fetched
 from replay.export.crate import write_crate
 from tests.replay.labs import lab_in
-from tests.replay.recorders import Recorder, lent_to_recorders, path_of
-from tests.replay.shell import answer, netreel
+from tests.replay.recorders import Recorder, path_of
+from tests.replay.shell import answer, netreel, refusal
 
-
-@pytest.fixture(autouse=True)
-def lab1(monkeypatch):
-    """The host of all recorders."""
-    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
-    with lent_to_recorders(monkeypatch) as lab1:
-        yield lab1
+pytestmark = pytest.mark.usefixtures("lab1")
 
 
 @pytest.fixture
@@ -239,3 +233,11 @@ def test_the_package_rocrate_understands_it(live, tmp_path):
     assert told["files"] == len(files_in(crate)) - 1
     assert (told["action"], told["instrument"]) == ("CreateAction", "netreel")
     assert "traces/1.stdout" in told["result"]
+
+
+def test_nobody_takes_over_what_a_copy_tells_of(live, tmp_path):
+    crate = tmp_path / "crate"
+    answer("export", "hello", "--to", "ro-crate", "--output", crate)
+    for command in "reconnect", "release":
+        assert refusal(command, crate).startswith(f"{crate} is the copy of a run that may go on: ")
+    assert replay.state(crate).resources.keys() == {1}

@@ -1,7 +1,8 @@
-"""The capture of an interface: a tcpdump on its host, which outlives its controller like any command."""
+"""The capture of an interface: a tcpdump on its host, or, for a user, `capture.py`; it outlives its controller."""
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadState
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
     from rms.netns._batch import Place
     from rms.netns.emulation import Emulation
 
-_START: Final = """\
+_PROGRAM: Final = resources.files("rms.netns").joinpath("capture.py").read_bytes()
+_BY_TCPDUMP: Final = """\
 PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
 command -v tcpdump >/dev/null || { echo 'tcpdump is missing: traces of packets need it' >&2; exit 1; }
 exec nsenter %s tcpdump --immediate-mode -U -Z root -i %s -w %s
 """
+_BY_OURSELVES: Final = "exec nsenter %s python3 - %s %s\n"
 
 
 class Capture:
@@ -43,9 +46,11 @@ class Capture:
         """Have it run, unless it does; every packet that comes after this is in it."""
         pid = (place or self._emulation.holder).pid
         words = shell.words(["--target", str(pid), *self._emulation.entrance.split(), "--net", "--"])
-        command = _START % (words, shell.words([device]), shell.words([file]))
+        by_tcpdump = not self._emulation.is_sandbox
+        command = (_BY_TCPDUMP if by_tcpdump else _BY_OURSELVES) % (words, shell.words([device]), shell.words([file]))
+        stdin = b"" if by_tcpdump else _PROGRAM
         launcher = self._emulation.launcher
-        until_answered(intent, self._emulation.log, launcher.start, self._token, command)
+        until_answered(intent, self._emulation.log, launcher.start, self._token, command, stdin=stdin)
         until_answered(intent, self._emulation.log, self._await_listening)
 
     def watch(self, on_end: OnEnd) -> None:

@@ -18,13 +18,18 @@ def make(intent: Intent, device: Device, mode: Literal["tap", "tun"]) -> None:
     """Have there be one of this name. One that is there is it: a name is not given twice.
 
     Raises:
-        BadState: the name is that of something else.
-        CommandFailed: the kernel has no such devices.
+        BadState: the name is that of something else, or there can be no such devices.
+        CommandFailed: the kernel refused for another reason.
     """
     emulation, name = device.emulated, device.device
     try:
         emulation.change(intent, Lines(device.inside, "ip", (f"tuntap add dev {name} mode {mode}",)))
     except CommandFailed as error:
+        if error.output.startswith("open: "):
+            why = error.output.removeprefix("open: ").strip()
+            raise BadState(
+                f"a {mode} needs /dev/net/tun on {emulation.host.hostname}, to read and write: {why}"
+            ) from error
         if "Device or resource busy" not in error.output:
             raise
         look = Question(device.inside, ("ip", "-d", "-o", "link", "show", name))

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -16,6 +17,8 @@ from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, Link, Node, Route, Switch
 
 TYPES = [Emulation, Node, Interface, Link, Switch, Route, Ping]
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 PROGRAMS = ("ip", "tc", "bridge", "unshare", "nsenter", "setsid", "mount", "ping")
 
 
@@ -169,3 +172,13 @@ def network(ec):
         each.ec.shutdown()
         assert each.held.let_go()
     assert look() - before == set()
+
+
+@pytest.fixture
+def users_directory():
+    """A directory of nobody's. Not below that of the tests, which each run of them closes to all but its own user."""
+    if os.geteuid() != 0:
+        pytest.skip("as root it can be told what a user can do")
+    with tempfile.TemporaryDirectory(prefix="netreel-user-") as directory:
+        os.chown(directory, NOBODY, NOBODY)
+        yield Path(directory)

@@ -11,10 +11,9 @@ from engine import BadAttribute
 from rms.linux.application import Application
 from rms.netns import Node
 from rms.netns._limiting import _SCRIPT
+from tests.rms.netns.conftest import AS_NOBODY
 
 pytestmark = pytest.mark.slow
-
-USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 
 
 def limits(*args, user=()):
@@ -106,13 +105,8 @@ def test_they_can_be_made_and_removed_twice(groups, tmp_path):
     assert [limits("remove", tmp_path / "note").returncode for _ in range(2)] == [0, 0]
 
 
-def test_who_may_not_make_a_control_group_is_told_where_and_what_is_needed(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("as root it can be told what a user can do")
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:3]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    refused = limits("make", tmp_path / "note", "netreel-test", 2**24, "", user=USER)
+def test_who_may_not_make_a_control_group_is_told_where_and_what_is_needed(users_directory):
+    refused = limits("make", users_directory / "note", "netreel-test", 2**24, "", user=AS_NOBODY)
     assert refused.returncode == 1
     assert "root is needed, or a group of one's own" in refused.stderr or "has the controller" in refused.stderr
 

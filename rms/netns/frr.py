@@ -10,6 +10,7 @@ from engine.core.errors import BadState
 from engine.core.states import ResourceState, Step
 from engine.rm.attributes import attr
 from engine.rm.links import link
+from engine.rm.outcomes import Alive
 from engine.rm.traces import Trace
 from engine.rm.transport import CommandFailed
 from rms import shell
@@ -19,14 +20,18 @@ from rms.linux.application import Application
 from rms.netns import frr_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from engine.rm.base import Intent
+    from engine.rm.outcomes import Outcome
 
 _PROGRAM: Final = resources.files("rms.netns").joinpath("frr.sh").read_text("utf-8")
 _PATH: Final = 'PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"\n'
 _CHECK: Final = f"{_PATH}exec vtysh --dryrun --inputfile /dev/stdin 2>&1"
-_ASK: Final = f'{_PATH}cd "$1" && shift && exec vtysh --vty_socket . --config_dir . "$@"'
+_ASK: Final = f"""{_PATH}
+cd "$1" && shift || exit
+for command; do vtysh --vty_socket . --config_dir . --command "$command" && printf '\\0' || exit; done
+"""
 
 _DAEMONS: Final = ("babeld", "bfdd", "eigrpd", "isisd", "ldpd", "ospf6d", "pbrd", "pimd", "ripd", "ripngd", "staticd")
 _AWAIT: Final = 'cd "$1" && until [ -s ready ] || [ -L ../exit ]; do sleep 0.05; done'
@@ -154,6 +159,14 @@ class Frr(Tool, rtype="netns::Frr"):
         until_answered(intent, self.log, self._check_begun, intent.token)
         return receipt
 
+    def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
+        """Ask the host what became of them. An earlier controller may not have lived to see them begin."""
+        outcome = super().probe(intent, receipt)
+        if receipt is not None or not isinstance(outcome, Alive):
+            return outcome
+        self._await_begun(intent.token)
+        return super().probe(intent, receipt)
+
     def stop(self, intent: Intent) -> None:
         """Note what they know, and end them."""
         for name in _ASKED:
@@ -164,10 +177,14 @@ class Frr(Tool, rtype="netns::Frr"):
         super().stop(intent)
 
     def _check_begun(self, token: str) -> None:
+        if not self._await_begun(token):
+            raise BadState(f"its daemons have not begun{self._last_words()}")
+
+    def _await_begun(self, token: str) -> bool:
+        """Waits until they have taken the configuration, or have ended; whether they have taken it."""
         launcher, transport = self.host.launcher, self.host.transport
         transport.run(_AWAIT, launcher.path(token, "."), timeout=_PATIENCE)
-        if not transport.size(launcher.path(token, "ready")):
-            raise BadState(f"its daemons have not begun{self._last_words()}")
+        return bool(transport.size(launcher.path(token, "ready")))
 
     # --- traces -------------------------------------------------------------------------------------------------
 
@@ -197,16 +214,14 @@ class Frr(Tool, rtype="netns::Frr"):
         """What they know, as JSON; by the names of `_ASKED`."""
         running = ["zebra", *self._running]
         asked = {key: command for key, (daemon, command) in _ASKED[name].items() if daemon in running}
-        options = [word for command in asked.values() for word in ("-c", command)]
         directory = self.host.launcher.path(self.tokens[Step.START], ".")
-        said = self.host.run(f"asking for {name}", _ASK, directory, *options).stdout.decode(errors="replace")
-        return json.dumps(dict(zip(asked, _documents(said), strict=True)), indent=2).encode()
+        said = self.host.run(f"asking for {name}", _ASK, directory, *asked.values()).stdout.split(b"\0")
+        return json.dumps({key: _parsed(text) for key, text in zip(asked, said, strict=False)}, indent=2).encode()
 
 
-def _documents(text: str) -> Iterator[Any]:
-    """One JSON document after the other."""
-    decoder, rest = json.JSONDecoder(), text.strip()
-    while rest:
-        document, end = decoder.raw_decode(rest)
-        yield document
-        rest = rest[end:].lstrip()
+def _parsed(text: bytes) -> Any:
+    """What a daemon says; None if that is no JSON but words, as of one that has nothing to do."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None

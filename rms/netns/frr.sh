@@ -8,9 +8,13 @@ set -u
 umask 077
 PATH="$PATH:/usr/lib/frr:/usr/libexec/frr"
 
-# They insist on a user who is in this group, and root is not; each would leave a directory in /var/tmp.
+# They insist on a user who is in this group, and root is not.
 echo 'frrvty:x:0:root' >group
-mount --bind group /etc/group && mount -t tmpfs tmpfs /var/tmp || exit
+mount --bind group /etc/group || exit
+for directory in /var/run /var/tmp /var/lib/frr; do # where they leave files, and would find those of others
+	[ ! -d "$directory" ] || mount -t tmpfs tmpfs "$directory" || exit
+done
+mkdir /var/run/frr || exit
 : >vtysh.conf # else the one of the host is read
 mkfifo ends && exec 3<>ends || exit
 

@@ -114,6 +114,11 @@ def line(net, *routers):
     return [net.ec.add(Frr(**attributes), on=node) for attributes, node in zip(routers, nodes, strict=True)]
 
 
+def files_of_frr():
+    """Those that daemons of FRR have on the host itself."""
+    return {str(path) for directory in ("/var/run/frr", "/var/tmp/frr") for path in Path(directory).rglob("*")}
+
+
 def reach(net, node, target):
     """Deploys what ends once a target answers."""
     command = f"until ping -c 1 -W 1 {target}; do sleep 0.1; done"
@@ -125,7 +130,7 @@ def reach(net, node, target):
 @needs_frr
 @pytest.mark.slow
 def test_routers_find_the_way_by_ospf_and_tell_what_they_know(network):
-    net = network()
+    net, before = network(), files_of_frr()
     areas = [["right"], ["left", "right"], ["left"]]
     routers = line(net, *({"ospf_areas": dict.fromkeys(names, "0"), **FAST} for names in areas))
     net.up()
@@ -138,6 +143,7 @@ def test_routers_find_the_way_by_ospf_and_tell_what_they_know(network):
     assert net.ec.exit_code(routers[1]) == 0
     assert sorted(json.loads(net.ec.trace(routers[1], "neighbours"))["ospf"]["neighbors"]) == sorted(known)
     assert "Terminating on signal" in net.ec.trace(routers[1], "log")
+    assert files_of_frr() == before
     assert " proto ospf" not in net.run(net.nodes["r2"], "ip", "route")
 
 
@@ -175,8 +181,10 @@ def test_what_cannot_run_is_named(network):
 @pytest.mark.slow
 def test_a_daemon_that_dies_takes_the_others_with_it_and_is_named(network):
     net = network()
-    router = net.ec.add(Frr(ospf_areas={"eth0": "0"}), on=net.node("a"))
+    router = net.ec.add(Frr(ospf_areas={"eth0": "0"}, daemons=["ospf6d"]), on=net.node("a"))
     net.up()
+    # One that has nothing to do says so in words.
+    assert json.loads(net.ec.trace(router, "neighbours")) == {"ospf": {"neighbors": {}}, "ospf6": None}
     pid = (net.output(router).parent / "ospfd.pid").read_text().strip()
     subprocess.run(["nsenter", "-t", str(net.pid(net.nodes["a"])), "-p", "kill", "-KILL", pid], check=True)
     assert not net.ec.wait_finished(router, timeout=30)

@@ -94,7 +94,8 @@ class Story:
         self.controller.send_signal(signal.SIGKILL)
         self.controller.wait()
         killed = time.time()
-        say(f"the controller, process {self.controller.pid}, is dead: {signal.strsignal(-self.controller.returncode)}")
+        said = signal.strsignal(-self.controller.returncode) if self.controller.returncode < 0 else "it had ended"
+        say(f"the controller, process {self.controller.pid}, is dead: {said}")
         time.sleep(0.7)
         say(f"nobody is in charge, and the transfer goes on: {self.experiment.progress(self.seen())}")
         states = replay.state(self.run_dir).resources

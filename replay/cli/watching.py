@@ -13,6 +13,7 @@ import click
 import eventlog
 from engine import journal
 from replay.cli import looking, runs
+from replay.cli.completing import RUN
 from replay.cli.program import common
 from replay.state import to_time
 
@@ -30,7 +31,7 @@ Example:
   netreel watch hello
   netreel watch hello --at 12.5s"""
 )
-@click.argument("run")
+@click.argument("run", type=RUN)
 @click.option("--at", help="Where to begin: a seq, a time from the start such as 12.5s, or an ISO date.")
 @common
 @click.pass_context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
 
 _PAINT: Final = 0.1
 """Seconds from one picture to the next, at least."""
+
+_SHARE: Final = 4
+"""From one picture to the next also go by so many times as many seconds as the last one took."""
 
 _EVENTS: Final = 200
 """So many events are listed."""
@@ -108,7 +112,7 @@ class Watch(App[None]):
         self._asked = Asked.WHY
         self._only = False
         self._tail: Tail | None = None
-        self._is_painting = False
+        self._is_painting, self._took = False, 0.0
         self._wanted = asyncio.Event()
         self._last_look: Look | None = None
         # Kept, since to ask for them by name finds nothing while the keys are explained in front of them.
@@ -132,6 +136,7 @@ class Watch(App[None]):
         self._words.display = False
         self._table.show(self._shown)
         self._table.focus()
+        gc.disable()  # what is read makes a great many objects and no garbage: to look for some takes a third of it
         self._source.start()
         self.set_interval(1, self._tick)
         self.run_worker(self._look_on(), name="look")
@@ -139,6 +144,7 @@ class Watch(App[None]):
 
     def on_unmount(self) -> None:
         """Let go of the log."""
+        gc.enable()
         self._source.stop()
         self._let_go_of_trace()
 
@@ -158,6 +164,9 @@ class Watch(App[None]):
             if self._tail is not None:
                 self._tail.hear(record)
         self._moments.note(self._live)
+        if self._is_loaded and not gc.isenabled():
+            gc.freeze()
+            gc.enable()
         self._change()
 
     @property
@@ -180,7 +189,7 @@ class Watch(App[None]):
         self.settled.clear()
         if not self._is_painting:
             self._is_painting = True
-            self.set_timer(_PAINT, self._paint)
+            self.set_timer(max(_PAINT, _SHARE * self._took), self._paint)
 
     def _go(self) -> None:
         """Somebody wants to see something else: at once."""
@@ -188,6 +197,7 @@ class Watch(App[None]):
         self._paint()
 
     def _paint(self) -> None:
+        began = time.monotonic()
         self._is_painting = False
         if self._cursor.is_live and self._is_loaded and self._live.seq:
             self._shown = self._live
@@ -195,6 +205,7 @@ class Watch(App[None]):
         self._bar.show(self._now, self._cursor.time)
         self._show_heading()
         self._wanted.set()
+        self._took = time.monotonic() - began
 
     def _show_heading(self) -> None:
         loaded = self._live.seq / max(1, self._expected)

@@ -4,8 +4,8 @@ A call that something comes of is in the log with what came of it. One that only
 event behind which it looked, and goes into the log beside the next event that the script asks for, whichever of its
 controllers it asks. Until then nothing has come of what it saw, so a script that is run again may see something else.
 
-What stands in the log beside the first event of a call (`engine.core.events.Entry.call`) is its number, 0 for one that is
-not told again; or, in a thread other than the main one or with notes, ``[number, thread, notes]``. A note is
+What stands in the log beside the first event of a call (`engine.core.events.Entry.call`) is its number, 0 for one that
+is not told again; or, in a thread other than the main one or with notes, ``[number, thread, notes]``. A note is
 ``[controller, thread, number, count, name, at, seq]`` for `count` calls in a row, and behind that what was answered if
 it does not follow from the log: ``[value]``, or an exception as `engine.raised` has it. A note without a name says that
 these calls are not told any more.

@@ -91,7 +91,7 @@ class Watch(App[None]):
     class Piece(Message):
         """Something has come of a trace."""
 
-        def __init__(self, tail: Tail | None, text: str, *, is_remark: bool) -> None:
+        def __init__(self, tail: Tail, text: str, *, is_remark: bool) -> None:
             super().__init__()
             self.tail, self.text, self.is_remark = tail, text, is_remark
 
@@ -260,13 +260,14 @@ class Watch(App[None]):
         self._show_title()
 
     def _show_title(self) -> None:
-        who = "" if self._chosen is None else f" #{self._chosen.guid} {self._chosen.label or self._chosen.rtype}"
-        if self._panel.shows_trace and self._tail is not None:
-            text = f"trace {self._tail.name} of #{self._tail.guid}, as it is now"
+        who = "" if self._chosen is None else _called(self._chosen)
+        if self._tail is not None:
+            resource = self._live.resources.get(self._tail.guid)
+            text = f"trace {self._tail.name} of {_called(resource) if resource else self._tail.guid}, as it is now"
         elif self._asked is Asked.EVENTS:
-            text = f"events of{who}" if self._only else "events"
+            text = f"events of {who}" if self._only else "events"
         else:
-            text = f"why{who}"
+            text = f"why {who}".rstrip()
         self._panel.caption(text)
 
     @property
@@ -276,6 +277,7 @@ class Watch(App[None]):
 
     def on_table_chosen(self) -> None:
         """Another resource is to be told about."""
+        self._panel.rewind()
         self.settled.clear()
         self._wanted.set()
 
@@ -301,8 +303,9 @@ class Watch(App[None]):
 
     def action_first(self) -> None:
         """Go to the beginning."""
-        self._cursor.go(self._marks.start, self._now)
-        self._go()
+        if self._may_move():
+            self._cursor.go(self._marks.start, self._now)
+            self._go()
 
     def action_live(self) -> None:
         """Go to now."""
@@ -311,8 +314,9 @@ class Watch(App[None]):
 
     def on_bar_clicked(self, event: Bar.Clicked) -> None:
         """Go there."""
-        self._cursor.go(event.moment, self._now)
-        self._go()
+        if self._may_move():
+            self._cursor.go(event.moment, self._now)
+            self._go()
 
     # --- what is told ---------------------------------------------------------------------------------------------
 
@@ -353,6 +357,7 @@ class Watch(App[None]):
 
     def on_watch_piece(self, event: Piece) -> None:
         """Show it, if it is still wanted."""
+        event.tail.shown()
         if event.tail is self._tail:
             self._panel.write(event.text, is_remark=event.is_remark)
 
@@ -400,3 +405,7 @@ class Watch(App[None]):
     def action_interrupt(self) -> None:
         """Ctrl-C."""
         self.exit(return_code=INTERRUPTED)
+
+
+def _called(resource: Resource) -> str:
+    return f"#{resource.guid} {resource.label or resource.rtype}"

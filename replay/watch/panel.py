@@ -58,11 +58,6 @@ class Panel(Container):
                 yield self._text
             yield self._trace
 
-    @property
-    def shows_trace(self) -> bool:
-        """Whether the end of a trace is shown."""
-        return self._switcher.current == "trace"
-
     def caption(self, text: str) -> None:
         """Say what is told."""
         self._caption.update(Text(text, "bold", no_wrap=True, overflow="ellipsis"))
@@ -83,8 +78,12 @@ class Panel(Container):
         self._text.update(Text(words.folded("\n".join(self._lines), width)))
 
     def show_told(self) -> None:
-        """Show what is told from its beginning, in place of a trace."""
+        """Show what is told, in place of a trace."""
         self._switcher.current = "told"
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Go to the beginning of what is told."""
         self._told.scroll_home(animate=False)
 
     def show_trace(self) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _LAST: Final = 32 * 1024
 """Bytes of what is there already that are shown."""
 
+_AHEAD: Final = 32
+"""How many pieces may wait until they are shown."""
+
 _PATIENCE: Final = 24 * 3600.0
 """Seconds for which a host is waited for that has answered before."""
 
@@ -56,6 +59,8 @@ class Tail:
         self._seq = seq
         self._show = show
         self._news: SimpleQueue[News] = SimpleQueue()
+        self._room = threading.Semaphore(_AHEAD)
+        self._ended = False
         threading.Thread(target=self._run, name="netreel-tail", daemon=True).start()
 
     def hear(self, record: eventlog.Event) -> None:
@@ -64,20 +69,32 @@ class Tail:
 
     def stop(self) -> None:
         """Follow it no longer."""
-        self._news.put(_LetGo())
+        self._ended = True
+        self._news.put(_LetGo())  # whether it waits for what comes next, or until what has come is shown
+        self._room.release()
+
+    def shown(self) -> None:
+        """A piece was shown. Of those that were not there are only so many: a trace may grow faster than one reads."""
+        self._room.release()
 
     def _run(self) -> None:
         decode = getincrementaldecoder("utf-8")("replace").decode
         try:
             for piece in self._pieces():
-                self._show(self, printable(decode(piece)), is_remark=False)
+                self._put(decode(piece), is_remark=False)
         except _LetGo:
             return
         except (ExperimentError, eventlog.LogError, OSError) as error:
             self._tell(str(error))
 
     def _tell(self, remark: str) -> None:
-        self._show(self, printable(remark), is_remark=True)
+        self._put(remark, is_remark=True)
+
+    def _put(self, text: str, *, is_remark: bool) -> None:
+        self._room.acquire()
+        if self._ended:
+            raise _LetGo
+        self._show(self, printable(text), is_remark=is_remark)
 
     def _pieces(self) -> Iterator[bytes]:
         with eventlog.open(self._run_dir) as log:

@@ -224,7 +224,7 @@ def test_the_end_of_a_trace_grows_on_the_screen(tmp_path, lab1):
         async with watching(run_dir) as screen:
             await screen.pilot.press("t")
             await screen.until(lambda: "·[31m1 packet" in screen.trace)
-            assert screen.title == ["trace stdout of #1, as it is now"]
+            assert screen.title == ["trace stdout of #1 probe, as it is now"]
             assert screen.trace[1] == "begin"
             assert len(screen.trace[0]) < 32 * 1024
             with path.open("ab") as file:
@@ -236,7 +236,7 @@ def test_the_end_of_a_trace_grows_on_the_screen(tmp_path, lab1):
             await screen.until(lambda: "3 packets" in screen.trace)
             await screen.pilot.press("t")
             await screen.until(lambda: screen.trace[:1] == ["made"])
-            assert screen.title == ["trace made of #1, as it is now"]
+            assert screen.title == ["trace made of #1 probe, as it is now"]
             await screen.press("w")
             assert screen.told[0] == "#1 lab::Recorder (probe) has been STOPPED since 0.00 s, with exit status 0."
 

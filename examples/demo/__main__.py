@@ -84,7 +84,9 @@ class Story:
                     break
                 if event.kind == "run.closed":  # what it said on its way out stands above
                     sys.exit(f"the controller gave up: netreel show {self.run_dir}")
-        while not self.experiment.is_under_way(self.seen()):
+        while not self.experiment.is_under_way(seen := self.seen()):
+            if seen[self.experiment.CLIENT].statuses:
+                sys.exit(f"the client has ended before there was anything to see: netreel show {self.run_dir}")
             time.sleep(0.05)
         say(self.experiment.progress(self.seen()))
 

@@ -8,7 +8,6 @@ left --- r1 ======= r2 --- right
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 import throughput
 
 from engine import ExperimentController, ResourceAction, ResourceState
+from rms.linux.iperf3 import parse
 from rms.netns import Emulation, Interface, Link, Node
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ def describe(ec: ExperimentController, seconds: float) -> None:
 
     ec.register_condition(CLIENT, ResourceAction.START, SERVER, ResourceState.STARTED)
     ec.register_condition(CLIENT, ResourceAction.START, PING, ResourceState.STOPPED)
+    # It ends with its only client, unless that never came.
+    ec.register_condition(SERVER, ResourceAction.STOP, CLIENT, ResourceState.STOPPED, "5s")
     ec.register_condition(SAMPLER, ResourceAction.START, CLIENT, ResourceState.STARTED)
     ec.register_condition(SAMPLER, ResourceAction.STOP, CLIENT, ResourceState.STOPPED)
     ec.set_with_conditions("up", False, FAILING, CLIENT, ResourceState.STARTED, f"{seconds / 2}s")
@@ -158,17 +160,24 @@ def samples(seen: Mapping[int, Command]) -> list[tuple[float, int]]:
     return [(float(when), int(count)) for when, count in (line.split() for line in lines)]
 
 
+def _received(command: Command) -> dict[str, float]:
+    """What iperf3 says in the end of what has arrived; nothing if it has none."""
+    (test,) = parse(command.stdout)["tests"] or [{}]
+    received: dict[str, float] = test.get("end", {}).get("sum_received", {})
+    return received
+
+
 def faults(_run_dir: Path, seen: Mapping[int, Command]) -> list[str]:
     """What is not as it must be in what was collected."""
-    ends = [json.loads(seen[guid].stdout)["end"]["sum_received"]["bytes"] for guid in (CLIENT, SERVER)]
-    found = [] if ends[0] == ends[1] > 0 else [f"the client says {ends[0]} bytes, the server {ends[1]}"]
+    sent, got = (_received(seen[guid]).get("bytes") for guid in (CLIENT, SERVER))
+    found = [] if sent and sent == got else [f"of {sent} bytes that the client has sent the server has {got}"]
     return found + ([] if samples(seen) else ["the sampler has seen nothing"])
 
 
 def show(console: Console, run_dir: Path, seen: Mapping[int, Command], killed: float) -> None:
     """Print and draw what was collected; `killed` is when the first controller was, in seconds since 1970."""
-    received = json.loads(seen[CLIENT].stdout)["end"]["sum_received"]
-    console.print(f"  iperf3: {received['bytes']} bytes in {received['seconds']:.1f} s")
+    received = _received(seen[CLIENT])
+    console.print(f"  iperf3: {received.get('bytes')} bytes in {received.get('seconds', 0):.1f} s")
     moments = throughput.moments(run_dir, killed, FAILING[0])
     rates = throughput.rates(samples(seen))
     throughput.table(console, rates, moments)

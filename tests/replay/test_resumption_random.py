@@ -1,4 +1,4 @@
-"""Scripts of chance that die at any event, again and again: the last of them sees and did what all of them saw and did."""
+"""Scripts of chance that die at any event, again and again: the last of them sees what all of them saw, and did."""
 
 import random
 import threading

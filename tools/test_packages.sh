@@ -6,7 +6,7 @@ PATH="$PATH:/usr/sbin:/sbin"
 missing=
 for pair in sshd:openssh-server ssh:openssh-client busybox:busybox ip:iproute2 unshare:util-linux pgrep:procps ping:iputils-ping traceroute:traceroute mtr:mtr-tiny \
     nping:nmap tcpdump:tcpdump iperf3:iperf3 nc:netcat-openbsd curl:curl sudo:sudo gcc:gcc \
-    ksh:ksh mksh:mksh yash:yash faketime:faketime chromium:chromium; do
+    ksh:ksh mksh:mksh yash:yash faketime:faketime chromium:chromium vtysh:frr; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -n "$missing" ] || exit 0

@@ -144,7 +144,9 @@ def _advice(reading: Reading, home: Path, *, few: bool) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
-    for command, what in [*_COMMANDS[reading.charge], *([] if few else [("state", "each resource")])]:
+    resumable = reading.charge == "gone" and "path" in reading.world.holder.get("script", {})
+    commands = [("resume", "go on with its script")] if resumable else []
+    for command, what in [*commands, *_COMMANDS[reading.charge], *([] if few else [("state", "each resource")])]:
         table.add_row(f"netreel {command} {name}", Text(what, style="dim"))
     return table
 

@@ -13,7 +13,7 @@ import eventlog
 import replay
 from engine import ExperimentController, SFormats
 from tests.replay.again import STARTS, dying
-from tests.replay.shell import netreel, refusal
+from tests.replay.shell import lines, netreel, refusal
 
 SCRIPT = """
 import sys
@@ -49,6 +49,8 @@ def die(script, monkeypatch, seq):
 def test_it_runs_the_script_again_where_it_ran_as_it_ran(script, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     run_dir = die(Path("script.py"), monkeypatch, 4)
+    short = run_dir.name.rpartition("-")[2]
+    assert f"netreel resume {short}     go on with its script" in lines("show", "again")
     monkeypatch.chdir("/")
     result = netreel("resume", "again")
     assert (result.exit_code, result.stdout, result.stderr) == (0, "before\nTrue first\n", "")

@@ -200,6 +200,8 @@ def test_the_keys_are_explained_and_leaving_is_no_failure(over):
             await screen.settle()
             await screen.pilot.press("escape")
             assert "at 0.00 s" in screen.heading[0]
+            await screen.pilot.press("t")
+            assert [each.message for each in screen.app._notifications] == ["#1 lab::Host records no trace"]
             await screen.pilot.press("tab", "down", "left", "q")
         assert screen.app.return_code == 0
         async with watching(over) as screen:
@@ -242,14 +244,3 @@ def test_the_end_of_a_trace_grows_on_the_screen(tmp_path, lab1):
 
     asyncio.run(look())
     lab.writer.close()
-
-
-def test_a_trace_that_is_not_there_is_told(over):
-    async def look():
-        async with watching(over) as screen:
-            await screen.pilot.press("t")
-            await screen.pilot.pause()
-            (told,) = screen.app._notifications
-            assert told.message == "#1 lab::Host records no trace"
-
-    asyncio.run(look())

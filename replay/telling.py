@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import events
+from engine.core.naming import named
 from engine.core.states import DEPLOYMENT, ResourceState, Step
-from engine.core.world import describe
 from engine.dates import NS
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def numbers(guids: Iterable[int]) -> str:
 def name(world: World, guid: int) -> str:
     """How a sentence names a resource, also one that was removed."""
     resource = world.resources.get(guid)
-    return f"#{guid}" if resource is None else describe(resource)
+    return f"#{guid}" if resource is None else named(world, resource)
 
 
 def host(world: World, resource: Resource) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.core import conditions, plan
-from engine.core.decide import describe
+from engine.core.naming import named
 from engine.core.states import ENDS, ResourceState, Step
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def _in_words(world: World, condition: Condition) -> str:
     missing = [guid for guid in condition.on if not world.resources[guid].has_reached(condition.state)]
     if condition.origin == "group":  # it goes on without those that were released
         missing = [guid for guid in missing if world.resources[guid].state is not ResourceState.RELEASED]
-    names = ", ".join(f"{describe(world.resources[guid])} ({world.resources[guid].state.name})" for guid in missing[:5])
+    first = [world.resources[guid] for guid in missing[:5]]
+    names = ", ".join(f"{named(world, each)} ({each.state.name})" for each in first)
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     whose = "of its group " if condition.origin == "group" else ""
     return f"{names}{more} {whose}is to be {condition.state.name}"
@@ -75,5 +76,5 @@ def tell(world: World, guid: int) -> str:
     reasons = waiting_for(world, guid)
     if resource.state is ResourceState.FAILED and resource.error:
         reasons = [str(resource.error["message"])]
-    line = f"{describe(resource)} is {resource.state.name}"
+    line = f"{named(world, resource)} is {resource.state.name}"
     return f"{line}: {'; '.join(reasons)}" if reasons else line

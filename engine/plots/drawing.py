@@ -6,13 +6,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from engine.core import story
+from engine.core.naming import called
 from engine.core.states import GATE, ResourceState
 from engine.dates import NS
+from engine.plots.folding import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from engine.core.world import Condition, Resource, World
+    from engine.plots.folding import Folds
 
 _ACTIONS: Final = {step: action.name for action, step in GATE.items()}
 
@@ -22,7 +25,7 @@ class Node:
     """A resource.
 
     Attributes:
-        name: its number, and its label if it has one.
+        name: its number, and what it is called, if it is: see `engine.core.naming`.
         story: its state and what it waits for, or why it failed, in a line.
         failed: whether it did, or its release: that stays so after it was released.
         is_base: whether others depend on it, as applications do on their host.
@@ -75,7 +78,7 @@ class Drawing:
         name: of the experiment and its run, as a file is called after them.
         title: the same for people.
         moment: which moment it shows.
-        wires: the connections, each with the one that is needed first, else with the lower number.
+        wires: the connections, each with the one that is needed first, else with the lower number; cables as well.
     """
 
     name: str
@@ -89,12 +92,13 @@ class Drawing:
 def draw(world: World) -> Drawing:
     """What a plot shows of an experiment. It needs no resource type, and no longer changes with the world."""
     ids = [text for text in (world.exp_id, world.run_id) if text]
+    folds = fold(world)
     return Drawing(
         name="_".join(ids) or "experiment",
         title="  ".join(ids) or "experiment",
-        moment=_moment(world),
-        nodes={guid: _node(world, resource) for guid, resource in sorted(world.resources.items())},
-        wires=tuple(sorted(_wires(world))),
+        moment=_moment(world) + _told(folds),
+        nodes={guid: _node(world, guid, folds) for guid in sorted(world.resources) if guid not in folds.hidden},
+        wires=tuple(sorted({*_wires(world, folds), *folds.cables})),
         rules=_merged(_rules(world)),
     )
 
@@ -106,18 +110,23 @@ def _moment(world: World) -> str:
     return f"after event {world.seq}, {(world.time - world.start) / NS:.2f} s from its start{aborted}"
 
 
-def _node(world: World, resource: Resource) -> Node:
-    label = f" {clean(resource.label)}" if resource.label else ""
+def _told(folds: Folds) -> str:
+    return f"; {len(folds.hidden)} more resources are the lines between others" if folds.hidden else ""
+
+
+def _node(world: World, guid: int, folds: Folds) -> Node:
+    resource = world.resources[guid]
+    name = clean(called(world, resource))
     return Node(
-        guid=resource.guid,
-        name=f"#{resource.guid}{label}",
+        guid=guid,
+        name=f"#{guid} {name}" if name else f"#{guid}",
         rtype=clean(resource.rtype),
         story=clean(_story(world, resource)),
         state=resource.state,
         critical=resource.critical,
         failed=resource.error is not None or resource.state is ResourceState.FAILED,
         is_base=resource.is_needed,
-        depends_on=tuple(sorted(set(resource.depends_on))),
+        depends_on=tuple(sorted(set(resource.depends_on) - folds.hidden - folds.wholes.get(guid, set()))),
     )
 
 
@@ -133,9 +142,12 @@ def clean(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(text.split()))
 
 
-def _wires(world: World) -> Iterator[tuple[int, int]]:
+def _wires(world: World, folds: Folds) -> Iterator[tuple[int, int]]:
     for resource in world.resources.values():
-        for other in set(resource.connections):
+        unseen = folds.hidden | folds.wholes.get(resource.guid, set())
+        for other in set(resource.connections) - unseen if resource.guid not in folds.hidden else ():
+            if resource.guid in folds.wholes.get(other, ()):
+                continue
             if other in resource.depends_on:
                 yield other, resource.guid
             elif resource.guid < other and resource.guid not in world.resources[other].depends_on:

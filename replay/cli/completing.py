@@ -54,8 +54,9 @@ def _runs(ctx: click.Context) -> Iterator[CompletionItem]:
 
 
 def _resources(ctx: click.Context) -> Iterator[CompletionItem]:
-    for guid, resource in _world(ctx).resources.items():
-        yield CompletionItem(resource.label or str(guid), help=f"{resource.rtype} {words.label(resource)}")
+    world = _world(ctx)
+    for guid, resource in world.resources.items():
+        yield CompletionItem(resource.label or str(guid), help=f"{resource.rtype} {words.label(world, resource)}")
 
 
 def _traces(ctx: click.Context) -> Iterator[CompletionItem]:

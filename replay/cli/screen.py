@@ -167,7 +167,7 @@ def resources(world: World, width: int) -> Table:
     """
     table = _resource_table(width)
     for resource in world.resources.values():
-        table.add_row(*_cells(world, resource, width), cut(Text(words.label(resource))))
+        table.add_row(*_cells(world, resource, width), cut(Text(words.label(world, resource))))
         waiting = words.waiting(world, resource)
         if waiting:
             table.add_row(*[""] * (len(table.columns) - 1), Text(waiting, style="dim"))
@@ -178,7 +178,7 @@ def resource_lines(world: World, width: int) -> Table:
     """Exactly one line for each resource; see `resources`."""
     table = _resource_table(width)
     for resource in world.resources.values():
-        text, note = words.label(resource), words.failure(resource) or words.waiting(world, resource)
+        text, note = words.label(world, resource), words.failure(resource) or words.waiting(world, resource)
         what = Text(words.one_line(text, 32) if note else text)
         if note:
             what.append(f"  {words.one_line(note, 200)}", style="dim")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import plan, story
 from engine.core.decide import describe
+from engine.core.naming import called
 from engine.core.states import ResourceState
 from engine.dates import NS
 from replay.encoding import to_json as to_json  # noqa: PLC0414 - commands know these by this module
@@ -34,7 +35,6 @@ STYLES: Final[Mapping[ResourceState, str]] = {
 }
 """How each state looks on a terminal."""
 
-_TELLING: Final = ("command", "hostname", "name")
 _MOST: Final = 40
 _INSIDE: Final = 4
 _NARROWEST: Final = 20
@@ -57,15 +57,16 @@ def _folded(line: str, width: int) -> str:
 # --- resources --------------------------------------------------------------------------------------------------
 
 
-def label(resource: Resource) -> str:
-    """What tells a resource from others of its type: its label, command, host, or first text."""
-    return one_line(resource.label or what(resource))
+def label(world: World, resource: Resource) -> str:
+    """What tells a resource from others of its type: its label, command, host, place, or first text."""
+    return one_line(resource.label or what(world, resource))
 
 
-def what(resource: Resource) -> str:
-    """What it does, as far as its attributes tell: its command, host, or first text."""
+def what(world: World, resource: Resource) -> str:
+    """What it does, as far as can be told: its command, what it is called where it is, or its first text."""
     values = resource.attributes
-    texts = [*(values.get(name) for name in _TELLING), *values.values()]
+    place = "" if resource.label else called(world, resource)
+    texts = [values.get("command"), place, values.get("hostname"), values.get("name"), *values.values()]
     return next((one_line(text) for text in texts if isinstance(text, str) and text), "")
 
 

@@ -17,7 +17,7 @@ _LONGEST: Final = 300
 
 def note(world: World, resource: Resource) -> str:
     """Why it failed or what it waits for, and what it does."""
-    what = words.what(resource)
+    what = words.what(world, resource)
     notes = words.failure(resource) or waiting(world, resource), "" if what == resource.label else what
     return "  ".join(words.one_line(each, _LONGEST) for each in notes if each)
 

@@ -7,7 +7,6 @@ from functools import partial
 from ipaddress import ip_interface
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from engine.core.errors import BadState
 from engine.core.states import Step
 from engine.rm.attributes import attr
 from engine.rm.links import link
@@ -56,14 +55,8 @@ def _check_addresses(addresses: list[str]) -> None:
         raise ValueError("it has an address twice")
 
 
-def _check_vlans(vlans: list[int]) -> None:
-    for vlan in vlans:
-        if not 1 <= vlan <= 4094:
-            raise ValueError(f"a VLAN is a number from 1 to 4094, not {vlan}")
-
-
 class Device(Changing, rtype="netns::Device"):
-    """A network device: at a node, or a port of a switch. It is no type by itself."""
+    """A network device of a node. It is no type by itself."""
 
     name: str = attr(default="", check=_check_name, help="What it is called there; by default eth and its number.")
     mac: str | None = attr(default=None, check=_check_mac, help="MAC address; by default one made from its number.")
@@ -75,13 +68,7 @@ class Device(Changing, rtype="netns::Device"):
     )
     up: bool = attr(default=True, when="live", help="Whether it is up; going down it loses its routes.")
 
-    vlan: int | None = attr(
-        default=None, ge=1, le=4094, help="At a switch: VLAN of frames without a tag; by default 1."
-    )
-    tagged: list[int] = attr(default=[], check=_check_vlans, help="At a switch: VLANs whose frames have a tag here.")
-
-    node = link("netns::Node", max=1, before="provision")
-    switch = link("netns::Switch", max=1, before="provision")
+    node = link("netns::Node", min=1, max=1, before="provision")
     traces = (*Changing.traces, Trace("pcap", "All packets, as tcpdump has them; enable it first.", enabled=False))
 
     # --- what it is ---------------------------------------------------------------------------------------------
@@ -108,11 +95,8 @@ class Device(Changing, rtype="netns::Device"):
 
     @kept  # who asks is deployed, and from then on no connection is taken back
     def _owner(self) -> Node | Switch:
-        owners = cast("list[Node | Switch]", [*self.linked("node"), *self.linked("switch")])
-        if len(owners) != 1:
-            found = "both a node and a switch" if owners else "neither a node nor a switch"
-            raise BadState(f"#{self.guid} {self.device} is connected to {found}: connect it to one of them")
-        return owners[0]
+        """What it is a device of."""
+        return cast("Node", self.linked("node")[0])
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
@@ -208,20 +192,8 @@ class Device(Changing, rtype="netns::Device"):
         self.emulated.change_once(self._ip(*self._changed(name, old, new)))
 
     def _plugged_in(self) -> list[Lines]:
-        """What makes it a port of its switch, if it is at one."""
-        owner = self._owner
-        if owner.inside is not None:
-            if self.vlan is not None or self.tagged:
-                raise BadState(f"#{self.guid} {self.device} is at a node, which knows no VLANs; set vlan at a switch")
-            return []
-        if self.addresses:
-            raise BadState(f"#{self.guid} {self.device} is a port of a switch, which has no addresses")
-        port = self._ip(f"link set {self.device} master {owner.device} addrgenmode none")
-        vlans = [f"vlan add dev {self.device} vid {vlan}" for vlan in self.tagged]
-        if self.vlan is not None:
-            own = f"vlan add dev {self.device} vid {self.vlan} pvid untagged"
-            vlans += [f"vlan delete dev {self.device} vid 1", own]
-        return [port, Lines(None, "bridge", tuple(vlans))] if vlans else [port]
+        """What is done before it comes up."""
+        return []
 
     def _brought_up(self) -> list[str]:
         if not self.up:

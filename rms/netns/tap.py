@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from engine.core.errors import BadState
 from engine.core.states import Step
-from engine.rm.links import link
 from rms.netns import _tapping
 from rms.netns.device import Device
 
@@ -19,7 +18,6 @@ class Opened(Device):
     """What both share. A device lasts, whether or not a program has it open; one at a time can."""
 
     mode: ClassVar[Literal["tap", "tun"]]
-    node = link("netns::Node", min=1, max=1, before="provision")  # where programs run
 
     def deploy(self, intent: Intent) -> dict[str, Any]:
         """Make it, and set it up."""

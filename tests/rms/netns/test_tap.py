@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import ResourceFactory, UsageError
+from engine import BadConnection, ResourceFactory, UsageError
 from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Route, Tap, Tun
@@ -67,7 +67,9 @@ def test_a_program_reads_and_writes_it_and_packets_are_routed_there(network, cls
 @pytest.mark.parametrize("cls", [Tap, Tun])
 def test_it_is_at_a_node(network, cls):
     net = network()
-    net.ec.add(cls(), on=net.switch())
+    with pytest.raises(BadConnection):
+        net.ec.add(cls(), on=net.switch())
+    net.ec.add(cls())
     with pytest.raises(UsageError, match="its 'node' needs 1"):
         net.ec.deploy()
 

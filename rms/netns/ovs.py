@@ -86,6 +86,8 @@ class OvsSwitch(Switch, rtype="netns::OvsSwitch"):
         """Make it. One that is there is this one."""
         self._check_ports()
         there = self._daemons.start(intent)
+        if self.datapath == "system" != there:
+            raise BadState("the kernel has no Open vSwitch (module openvswitch): leave datapath out, or say netdev")
         kind = f"datapath_type={self.datapath or there}"
         made = ("--may-exist", "add-br", self.device, "--", "set", "bridge", self.device, kind)
         until_answered(intent, self.log, self._daemons.configure, *made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ _PROGRAM: Final = resources.files("rms.netns").joinpath("ovs.sh").read_text("utf
 _ATTEMPT: Final = "ovs"  # there is one in an emulation: who starts it again finds it
 _REFUSED: Final = "ovs-vsctl: Error"  # its exit status is 0 all the same
 _AWAIT: Final = 'cd "$1" && until [ -s ready ] || [ -L ../exit ]; do sleep 0.05; done'
+_WRONG: Final = re.compile(r"\|(?:WARN|ERR|EMER)\|(.*)")
+_TAIL: Final = 4000  # bytes of it that are looked at
 _PATIENCE: Final = 60.0  # seconds: ovs.sh gives up earlier
 
 
@@ -65,7 +68,8 @@ class Daemons:
         command = ("ovs-vsctl", "--timeout=10", f"--db=unix:{self._path('db.sock')}", *words)
         (said,) = self._emulation.ask(Question(None, command))
         if _REFUSED in said:
-            raise CommandFailed(self._emulation.transport.host, " ".join(words), 1, said.strip())
+            words = ("ovs-vsctl", *words)
+            raise CommandFailed(self._emulation.transport.host, shell.words(words), 1, self._log_of(said))
 
     def rule(self, switch: str, flows: list[str]) -> None:
         """Have a switch these rules and no others.
@@ -98,6 +102,13 @@ class Daemons:
             why = (transport.read(self._path("stderr")) or b"").decode(errors="replace").strip()
             raise BadState(f"Open vSwitch does not run: {why}")
         return said
+
+    def _log_of(self, said: str) -> str:
+        """What is wrong, as their log has it, to which they point; if it has nothing, what they have said."""
+        transport, path = self._emulation.transport, self._path("stderr")
+        tail = transport.read(path, max(0, (transport.size(path) or 0) - _TAIL)) or b""
+        wrong = _WRONG.findall(tail.decode(errors="replace"))
+        return "; ".join(wrong[-5:]) or said.strip()
 
     def _management(self, switch: str) -> str:
         return f"unix:{self._path(f'{switch}.mgmt')}"

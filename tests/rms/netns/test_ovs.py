@@ -1,6 +1,7 @@
 """Switches of Open vSwitch."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,17 @@ def test_what_is_released_is_forgotten_and_the_rest_goes_on(network):
     net.ec.release(around)
     assert f"s{switch.guid}" not in net.run(net.emulation, "ip", "-o", "link")
     assert net.ec.state(other) is ResourceState.STARTED
+
+
+@needs_ovs
+@pytest.mark.torture
+@pytest.mark.skipif(Path("/sys/module/openvswitch").exists(), reason="this kernel has Open vSwitch")
+def test_a_kernel_without_open_vswitch_is_named(network):
+    net = network()
+    switch = net.ec.add(OvsSwitch(datapath="system"), on=net.emulation)
+    net.ec.deploy()
+    assert not net.ec.wait_started(switch)
+    assert "the kernel has no Open vSwitch (module openvswitch)" in str(net.ec.failure(switch))
 
 
 @needs_ovs

@@ -10,6 +10,7 @@ the run over, and from there on everything is live.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from zlib import crc32
 
@@ -169,7 +170,7 @@ class Calls:
         return self._answer(lambda kernel: act(kernel.world), lambda call: self._read(act, call))
 
     def _read(self, act: Callable[[World], _T], call: ScriptCall) -> _T:
-        if self._session is None and self.closed:
+        if self._session is None and (self.closed or call.number == 0):  # it is over, or it is not the script that asks
             assert self._past is not None
             return self._past.read_last(act, call)
         return self.session.read(act, call)
@@ -213,7 +214,8 @@ class Calls:
         is_time = self.script.note(self.number, call, *value)
         if is_time and self._session is not None and not self._session.closing:
             flush = self.script.call(told=False)
-            self._session.ask(lambda kernel: kernel.emit(ScriptLooked(EXPERIMENT)), flush)
+            with suppress(Closed):  # by another thread: who looks is not to hear of that
+                self._session.ask(lambda kernel: kernel.emit(ScriptLooked(EXPERIMENT)), flush)
 
     # --- what does not ------------------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from ipaddress import ip_interface
-from itertools import combinations
 from typing import TYPE_CHECKING, cast
 
 from engine.core.errors import BadState
@@ -46,12 +45,14 @@ def check(port: Port, emulation: int) -> None:
 
 def _check_apart(port: Port, address: str, having: list[Device]) -> None:
     """One address in two places is nothing wrong, unless they hear each other."""
-    for one, other in combinations(having, 2):
-        if other.guid in _heard(port, one.guid):
-            raise BadState(
-                f"#{one.guid} {one.device} and #{other.guid} {other.device}, which hear each other, both have "
-                f"{address}: give each its own"
-            )
+    for number, one in enumerate(having[:-1], 1):
+        heard = _heard(port, one.guid)
+        for other in having[number:]:
+            if other.guid in heard:
+                raise BadState(
+                    f"#{one.guid} {one.device} and #{other.guid} {other.device}, which hear each other, both have "
+                    f"{address}: give each its own"
+                )
 
 
 def _heard(port: Port, guid: int) -> set[int]:

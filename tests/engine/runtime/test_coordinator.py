@@ -1,6 +1,5 @@
 """Turns: nothing is let out before its reason is on disk, and nothing at all once the disk says no."""
 
-import gc
 import threading
 from contextlib import suppress
 
@@ -11,7 +10,7 @@ from engine.core.errors import BadState, Closed, EngineBug
 from engine.core.states import ResourceState
 from engine.core.world import EXPERIMENT, World
 from engine.rm.registry import declare
-from engine.runtime.coordinator import Request, _nothing_collected
+from engine.runtime.coordinator import Request
 from engine.runtime.session import Session
 from engine.runtime.waiters import been_in
 from eventlog import MemoryStore
@@ -236,14 +235,3 @@ def test_its_threads_end_with_it(tmp_path, clock, stage):
     for thread in mine:
         thread.join(PATIENCE)
         assert not thread.is_alive()
-
-
-@pytest.mark.parametrize("collects", [True, False])
-def test_the_garbage_collector_rests_in_a_turn_and_is_left_as_it_was(collects, request):
-    request.addfinalizer(gc.enable)
-    if not collects:
-        gc.disable()
-    with suppress(ValueError), _nothing_collected():
-        assert not gc.isenabled()
-        raise ValueError("x")
-    assert gc.isenabled() is collects

@@ -196,9 +196,11 @@ class Calls:
     def _answer(self, again: Callable[[Kernel], _T], live: Callable[[ScriptCall], _T]) -> _T:
         call = self._call()
         if self._past is not None:
-            answer = self._past.answer(call, again)
-            if answer is not None:
+            try:
+                answer = self._past.answer(call, again)
+            finally:
                 self.catch_up()
+            if answer is not None:
                 value: _T = answer[0]
                 return value
         try:

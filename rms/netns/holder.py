@@ -119,8 +119,7 @@ def enter(place: list[Any]) -> None:
 class Nodes:
     """Makes nodes: each a process in namespaces of its own."""
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self) -> None:
         self._processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
     def begin(self, guid: int, hostname: str, forwarding: bool) -> tuple[int, list[Any]]:
@@ -130,8 +129,7 @@ class Nodes:
             return -1, [int(noted[0]), noted[1]]  # this was asked for before
         hears, says = os.pipe()
         try:
-            check(libc.unshare(NEW_NETWORK | NEW_PROCESSES))
-            bring_up_lo()
+            check(libc.unshare(NEW_PROCESSES))
             if os.fork() == 0:
                 become_node(says, guid, hostname, forwarding)
         except BaseException:
@@ -139,7 +137,6 @@ class Nodes:
             raise
         finally:
             os.close(says)
-            self._places.go_home()
             check(libc.setns(self._processes, NEW_PROCESSES))
         return hears, []
 
@@ -173,7 +170,8 @@ def become_node(says: int, guid: int, hostname: str, forwarding: bool) -> None:
     said: Any = "it ended"
     try:
         os.setsid()  # what is done to the group of the holder does not reach it
-        check(libc.unshare(NEW_MOUNTS | NEW_NAMES))
+        check(libc.unshare(NEW_NETWORK | NEW_MOUNTS | NEW_NAMES))  # here: the kernel waits, for many at once
+        bring_up_lo()
         mount(None, "/", PRIVATE)
         me = identity("self")  # what /proc is before it has its own is that of the host
         mount("proc", "/proc")
@@ -215,7 +213,7 @@ class Holder:
     def __init__(self, base: str) -> None:
         self._base = base
         self._places = Places()
-        self._nodes = Nodes(self._places)
+        self._nodes = Nodes()
         os.makedirs("requests", 0o700, exist_ok=True)  # noqa: PTH103 - as above
         self._answers = os.open("answers", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._news = check(libc.inotify_init1(os.O_CLOEXEC))

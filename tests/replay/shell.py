@@ -17,7 +17,7 @@ def netreel(*args: object) -> Result:
     """How a call ends."""
     words = [str(arg) for arg in args]
     result = CliRunner().invoke(main, words, catch_exceptions=False)
-    is_table = words[0] == "export" and "--output" not in words  # which is what was asked for, in its own format
+    is_table = words[:1] == ["export"] and "--output" not in words  # which is what was asked for, in its own format
     if "--json" in words and result.stdout and not is_table:
         assert_is_as_documented(words[0], result.stdout)
     return result

@@ -10,7 +10,7 @@ import argparse
 import statistics
 import sys
 
-from measuring import digits, machine, percentile, run, seconds, syncs
+from measuring import digits, machine, percentile, run, seconds
 from page import goal, publish, table
 
 SPAN = 5.0  # seconds over which the timers are spread
@@ -18,17 +18,15 @@ SPAN = 5.0  # seconds over which the timers are spread
 
 def measure(links, active, timers, repeat):
     """By name, what was taken in each round."""
-    programs = {
-        "sync": lambda: syncs(500),
-        "at rest": lambda: run("programs/chain.py", links, 0),
-        "active": lambda: run("programs/chain.py", 4 * links, active),
-        "timers": lambda: run("programs/timers.py", timers, SPAN * timers / 10_000),
-    }
-    found = {name: [] for name in programs}
+    found = {name: [] for name in ("sync", "at rest", "active", "timers")}
     for _ in range(repeat):
-        for name, take in programs.items():
-            found[name].append(take())
-            print(f"{name}: median {seconds(statistics.median(found[name][-1]))}", file=sys.stderr)
+        rest = run("programs/chain.py", links, 0)
+        found["sync"].append(rest["syncs"])
+        found["at rest"].append(rest["taken"])
+        found["active"].append(run("programs/chain.py", 4 * links, active)["taken"])
+        found["timers"].append(run("programs/timers.py", timers, SPAN * timers / 10_000))
+        for name, rounds in found.items():
+            print(f"{name}: median {seconds(statistics.median(rounds[-1]))}", file=sys.stderr)
     return found
 
 

@@ -18,7 +18,8 @@ def run(script, *arguments, python=sys.executable):
     """What a program prints in its last line, as JSON. It runs in a directory of its own, which is gone afterwards."""
     with tempfile.TemporaryDirectory() as here:
         environment = os.environ | {"NETREEL_HOME": here, "PYTHONWARNINGS": "ignore"}
-        environment["PYTHONPATH"] = str(ROOT) if python == sys.executable else ""
+        ours = [str(ROOT), str(ROOT / "benchmarks")] if python == sys.executable else []
+        environment["PYTHONPATH"] = os.pathsep.join(ours)
         command = [python, str(ROOT / "benchmarks" / script), *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=here, env=environment)
     if done.returncode:
@@ -46,12 +47,14 @@ def _processor():
 
 
 def syncs(number, directory=None):
-    """Seconds that a write of 100 bytes and its sync take, so many times."""
+    """Seconds that a write of 100 bytes and its sync take, so many times, where a file is written over: the least."""
     taken = []
     with tempfile.NamedTemporaryFile(dir=directory) as file:
+        os.pwrite(file.fileno(), bytes(100), 0)
+        os.fsync(file.fileno())
         for _ in range(number):
             began = time.perf_counter()
-            os.write(file.fileno(), bytes(100))
+            os.pwrite(file.fileno(), bytes(100), 0)
             os.fdatasync(file.fileno())
             taken.append(time.perf_counter() - began)
     return taken

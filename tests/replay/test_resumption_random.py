@@ -169,6 +169,7 @@ def play(seed, home, monkeypatch):
     assert replay.check(run_dir) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_a_script_saw_and_did_is_what_it_sees_and_did(seed, home, monkeypatch):
     play(seed, home, monkeypatch)

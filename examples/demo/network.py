@@ -125,7 +125,7 @@ def describe(ec: ExperimentController, seconds: float) -> None:
     for name, guid in ROUTERS.items():
         areas = {f"to-{two}": "0" for one, two in ENDS if one == name}
         passive = [end for end in areas if end in ("to-left", "to-right")]
-        timers = {"ospf_hello": 1, "ospf_dead": 3, "ospf_lsa_interval": 0}
+        timers = {"ospf_hello": 1, "ospf_dead": 10, "ospf_lsa_interval": 0}
         put(guid, "netns::Frr", NODES[name], ospf_areas=areas, ospf_passive=passive, **timers)
     right = address("right", "r2")
     put(SERVER, "linux::Iperf3", NODES["right"], server=True, one_off=True)

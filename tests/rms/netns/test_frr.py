@@ -23,7 +23,7 @@ from rms.netns.frr_config import text
 needs_frr = pytest.mark.skipif(
     not shutil.which("vtysh", path=f"{os.environ['PATH']}:/usr/sbin"), reason="no FRR here: apt-get install frr"
 )
-FAST = {"ospf_hello": 1, "ospf_dead": 3, "ospf_lsa_interval": 0}
+FAST = {"ospf_hello": 1, "ospf_dead": 10, "ospf_lsa_interval": 0}
 
 
 def test_what_was_described_becomes_the_configuration_of_frr():
@@ -49,14 +49,14 @@ def test_what_was_described_becomes_the_configuration_of_frr():
          ip ospf network point-to-point
          ip ospf cost 10
          ip ospf hello-interval 1
-         ip ospf dead-interval 3
+         ip ospf dead-interval 10
         exit
         interface eth1
          ip ospf area 0.0.0.1
          ip ospf network point-to-point
          ip ospf passive
          ip ospf hello-interval 1
-         ip ospf dead-interval 3
+         ip ospf dead-interval 10
         exit
         router ospf
          ospf router-id 10.255.0.1
@@ -151,7 +151,7 @@ def test_routers_find_the_way_by_ospf_and_tell_what_they_know(network):
 @pytest.mark.slow
 def test_two_autonomous_systems_tell_each_other_of_their_networks(network):
     net = network()
-    fast = {"bgp_keepalive": 1, "bgp_hold": 3, "bgp_redistribute": ["connected"]}
+    fast = {"bgp_keepalive": 1, "bgp_hold": 10, "bgp_redistribute": ["connected"]}
     ones = [{"bgp_as": 65000 + n, "bgp_neighbours": {f"10.0.1.{3 - n}": 65003 - n}, **fast} for n in (1, 2)]
     routers = line(net, *ones)
     behind = net.interface(net.nodes["r2"], "behind", addresses=["10.2.0.1/16"])
@@ -217,7 +217,7 @@ CONTROLLER = textwrap.dedent("""
 
 
 @needs_frr
-@pytest.mark.slow
+@pytest.mark.torture
 def test_it_goes_on_without_its_controller_and_is_found_by_the_next_one(network, home):
     with subprocess.Popen(
         [sys.executable, "-c", CONTROLLER, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

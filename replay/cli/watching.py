@@ -36,10 +36,11 @@ Example:
 @common
 @click.pass_context
 def watch(ctx: click.Context, run: str, at: str | None, home: Path, as_json: bool) -> None:
-    """Show a run on the whole screen, live or over: its resources, what each waits for, events, traces.
+    """Show a run on the whole screen, live or over.
 
-    The arrow keys go back and forth in time; ? tells what the other keys do. It only reads: any number of people can
-    watch a run at once. Where there is no terminal, and with --json, the answer is that of netreel state.
+    Its resources, what each waits for and why, its events, and the ends of its traces. The arrow keys go back and forth
+    in time; ? tells what the other keys do. It only reads: any number of people can watch a run at once. Where there is
+    no terminal, and with --json, the answer is that of netreel state.
     """
     if as_json or not _is_terminal():
         ctx.invoke(looking.state, run=run, at=at, home=home, as_json=as_json)

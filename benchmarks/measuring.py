@@ -29,12 +29,13 @@ def run(script, *arguments, python=sys.executable):
 
 def machine():
     """What the figures are from."""
+    disk = Disk()
     return {
         "taken": time.strftime("%Y-%m-%d"),
         "processor": f"{os.cpu_count()} cores of {_processor()}",
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "sync": statistics.median(syncs(200)),
+        "sync": statistics.median(disk.sync() for _ in range(200)),
         "load": os.getloadavg()[0],
     }
 
@@ -46,18 +47,19 @@ def _processor():
     return platform.machine()
 
 
-def syncs(number, directory=None):
-    """Seconds that a write of 100 bytes and its sync take, so many times, where a file is written over: the least."""
-    taken = []
-    with tempfile.NamedTemporaryFile(dir=directory) as file:
-        os.pwrite(file.fileno(), bytes(100), 0)
-        os.fsync(file.fileno())
-        for _ in range(number):
-            began = time.perf_counter()
-            os.pwrite(file.fileno(), bytes(100), 0)
-            os.fdatasync(file.fileno())
-            taken.append(time.perf_counter() - began)
-    return taken
+class Disk:
+    """How long a write and its sync take: the least, of 100 bytes that are written over."""
+
+    def __init__(self, directory=None):
+        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - it is gone with this object
+        self.sync()
+
+    def sync(self):
+        """Seconds."""
+        began = time.perf_counter()
+        os.pwrite(self._file.fileno(), bytes(100), 0)
+        os.fdatasync(self._file.fileno())
+        return time.perf_counter() - began
 
 
 def percentile(values, percent):

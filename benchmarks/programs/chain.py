@@ -3,8 +3,8 @@
 A chain: each resource starts once the one before has started. Taken is the time from the return of the one hook, which
 is what meets the condition, to the entry of the next; between them lies a turn, with its write and its sync. The first
 argument says how many links the chain has; the second how many other resources are active: they run, and come to their
-ends one after the other, a thousand a second, as long as the chain does. Printed are these times, and those of writes
-with their syncs on the same disk, half of them before and half after.
+ends one after the other, a thousand a second, as long as the chain does. Printed are these times, and those of a write
+and its sync on the same disk, which each hook makes, so that they are from the same moments.
 """
 
 import itertools
@@ -13,19 +13,20 @@ import sys
 import threading
 import time
 
-from measuring import syncs
+from measuring import Disk
 
 from engine import ExperimentController, ResourceAction, ResourceFactory, ResourceManager, ResourceState
 
 RATE = 1_000
-SYNCS = 100
 
-entered, returned, running = [], [], []
+disk = Disk(".")
+entered, returned, syncs, running = [], [], [], []
 
 
 class Link(ResourceManager, rtype="bench::Link"):
     def start(self, _):
         entered.append(time.perf_counter())
+        syncs.append(disk.sync())
         returned.append(time.perf_counter())
 
 
@@ -47,7 +48,6 @@ def main():
     for each in (Link, Active):
         ResourceFactory.register_type(each)
     enough = threading.Event()
-    beside = syncs(SYNCS, ".")
     with ExperimentController("bench", local_dir="runs") as ec:
         others = [ec.register_resource("bench::Active") for _ in range(active)]
         chain = [ec.register_resource("bench::Link") for _ in range(links)]
@@ -62,9 +62,8 @@ def main():
         assert ec.wait_started(chain)
         enough.set()
         load.join()
-    beside += syncs(SYNCS, ".")
     taken = [after - before for before, after in zip(returned, entered[1:], strict=False)]
-    print(json.dumps({"taken": taken, "syncs": beside}))
+    print(json.dumps({"taken": taken, "syncs": syncs}))
 
 
 main()

@@ -2,6 +2,7 @@
 
     python tools/planted_bugs.py core
     python tools/planted_bugs.py log
+    python tools/planted_bugs.py script
 
 Each bug is a small change to one file, made in a copy. The tests run until the first failure; a bug that none fails
 on is a hole in the tests, and the exit status is 1. With names only the bugs are tried whose name contains one of them.
@@ -62,6 +63,11 @@ PARTS = {
         "engine",
         ["eventlog", "engine", "replay", "rms", "tests"],
         ["tests/simulation", "tests/engine/core", "tests/engine/runtime"],
+    ),
+    "script": Part(
+        "engine",
+        ["eventlog", "engine", "replay", "rms", "tests"],
+        ["tests/engine/test_scripting.py", "tests/replay/test_resumption.py"],
     ),
 }
 

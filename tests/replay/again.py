@@ -11,6 +11,9 @@ STARTS: dict[str, int] = {}
 SAID: dict[int, bytes] = {}
 """What is in the trace of a job that says something else than its command, by guid."""
 
+JOBS: dict[int, "Job"] = {}
+"""The latest to have started, by guid."""
+
 
 class Job(ResourceManager, rtype="again::Job"):
     """Is done as soon as it has started; with `lasts` it goes on until it is stopped."""
@@ -21,6 +24,7 @@ class Job(ResourceManager, rtype="again::Job"):
 
     def start(self, intent):
         STARTS[intent.token] = STARTS.get(intent.token, 0) + 1
+        JOBS[self.guid] = self
         if not self.lasts:
             self.ended(0)
 

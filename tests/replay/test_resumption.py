@@ -21,7 +21,7 @@ from engine import (
 )
 from engine.home import default_local_dir
 from engine.runtime.script import Script, playing
-from tests.replay.again import SAID, STARTS, Died, dying
+from tests.replay.again import JOBS, SAID, STARTS, Died, dying
 
 START, STOPPED = ResourceAction.START, ResourceState.STOPPED
 
@@ -373,6 +373,29 @@ def test_who_only_looks_for_long_is_written_down_now_and_then(home, monkeypatch)
         script()
     assert seen == [(ResourceState.NEW, None)] * 1200
     assert replay.check(run_dir) == []
+
+
+def test_who_looks_again_and_again_sees_it_change_when_it_did(home, monkeypatch):
+    def script():
+        with ExperimentController("again") as ec:
+            one = ec.register_resource("again::Job", lasts=True)
+            look = lambda: ec.state(one).name  # noqa: E731 - one line of the script, whoever calls it
+            ec.deploy()
+            assert ec.wait_started(one)
+            seen = [look(), look()]
+            JOBS[one].ended(0)
+            while seen[-1] != "STOPPED":
+                seen.append(look())
+            told.append(seen)
+            ec.step(len, seen)
+
+    told = []
+    run_dir = died(monkeypatch, script, 10)
+    assert kinds(run_dir)[-1] == "effect.done"
+    with replay.resuming(run_dir):
+        script()
+    assert told[0][:2] == ["STARTED", "STARTED"]
+    assert told[0] == told[1]
 
 
 def test_what_goes_by_in_between_is_not_seen_too_early(home, monkeypatch):

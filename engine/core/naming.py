@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def called(world: World, resource: Resource) -> str:
-    """Its label; or where it is and what it is called there, such as ``r1:eth0``; or what a cable connects.
+    """Its label, or the name of a host; of an end of a cable where it is, such as ``r1:eth0``; of a cable its two ends.
 
-    Empty if it has no name, as a command has none.
+    What has no name there goes by its number. Empty if nothing of this is known, as of a command.
     """
     return _called(world, resource, frozenset())
 
@@ -36,12 +36,12 @@ def _called(world: World, resource: Resource, seen: frozenset[int]) -> str:
     seen |= {resource.guid}
     there = [world.resources[guid] for guid in resource.depends_on if guid not in seen and guid in world.resources]
     if is_cable(world.types[resource.rtype]) and len(there) == 2:
-        names = [_called(world, each, seen) for each in there]
-        return (
-            " - ".join(name or f"#{each.guid}" for name, each in zip(names, there, strict=True)) if any(names) else ""
-        )
-    where = next((name for each in there if not is_end(world, each) and (name := _called(world, each, seen))), "")
-    return f"{where}:{own}" if own and where else own
+        return " - ".join(_called(world, each, seen) or f"#{each.guid}" for each in there)
+    if is_end(world, resource):
+        where = next((each for each in there if not is_cable(world.types[each.rtype])), None)
+        if where is not None:
+            return f"{_called(world, where, seen) or f'#{where.guid}'}:{own or f'#{resource.guid}'}"
+    return own
 
 
 def is_cable(info: TypeInfo) -> bool:

@@ -48,7 +48,15 @@ def lab(*more):
 
 def test_resources_are_called_after_where_they_are():
     world = lab()
-    assert [called(world, each) for each in world.resources.values()] == ["", "a", "b", "a:eth0", "", "a:eth0 - #5", ""]
+    assert [called(world, each) for each in world.resources.values()] == [
+        "",
+        "a",
+        "b",
+        "a:eth0",
+        "b:#5",
+        "a:eth0 - b:#5",
+        "",
+    ]
 
 
 def test_a_label_is_what_the_user_calls_it():
@@ -63,8 +71,8 @@ def test_messages_say_of_cables_and_their_ends_where_they_are():
     assert [named(world, world.resources[guid]) for guid in (2, 4, 5, 6)] == [
         "#2 lab::Node",
         "#4 lab::Port (a:eth0)",
-        "#5 lab::Port",
-        "#6 lab::Cable (a:eth0 - #5)",
+        "#5 lab::Port (b:#5)",
+        "#6 lab::Cable (a:eth0 - b:#5)",
     ]
 
 

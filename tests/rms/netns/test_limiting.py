@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import BadAttribute
+from engine import BadAttribute, ResourceState
 from rms.linux.application import Application
 from rms.netns import Node
 from rms.netns._limiting import _SCRIPT
@@ -59,19 +59,20 @@ FILES = ("memory.limit_in_bytes", "memory.max", "cpu.cfs_quota_us", "cpu.cfs_per
 def run(net, node, text):
     app = net.ec.add(Application(command=text, critical=False), on=node)
     net.ec.deploy([app])
-    net.ec.wait_finished(app, timeout=30)
+    net.ec.wait_finished(app, timeout=60)
+    assert net.ec.state(app) in (ResourceState.STOPPED, ResourceState.FAILED)
     return app
 
 
 def test_a_command_that_takes_more_memory_is_killed_and_the_node_goes_on(limited):
-    net, node = limited(memory=2**24)
+    net, node = limited(memory=2**26)
     net.up()
     (group,) = net.receipt(node.guid)["groups"]
-    assert held(group) == 2**24
-    big = run(net, node, "head -c 64M /dev/zero | tail | wc -c")
-    assert net.ec.trace(big, "stdout") == "0\n"
+    assert held(group) == 2**26
+    big = run(net, node, "head -c 200M /dev/zero | tail")  # which keeps the last line, and there is but one
+    assert (net.ec.exit_code(big), net.ec.trace(big, "stdout")) == (137, "")
     small = run(net, node, "head -c 1M /dev/zero | tail | wc -c")
-    assert net.ec.trace(small, "stdout") == f"{2**20}\n"
+    assert (net.ec.exit_code(small), net.ec.trace(small, "stdout")) == (0, f"{2**20}\n")
 
 
 def test_processors_are_limited_for_all_that_runs_in_a_node(limited):

@@ -131,7 +131,10 @@ class Nodes:
         try:
             check(libc.unshare(NEW_PROCESSES))
             if os.fork() == 0:
-                become_node(says, guid, hostname, forwarding)
+                try:
+                    become_node(says, guid, hostname, forwarding)
+                finally:
+                    os._exit(1)  # whatever goes wrong: there must be no second holder
         except BaseException:
             os.close(hears)
             raise
@@ -190,7 +193,6 @@ def become_node(says: int, guid: int, hostname: str, forwarding: bool) -> None:
         os.chdir("/")
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to reap what others leave
         os.execvp("sleep", ["sleep", LONG])  # noqa: S606, S607 - which needs a tenth of the memory
-    os._exit(1)
 
 
 def configure(forwarding: bool) -> None:

@@ -24,6 +24,7 @@ import eventlog
 
 PROGRAM = ROOT / "benchmarks" / "programs" / "killed.py"
 MOST = 3.0  # seconds, with 1,000
+PATIENCE = 60.0  # seconds
 
 
 def start(*arguments):
@@ -41,6 +42,14 @@ def running(mark):
     """The processes of a command with that mark."""
     wanted = f"sleep\0{mark}\0".encode()
     return {path.parent.name for path in Path("/proc").glob("[0-9]*/cmdline") if _content(path) == wanted}
+
+
+def wait_for(mark, number):
+    """The processes with that mark, once there are so many: one that was started may still be a shell."""
+    deadline = time.monotonic() + PATIENCE
+    while len(there := running(mark)) < number and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return there
 
 
 def _content(path):
@@ -70,7 +79,7 @@ def take(number):
         at_the_end.callback(kill, mark)
         with start("begin", home, number, mark) as first:
             run_dir = first.stdout.readline().strip()
-            before = running(mark)
+            before = wait_for(mark, number)
             first.kill()
         began = time.perf_counter()
         with start("find", run_dir, number) as second:

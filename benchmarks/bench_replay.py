@@ -7,7 +7,7 @@ started again, time after time.
 
 All of this has one thread and waits for nobody, so the time of the processor is what it takes on a machine that has
 nothing else to do; that is compared with the goals, and the time on the wall is told beside it. The figure of a command
-is the best of several runs. A goal that is missed makes the exit status 1.
+or of a moment is the best of several runs. A goal that is missed makes the exit status 1.
 
     python benchmarks/bench_replay.py [--repeat 5] [--events 100000] [--many 1000000] [--keep DIRECTORY] [--save]
 """
@@ -188,7 +188,7 @@ def folds(run_dir: Path, number: int, repeat: int) -> tuple[list[dict], dict]:
     """Rates and times of a log of so many events."""
     taken = [fold(run_dir) for _ in range(repeat)]
     rates, walls = ([number / each for each in times] for times in zip(*taken, strict=True))
-    moments = [second for _ in range(repeat) for second in look(run_dir, number)]
+    moments = [min(each) for each in zip(*(look(run_dir, number) for _ in range(repeat)), strict=True)]
     rate, moment, worst = statistics.median(rates), statistics.median(moments), max(moments)
     rows = [
         ["events folded, a second of the processor", *told(rates)],

@@ -204,10 +204,14 @@ class Calls:
                 value: _T = answer[0]
                 return value
         try:
-            return live(call)
-        finally:
-            if not call.made:
-                self._note(call)
+            value = live(call)
+        except Exception as error:
+            if not call.made:  # it was refused by a decision, which will be the same, or was not decided on
+                self._note(call, *([] if call.seq else [raised.to_plain(error)]))
+            raise
+        if not call.made:
+            self._note(call)
+        return value
 
     def _call(self) -> ScriptCall:
         return self.script.call(told=self._session is None or not self._session.is_asked_from_within())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from engine.core import events
 from engine.core.errors import ScriptDiverged
 from engine.past_tasks import Tasks
+from engine.raised import to_error
 from engine.replica import DiffersError, Replica, Told
 from engine.runtime import script
 
@@ -205,6 +206,9 @@ class PastRun:
         told = self._next(call)
         if told is None:
             return None
+        if isinstance(told.answer, dict) and told.name == call.name:
+            self.past.take(told)
+            raise to_error(told.answer)
         if told.answer is not None or (told.event is None and told.name != call.name):
             self.past.accept_or_raise(call, told)
             return None

@@ -41,7 +41,6 @@ BUGS = (
         "if entry is None or self._told.event is None or not _same(event, entry.event):",
         "if entry is None or self._told.event is None:",
     ),
-    Bug("a look may change something", "replica.py", "self._told.event is None or not _same", "not _same"),
     Bug("less than then is enough", "replica.py", "            if is_of_it and", "            if False and"),
     Bug("which function looked does not matter", "past.py", "told.event is None and told.name != call.name", "False"),
     Bug(

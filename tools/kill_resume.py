@@ -156,7 +156,7 @@ def run(home: Path, args: list[str], death: str = "") -> str:
 
 def try_event(kind: Kind, seq: int, *, before: bool, twice: bool) -> list[str]:
     """One run, killed at an event; what was wrong with it."""
-    with tempfile.TemporaryDirectory(prefix="netreel-kill-") as name:
+    with tempfile.TemporaryDirectory(prefix="netreel-kill-", ignore_cleanup_errors=True) as name:
         home = Path(name)
         script = [str(kind.script), *kind.args(home)]
         complaint = run(home, script, f"{seq} {'before' if before else ''}".strip())

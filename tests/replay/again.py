@@ -64,6 +64,8 @@ def dying(monkeypatch, seq):
     append = Session._append
 
     def write_and_die(self, entries):
+        if deaths:
+            raise Died
         append(self, entries)
         if entries[-1].seq >= seq:
             deaths.append(seq)

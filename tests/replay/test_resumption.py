@@ -8,6 +8,7 @@ import eventlog
 import replay
 from engine import (
     BadState,
+    Closed,
     ExperimentController,
     ExperimentRunner,
     Interrupted,
@@ -415,6 +416,7 @@ def test_what_goes_by_in_between_is_not_seen_too_early(home, monkeypatch):
     with dying(monkeypatch, 99):
         other = replay.reconnect(run_dir)
         assert other.wait_finished(1)
+        other.register_resource("again::Job", guid=9)
         other.detach()
     with replay.resuming(run_dir):
         script()
@@ -519,6 +521,40 @@ def test_what_was_added_at_the_end_is_accepted(home, monkeypatch):
     assert seen[-1:] == [True]
     assert list(STARTS.values()) == [1, 1]
     assert replay.check(run_dir) == []
+
+
+def test_another_controller_is_another_call(home, monkeypatch):
+    def script(one, two):
+        with ExperimentController("again") as first, ExperimentController("other") as second:
+            for ec in (first, second)[one], (first, second)[two]:
+                ec.register_resource("again::Job")
+
+    with dying(monkeypatch, 4):
+        script(0, 1)
+    with pytest.raises(ScriptDiverged, match="Now: it calls register_resource"), replay.resuming(only(home)):
+        script(1, 0)
+    with replay.resuming(only(home)):
+        script(0, 1)
+
+
+def test_a_controller_that_was_shut_down_refuses_again(home, monkeypatch):
+    def script():
+        with ExperimentController("other") as other:
+            with ExperimentController("again") as ec:
+                seen.append(ec.resources)
+            with pytest.raises(Closed, match="this controller was shut down"):
+                ec.register_resource("again::Job")
+            seen.append(ec.resources)
+            other.register_resource("again::Job")
+            other.register_resource("again::Job")
+
+    seen = []
+    with dying(monkeypatch, 4):
+        script()
+    with replay.resuming(only(home, "other")):
+        script()
+    assert seen == [[], []] * 2
+    assert [kinds(only(home, name)).count("resource.registered") for name in ("again", "other")] == [0, 2]
 
 
 def test_another_experiment_is_another_script(home, monkeypatch):

@@ -59,6 +59,9 @@ _works_for: ContextVar[object] = ContextVar("netreel_works_for", default=None)
 _RAISED: Final = (messages.HookFailed, messages.FailedByItself)
 """What tells of an exception in this process."""
 
+_AT_ONCE: Final = 10_000
+"""How many events of a turn are written together: the log takes 64 MiB, which 100,000 with long receipts may exceed."""
+
 _log = get_logger()
 
 
@@ -277,7 +280,8 @@ class Session:
         return self._actor.decide(message)
 
     def _append(self, entries: list[Entry]) -> None:
-        self._writer.append([journal.to_record(entry) for entry in entries])
+        for first in range(0, len(entries), _AT_ONCE):
+            self._writer.append([journal.to_record(entry) for entry in entries[first : first + _AT_ONCE]])
         self._snapshots.look(self._kernel.world)
 
     def _ask_policy(self, guid: int) -> bool:

@@ -10,6 +10,7 @@ from engine.core.errors import BadState, Closed, EngineBug
 from engine.core.states import ResourceState
 from engine.core.world import EXPERIMENT, World
 from engine.rm.registry import declare
+from engine.runtime import session
 from engine.runtime.coordinator import Request
 from engine.runtime.session import Session
 from engine.runtime.waiters import been_in
@@ -235,3 +236,25 @@ def test_its_threads_end_with_it(tmp_path, clock, stage):
     for thread in mine:
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+def test_very_much_is_written_in_parts(run, monkeypatch):
+    monkeypatch.setattr(session, "_AT_ONCE", 1)
+    run.disk.batches.clear()
+    run.deploy()
+    assert run.disk.batches[:2] == [["group.deployed"], ["step.begun"]]
+
+
+def test_nothing_is_let_out_before_all_of_its_parts_are_written(run, monkeypatch):
+    monkeypatch.setattr(session, "_AT_ONCE", 1)
+    write = run.disk.append
+
+    def fill_up(records):
+        write(records)
+        run.disk.error = OSError("full")
+
+    monkeypatch.setattr(run.disk, "append", fill_up)
+    with pytest.raises(OSError, match="full"):
+        run.deploy()
+    assert run.disk.batches[-1] == ["group.deployed"]
+    assert run.stage.called == []

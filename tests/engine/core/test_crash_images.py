@@ -9,6 +9,7 @@ import pytest
 from engine.core import messages
 from engine.core.effects import Probe
 from engine.core.states import ResourceState
+from eventlog._writer import FileWriter
 from eventlog.testing import Image, SimDirectory, SimStore
 from tests.engine.core.lab import START, STOP, Lab
 
@@ -74,6 +75,18 @@ def test_every_image_is_a_log_from_which_a_controller_can_finish(share: int) -> 
     everything = images(live)
     assert len(everything) > 500
     for image, acknowledged in everything[::share]:
+        lab = finish(image)
+        before = next(entry.seq for entry in reversed(lab.entries) if entry.event.kind == "controller.opened") - 1
+        assert before >= acknowledged
+        assert {resource.state.name for resource in lab.world.resources.values()} <= {"RELEASED"}
+
+
+@pytest.mark.torture
+def test_a_turn_that_is_written_in_parts_may_be_cut_between_any_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As very much at once is written; here each event is a part of its own."""
+    whole = FileWriter.append
+    monkeypatch.setattr(FileWriter, "append", lambda writer, events: [whole(writer, [event]) for event in events])
+    for image, acknowledged in images(live):
         lab = finish(image)
         before = next(entry.seq for entry in reversed(lab.entries) if entry.event.kind == "controller.opened") - 1
         assert before >= acknowledged

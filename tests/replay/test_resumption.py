@@ -497,6 +497,18 @@ def test_a_script_that_hides_its_difference_is_told_so_at_the_end(home, monkeypa
         hiding()
 
 
+def test_a_script_that_ends_before_its_log_is_told(home, monkeypatch):
+    def script(times):
+        ec = ExperimentController("again")
+        for _ in range(times):
+            ec.register_resource("again::Job")
+
+    run_dir = died(monkeypatch, lambda: script(2), 4)
+    said = "Now: it has ended. Then: event 4, resource.registered of #2"
+    with pytest.raises(ScriptDiverged, match=said), replay.resuming(run_dir):
+        script(1)
+
+
 def test_what_was_added_at_the_end_is_accepted(home, monkeypatch):
     def script(*more):
         with ExperimentController("again") as ec:

@@ -92,7 +92,6 @@ BUGS = (
         "if False:",
     ),
     Bug("whatever is left may be given up", "past.py", "not isinstance(each.event, _ENDS) for each", "False for each"),
-    Bug("a script that differs is shut down", "controller.py", "if isinstance(error, ScriptDiverged):", "if False:"),
     Bug(
         "a script may end too early",
         "past.py",

@@ -36,6 +36,9 @@ done
 eval "$script"
 """
 
+# Found once: where the path is long, to try all of it anew takes longer than the shell itself.
+_SHELL = shutil.which("sh") or "/bin/sh"
+
 _HOST = "localhost"
 _PIECE = 1 << 18  # bytes handed to a follower at once
 
@@ -56,7 +59,7 @@ class LocalTransport:
         if "\0" in script:  # of the parameters, Popen says so
             raise ValueError("a script cannot have a NUL character in it")
         text = os.fsencode(script) + b"\n"
-        with self._spawn(["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args]) as process:
+        with self._spawn([_SHELL, "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args]) as process:
             try:
                 if isinstance(stdin, bytes):
                     stdout, stderr = process.communicate(text + stdin, timeout)

@@ -35,6 +35,9 @@ PATIENCE = 20.0  # seconds that a tool may take
 LONG = "2147483647"  # seconds, 68 years
 REFUSED_BY_TOOL = re.compile(r"(.*?)^Command failed -:(\d+)\n", re.DOTALL | re.MULTILINE)
 
+# Found once: to try all directories anew takes longer than all else that makes a node.
+SLEEP = next((f"{each}/sleep" for each in os.get_exec_path() if os.access(f"{each}/sleep", os.X_OK)), "/bin/sleep")
+
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -192,7 +195,7 @@ def become_node(says: int, guid: int, hostname: str, forwarding: bool) -> None:
     if not isinstance(said, str):
         os.chdir("/")
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to reap what others leave
-        os.execvp("sleep", ["sleep", LONG])  # noqa: S606, S607 - which needs a tenth of the memory
+        os.execve(SLEEP, ["sleep", LONG], {})  # noqa: S606 - it needs a tenth of the memory
 
 
 def configure(forwarding: bool) -> None:

@@ -212,10 +212,17 @@ def test_it_may_die_at_every_kind_of_point(label):
         check(sim)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("disk", ["memory", "disk"])
-def test_it_may_die_at_any_point_and_once_more_while_it_is_taken_over(disk):
-    for number in range(0, len(points(disk=disk)), 1 if disk == "memory" else 3):
+@pytest.mark.parametrize(
+    ("disk", "each"),
+    [
+        pytest.param("memory", 4, marks=pytest.mark.slow),
+        pytest.param("disk", 9, marks=pytest.mark.slow),
+        pytest.param("memory", 1, marks=pytest.mark.torture),
+        pytest.param("disk", 1, marks=pytest.mark.torture),
+    ],
+)
+def test_it_may_die_at_any_point_and_once_more_while_it_is_taken_over(disk, each):
+    for number in range(0, len(points(disk=disk)), each):
         sim = Simulation(1, disk=disk, faults=Faults(crash_at={number, number + 25}, power=0.5))
         assert see_through(sim) >= 1
         check(sim)

@@ -19,20 +19,20 @@ BUGS = (
     Bug(
         "one of several conditions is enough",
         "core/conditions.py",
-        "        if due is None:\n            return None\n        last",
-        "        if due is None:\n            continue\n        last",
+        "        if condition.met_at is None:\n            return None\n        last",
+        "        if condition.met_at is None:\n            continue\n        last",
     ),
     Bug(
         "the shortest of several delays counts",
         "core/conditions.py",
-        "last = max(last, (due, condition.met_by))",
-        "last = (due, condition.met_by)",
+        "last = max(last, (condition.met_at + condition.delay, condition.met_by))",
+        "last = (condition.met_at + condition.delay, condition.met_by)",
     ),
     Bug(
         "a condition on DEPLOY is not asked again",
         "core/conditions.py",
-        "    if step in DEPLOYMENT and step is not first and first in resource.gates:",
-        "    if False and first in resource.gates:",
+        "    if _FIRST in resource.gates and step is not _FIRST and step in DEPLOYMENT:",
+        "    if False and _FIRST in resource.gates:",
     ),
     Bug(
         "who has reached a state by failing is waited for",
@@ -246,13 +246,13 @@ BUGS = (
     Bug(
         "a waiter is not woken",
         "runtime/coordinator.py",
-        "        guids = {entry.event.guid for entry in entries}\n",
-        "        guids = {entry.event.guid for entry in entries[1:]}\n",
+        "guids = {event.guid for event in made}",
+        "guids = {event.guid for event in made[1:]}",
     ),
     Bug(
         "a restart forgets that it was stopped",
         "core/apply.py",
-        "        resource.tokens.pop(Step.STOP, None)\n",
+        "        tokens.pop(Step.STOP, None)\n",
         "",
     ),
     # --- who is given up, and what an end means
@@ -378,9 +378,8 @@ BUGS = (
     Bug(
         "what comes after a hook that was given up waits behind it",
         "runtime/crew.py",
-        "        actor = self._actors.pop(guid, None)\n"
-        "        if actor is not None:\n            actor.stop(block=False)\n",
-        "",
+        "(self._places, self._met, self._actors)",
+        "(self._places, self._met)",
     ),
     Bug(
         "a host that does not answer has lost what ran on it",
@@ -415,7 +414,7 @@ BUGS = (
     Bug(
         "a manager does not know what it began",
         "runtime/crew.py",
-        "        manager.brief(copied(dict(briefing.receipts)), briefing.tokens)\n",
+        "        manager.brief(_own(briefing.receipts), briefing.tokens)\n",
         "",
     ),
     Bug(

@@ -27,6 +27,9 @@ from engine import ExperimentController
 from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, Link, Node, Switch
 
+SETTLING = 3.0
+"""Seconds before each: the kernel takes namespaces apart in the background, and makes new ones wait meanwhile."""
+
 MININET = """
 import sys, time
 from mininet.net import Mininet
@@ -215,6 +218,7 @@ def side_by_side(shape, repetitions):
     found = defaultdict(lambda: defaultdict(list))
     for _ in range(repetitions):
         for build in builders:
+            time.sleep(SETTLING)
             for what, seconds in build(shape).items():
                 found[build.__name__][what].append(seconds)
     for name, times in found.items():

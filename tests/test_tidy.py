@@ -16,23 +16,22 @@ def name(path):
     return str(path.relative_to(ROOT))
 
 
-@pytest.fixture(params=MODULES, ids=name)
-def path(request):
-    return request.param
+@pytest.mark.slow
+def test_every_module_is_tidy():
+    found = {name(path): list(amiss(path.read_text(encoding="utf-8"))) for path in MODULES}
+    assert {path: problems for path, problems in found.items() if problems} == {}
 
 
-def test_it_fits_in_one_sitting(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
-
-
-def test_it_is_tidy(path):
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
-    found = [problem for node in ast.walk(tree) for problem in problems(node)]
-    found += [
-        f"line {number}: {line.strip()}" for number, line in enumerate(text.splitlines(), 1) if LEFT_OVER.search(line)
-    ]
-    assert found == []
+def amiss(text):
+    """What is wrong with a module."""
+    lines = text.splitlines()
+    if len(lines) > 500:
+        yield f"it has {len(lines)} lines, which do not fit in one sitting"
+    for node in ast.walk(ast.parse(text)):
+        yield from problems(node)
+    for number, line in enumerate(lines, 1):
+        if LEFT_OVER.search(line):
+            yield f"line {number}: {line.strip()}"
 
 
 def problems(node):

@@ -121,6 +121,7 @@ def test_a_ladder_of_an_odd_number_of_nodes_does_not_lose_one():
         NetGraph(topo_type="ladder", node_count=5)
 
 
+@pytest.mark.slow
 def test_a_seed_chooses_the_same_source_again():
     chosen = {NetGraph(topo_type="mesh", node_count=50, assign_st=True, seed=7).sources()[0] for _ in range(5)}
     assert len(chosen) == 1
@@ -406,6 +407,7 @@ for arguments in ({"topo_type": "grid", "node_count": 30}, {"topology": named}):
 """
 
 
+@pytest.mark.slow
 def test_the_same_calls_make_the_same_graph_in_any_process():
     runs = [
         subprocess.Popen(

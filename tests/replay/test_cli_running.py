@@ -182,8 +182,8 @@ def test_json_has_the_runs_alone_on_standard_output(home, script):
             "lab.txt",
             "",
             (
-                "{path} is no script; run takes a file of Python, NAME.py, or a description, .xml, .json, .clab.yaml or "
-                ".clab.yml"
+                "{path} is no script; run takes a file of Python, NAME.py, or a description, .xml, .json, "
+                ".clab.yaml or .clab.yml"
             ),
         ),
         ("x.py", "def (", "{path}, line 1: invalid syntax: def ("),

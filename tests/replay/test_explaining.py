@@ -402,6 +402,7 @@ def test_whatever_befalls_an_experiment_is_explained(seed, tmp_path):
             assert found.waits or found.state in ENDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run_dir", VERSIONS, ids=lambda path: path.name)
 def test_every_resource_of_an_old_log_is_explained_at_every_event(run_dir):
     for seq in range(1, replay.state(run_dir).seq + 1):

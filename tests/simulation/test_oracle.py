@@ -36,6 +36,7 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@pytest.mark.slow
 def test_it_imports_nothing_of_what_it_judges():
     ahead, seen = [Path(oracle.__file__)], set()
     while ahead:

@@ -78,6 +78,7 @@ def run_dir(home):
     return home / "hello" / FIRST
 
 
+@pytest.mark.slow
 def test_it_tells_all_about_a_run(run_dir, drawn):
     told = sections(run_dir)
     assert list(told) == ["", "topology", "gantt", "resources", "conditions", "traces", "origin", "audit", "events"]

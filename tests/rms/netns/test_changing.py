@@ -68,6 +68,7 @@ def test_a_host_that_is_silent_for_a_while_is_asked_again_and_nothing_fails(lamp
     assert ec.state(handle) is ResourceState.STOPPED
 
 
+@pytest.mark.slow
 def test_a_change_that_nobody_answers_is_given_up_when_it_is_to_be_released(lamp):
     ec, handle = lamp
     SILENT.release(10**6)

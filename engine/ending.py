@@ -50,8 +50,9 @@ def told_raised(error: BaseException) -> str:
 
 def _line_of(error: BaseException) -> str:
     """The last line of an exception's way that is none of ours."""
-    lines = [(at.filename, at.lineno) for at in traceback.extract_tb(error.__traceback__)]
+    # Not `extract_tb`, which reads the sources: an interrupt meanwhile would leave a file open.
+    lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     for file, line in reversed(lines):
-        if line is not None and not caller.is_ours(file):
+        if not caller.is_ours(file):
             return f" at {caller.place(file, line)}"
     return ""

@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Four at once on two cores: many tests wait for processes.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
+# Where nearly all is slow: to look through thousands of tests that are not to be run takes seconds.
+NOT_QUICK := tests/rms/netns tests/rms/ssh tests/rms/test_launch_crash.py tests/benchmarks tests/typing
 
 .PHONY: help setup demo test quick lint torture bench-all bench-engine bench-latency bench-conditions bench-replay \
     bench-reconnect bench-log bench-ssh bench-netns bench-guard clean
@@ -23,7 +25,7 @@ test: setup lint  ## all ordinary tests, as CI runs them
 	@$(PYTEST) -m "not torture"
 
 quick: setup     ## the inner loop
-	@$(PYTEST) -n 2 -m "not slow and not torture"
+	@$(PYTEST) -n 2 -m "not slow and not torture" $(NOT_QUICK:%=--ignore=%)
 
 lint: setup      ## ruff, mypy, the layers, and that what is made from the code is up to date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

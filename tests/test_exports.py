@@ -12,6 +12,8 @@ import engine
 import eventlog
 import replay
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 
 CONTRACT = [

@@ -12,6 +12,8 @@ import guard
 import measuring
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SMALLEST = [
     (bench_engine, "--sizes 1x1 --alone"),
     (bench_latency, "--links 5 --active 5 --timers 10"),

@@ -6,6 +6,8 @@ import measuring
 import page
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("value", "told"),

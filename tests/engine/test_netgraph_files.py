@@ -15,6 +15,8 @@ from engine.core.values import check_plain
 from engine.netgraph import NetGraph, TopologyType
 from tests.engine.netgraphs import graphs
 
+pytestmark = pytest.mark.slow
+
 
 def types_of(value):
     """A value with its types, since 1, 1.0 and True are equal."""

@@ -10,6 +10,8 @@ from eventlog._segments import HEADER_LENGTH
 from eventlog._verify import examine
 from eventlog.testing import Image, SimDirectory, SimStore, event
 
+pytestmark = pytest.mark.slow
+
 FIRST = f"{1:08d}-{1:016d}.log"
 LAST = f"{2:08d}-{4:016d}.log"
 NOTE = "durable"

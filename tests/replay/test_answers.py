@@ -11,6 +11,8 @@ from replay.answers import ANSWERS
 from replay.cli import main
 from tests.replay.shell import validator
 
+pytestmark = pytest.mark.slow
+
 TOOL = Path(__file__).parents[2] / "tools" / "answers.py"
 
 

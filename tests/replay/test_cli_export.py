@@ -15,7 +15,7 @@ from replay.export.tables import flatten
 from tests.replay.recorders import Recorder, path_of
 from tests.replay.shell import answer, netreel, refusal
 
-pytestmark = pytest.mark.usefixtures("lab1")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab1")]
 
 PING = '{"loss": 0.5, "rtt": {"avg": 2}, "replies": [{"seq": 1, "time": 3.5}, {"seq": 2, "time": null, "dup": true}]}'
 

@@ -19,7 +19,7 @@ from tests.platform.hosts import PATIENCE
 from tests.replay.recorders import Host, Recorder, path_of
 from tests.replay.shell import answer, netreel, refusal
 
-pytestmark = pytest.mark.usefixtures("lab1")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab1")]
 
 BINARY = bytes(range(256)) * 20_000
 """Five pieces."""

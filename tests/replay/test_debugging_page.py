@@ -12,6 +12,8 @@ from tests.engine.core.lab import START, link
 from tests.replay.labs import lab_in
 from tests.replay.shell import lines
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "debugging.md").read_text(encoding="utf-8")
 FIRST = "20301231T234515.000000Z-07fc79ee"
 SECOND = "20301231T235959.000000Z-4f3a9c21"

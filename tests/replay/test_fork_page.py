@@ -11,6 +11,8 @@ from engine import ResourceFactory, ResourceManager, ResourceState, attr, link
 from tests.replay.shell import netreel
 from tests.replay.test_debugging_page import FIRST, play
 
+pytestmark = pytest.mark.slow
+
 PAGE = (Path(__file__).parents[2] / "docs" / "fork.md").read_text(encoding="utf-8")
 
 

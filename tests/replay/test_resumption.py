@@ -24,6 +24,8 @@ from engine.home import default_local_dir
 from engine.runtime.script import Script, playing
 from tests.replay.again import JOBS, SAID, STARTS, Died, dying
 
+pytestmark = pytest.mark.slow
+
 START, STOPPED = ResourceAction.START, ResourceState.STOPPED
 
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from rms import shell
 
+pytestmark = pytest.mark.slow
+
 NASTY = 'it\'s "quoted" $(id) `id` ${HOME} $HOME \\ \\n ! * größe ☃\n\ttwo lines\n'
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 

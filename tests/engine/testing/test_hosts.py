@@ -6,6 +6,8 @@ from engine import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed, TransportLost
 from engine.testing.simulation import Command, Faults, Fenced, Simulation
 
+pytestmark = pytest.mark.slow
+
 SEEDS = range(40)
 
 

@@ -21,7 +21,7 @@ from tests.replay.labs import lab_in
 from tests.replay.recorders import Recorder, path_of
 from tests.replay.shell import answer, netreel, refusal
 
-pytestmark = pytest.mark.usefixtures("lab1")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab1")]
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from engine import UsageError
 from replay.export.otlp import to_otlp
 from tests.replay.labs import lab_in
 
+pytestmark = pytest.mark.slow
+
 
 def exported(run_dir):
     with eventlog.open(run_dir) as log:

@@ -12,6 +12,8 @@ from tests.engine.core.lab import START
 from tests.replay.labs import lab_in
 from tests.replay.test_cli_looking import WAITING, write
 
+pytestmark = pytest.mark.slow
+
 
 def trace_of(run_dir):
     with eventlog.open(run_dir) as log:

@@ -11,6 +11,8 @@ from engine import UsageError
 from replay.export.rows import FORMATS
 from replay.export.tables import Table
 
+pytestmark = pytest.mark.slow
+
 ROWS = [
     {
         "n": 1,

@@ -8,6 +8,8 @@ from tests.replay.labs import lab_in
 from tests.replay.reporting.browser import CHROMIUM, Browser
 from tests.replay.test_debugging_page import FIRST, play
 
+pytestmark = pytest.mark.slow
+
 EVIL = "</script><script>document.title='evil'</script><img src=http://192.0.2.1/x onerror=document.title='evil'>"
 
 

@@ -20,6 +20,8 @@ from tests.replay.recorders import Recorder, lent_to_recorders, path_of
 from tests.replay.shell import answer, refusal
 from tests.replay.test_debugging_page import FIRST, play
 
+pytestmark = pytest.mark.slow
+
 
 class Sections(HTMLParser):
     """The texts of a page by section, each as it is read. Tags that are opened must be closed."""

@@ -9,6 +9,8 @@ from engine.core.world import World
 from replay.watch.cursor import Cursor
 from replay.watch.marks import Column, Marks
 
+pytestmark = pytest.mark.slow
+
 S = 1_000_000_000
 TYPE = events.TypeDeclared(0, "lab::Thing", ["lab::Thing"], [], [], {"critical": False}, [], {})
 STORY = [

@@ -17,6 +17,8 @@ from tests.eventlog.damage import flip
 from tests.replay.labs import lab_in
 from tests.replay.test_cli_looking import segment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run_dir(tmp_path):

@@ -6,6 +6,8 @@ from engine.core.world import Resource, World
 from replay.watch.outline import By, Line, outline
 from tests.engine.core.lab import Lab, link
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def lab():

@@ -10,6 +10,8 @@ from replay.watch.tail import Tail, printable
 from tests.replay.labs import lab_in
 from tests.replay.recorders import path_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def run_dir(tmp_path, lab1):

@@ -9,6 +9,8 @@ from rms._script import Fenced
 from rms.netns._batch import Ask, Change, End, Lines, Make, Place, Question, decode, encode
 from rms.netns._mailbox import Mailbox
 
+pytestmark = pytest.mark.slow
+
 HERE = Place(12, "345")
 
 

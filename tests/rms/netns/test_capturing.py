@@ -13,6 +13,7 @@ from rms.linux.ping import Ping
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.slow,
     pytest.mark.skipif(not shutil.which("tcpdump"), reason="tcpdump is not installed here"),
 ]
 

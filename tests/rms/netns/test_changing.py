@@ -10,6 +10,8 @@ from engine.rm.transport import TransportLost
 from rms.netns import _changing
 from rms.netns._changing import Changing
 
+pytestmark = pytest.mark.slow
+
 SILENT, ANSWERED = threading.Semaphore(0), threading.Event()
 
 

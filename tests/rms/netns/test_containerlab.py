@@ -10,6 +10,8 @@ from engine.core.states import ResourceAction, ResourceState
 from engine.description import BadDescription, foreign, problems, read
 from rms.netns import containerlab
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "netns" / "routers.clab.yml"
 START, STARTED, STOPPED = ResourceAction.START, ResourceState.STARTED, ResourceState.STOPPED
 

@@ -20,6 +20,8 @@ from rms.linux.application import Application
 from rms.netns import Emulation, Frr, Node
 from rms.netns.frr_config import text
 
+pytestmark = pytest.mark.slow
+
 needs_frr = pytest.mark.skipif(
     not shutil.which("vtysh", path=f"{os.environ['PATH']}:/usr/sbin"), reason="no FRR here: apt-get install frr"
 )

@@ -7,6 +7,8 @@ from engine import NetGraph, TopologyType, UsageError
 from rms.linux.ping import Ping
 from rms.netns.graph import bring_up, describe
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def described(ec):

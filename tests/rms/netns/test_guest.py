@@ -7,6 +7,7 @@ import pytest
 from tests.platform import uml
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.torture,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(uml.why_not() is not None, reason=str(uml.why_not())),

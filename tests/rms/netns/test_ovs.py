@@ -12,6 +12,8 @@ from rms.linux.iperf3 import Iperf3
 from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, OvsPort, OvsSwitch
 
+pytestmark = pytest.mark.slow
+
 needs_ovs = pytest.mark.skipif(
     not shutil.which("ovs-vswitchd", path="/usr/local/sbin:/usr/sbin:/usr/bin"),
     reason="no Open vSwitch here: apt-get install openvswitch-switch",

@@ -10,6 +10,8 @@ import pytest
 
 from tests.rms.netns.conftest import AS_NOBODY
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = textwrap.dedent("""
     import sys
     from engine import ExperimentController, TraceAttr

@@ -9,6 +9,8 @@ from engine.rm.transport import CommandFailed
 from rms.netns._kept import kept
 from rms.netns._together import Together
 
+pytestmark = pytest.mark.slow
+
 
 def test_who_comes_meanwhile_is_served_together():
     begun, go, seen = SimpleQueue(), threading.Event(), []

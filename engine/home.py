@@ -7,7 +7,6 @@ import platform
 import re
 import secrets
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -124,6 +123,8 @@ def load(run_dir: Path, open_log: OpenLog = eventlog.open) -> World:
 
 def holder() -> dict[str, Any]:
     """This process, as the log names the controller in charge."""
+    from importlib.metadata import version  # noqa: PLC0415 - it takes long to load, and who only reads needs it not
+
     return {
         "host": platform.node(),
         "pid": os.getpid(),

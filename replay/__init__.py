@@ -22,7 +22,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from replay.state import ResourceView, Timer, World, state
-from replay.timeline import Interval, Timeline, timeline
 
 if TYPE_CHECKING:
     from replay.audit import Violation, check
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from replay.critical import critical_path
     from replay.explaining import explain
     from replay.forking import fork
+    from replay.intervals import Interval, Timeline, timeline
     from replay.reporting import report
     from replay.resumption import resume, resuming
     from replay.takeover import reconnect
@@ -57,6 +57,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Interval": "replay.intervals",
+    "Timeline": "replay.intervals",
     "Violation": "replay.audit",
     "check": "replay.audit",
     "critical_path": "replay.critical",
@@ -67,6 +69,7 @@ _HOME = {
     "resume": "replay.resumption",
     "resuming": "replay.resumption",
     "report": "replay.reporting",
+    "timeline": "replay.intervals",
     "trace": "replay.traces",
 }
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import eventlog
-from engine import journal, notebook, snapshots
+from engine import journal, snapshots
 from engine.core import conditions, decide, story
 from engine.core.errors import UsageError
 from engine.dates import NS, from_datetime, to_datetime, to_ns
@@ -64,12 +64,9 @@ class ResourceView:
 
     def _repr_html_(self) -> str:
         """How it stood, in a notebook."""
-        return notebook.resource(self.row(f"{self.times[self.state]:%H:%M:%S}"), self.attributes)
+        from replay import in_notebook  # noqa: PLC0415 - nobody else needs what it loads
 
-    def row(self, since: str) -> notebook.Row:
-        """How it stood as a line of a table, in its state since then."""
-        note = "; ".join(self.waiting_for) if self.error is None else str(self.error["message"])
-        return notebook.Row(self.guid, self.label, self.rtype, self.state, since, note)
+        return in_notebook.resource(self)
 
     def to_dict(self) -> answers.Resource:
         """Plain values, for JSON."""
@@ -136,12 +133,9 @@ class World:
 
     def _repr_html_(self) -> str:
         """How it stood, in a notebook."""
-        rows = [
-            each.row(f"{since_start(self, each.times[each.state]):.2f}\N{NO-BREAK SPACE}s")
-            for each in self.resources.values()
-        ]
-        moment = f"after event {self.seq}, {since_start(self, self.time):.2f} s from its start"
-        return notebook.experiment(f"{self.exp_id}  {self.run_id}", moment, rows)
+        from replay import in_notebook  # noqa: PLC0415 - as above
+
+        return in_notebook.experiment(self)
 
     def to_dict(self) -> answers.Experiment:
         """Plain values, for JSON."""

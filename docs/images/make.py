@@ -11,12 +11,12 @@ from engine.core.apply import apply
 from engine.core.states import DEPLOYMENT, ResourceState, Step
 from engine.core.world import World
 from engine.netgraph import NetGraph
-from replay.timeline import Recorder
+from replay.intervals import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from replay.timeline import Timeline
+    from replay.intervals import Timeline
 
 NS: Final = 1_000_000_000
 ON_A_HOST: Final = {"name": "node", "rtype": "lab::Node", "min": 1, "max": 1, "after": "READY", "before": "deploy"}

@@ -13,7 +13,7 @@ from engine.plot import Gantt, PFormats, draw, format_for, render, write
 from replay.cli import runs, scripts, words
 from replay.cli.completing import RUN
 from replay.cli.program import Refused, common
-from replay.timeline import timeline
+from replay.intervals import timeline
 
 if TYPE_CHECKING:
     from engine.plot import Drawing

@@ -19,15 +19,15 @@ from engine.core.states import ResourceState
 from engine.core.world import EXPERIMENT
 from engine.dates import NS
 from replay.export import extras
+from replay.intervals import HOOK, STATE, WAIT, Recorder
 from replay.telling import tell, with_place
-from replay.timeline import HOOK, STATE, WAIT, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     import eventlog
     from engine.core.events import Entry
-    from replay.timeline import Interval
+    from replay.intervals import Interval
 
 _ENDS: Final = (events.StepDone, events.StepFailed, events.StepVoided)
 _STEPS: Final = (events.StepBegun, *_ENDS, events.StepPassed)

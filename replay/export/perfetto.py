@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from engine import journal
 from engine.core.world import EXPERIMENT
 from engine.dates import NS, to_datetime
+from replay.intervals import STATE, WAIT, Recorder
 from replay.telling import tell, with_place
-from replay.timeline import STATE, WAIT, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import eventlog
     from engine.core.events import Entry
     from engine.core.world import World
-    from replay.timeline import Interval, Timeline
+    from replay.intervals import Interval, Timeline
 
 _PID: Final = 1
 """Of the one process that has all tracks; the experiment's is that of its main thread."""

@@ -16,10 +16,10 @@ from replay.audit import audit
 from replay.critical import path_to
 from replay.explaining import explained
 from replay.forking import read_note
+from replay.intervals import Recorder
 from replay.origins import origins
 from replay.state import view
 from replay.telling import tell
-from replay.timeline import Recorder
 from replay.traces import Traces, side_by_side
 
 if TYPE_CHECKING:

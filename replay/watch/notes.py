@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from engine.core.states import ResourceState
 from engine.dates import NS
 from replay.cli import words
-from replay.timeline import held_back
+from replay.intervals import held_back
 
 if TYPE_CHECKING:
     from engine.core.world import Condition, Resource, World

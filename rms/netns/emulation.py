@@ -17,13 +17,13 @@ from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
 from engine.rm.transport import CommandFailed, TransportLost
 from rms._patience import until_answered
+from rms._together import Together
 from rms.linux.node import Node as Machine
 from rms.netns import _checking
 from rms.netns._batch import Ask, Change, End, Place, decode, encode
 from rms.netns._kept import kept
 from rms.netns._mailbox import GONE, Mailbox
 from rms.netns._shipping import program
-from rms.netns._together import Together
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,8 +6,7 @@ from queue import SimpleQueue
 import pytest
 
 from engine.rm.transport import CommandFailed
-from rms.netns._kept import kept
-from rms.netns._together import Together
+from rms._together import Together
 
 pytestmark = pytest.mark.slow
 
@@ -56,19 +55,3 @@ def test_many_callers_are_all_served():
     for thread in threads:
         thread.join(10)
     assert sorted(got) == [(n, -n) for n in range(50)]
-
-
-def test_what_is_kept_is_asked_once_for_each():
-    class Thing:
-        asked = 0
-
-        @kept
-        def answer(self):
-            """What it is."""
-            self.asked += 1
-            return object()
-
-    one, other = Thing(), Thing()
-    assert one.answer is one.answer
-    assert one.answer is not other.answer
-    assert (one.asked, Thing.answer.__doc__) == (1, "What it is.")

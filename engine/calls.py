@@ -10,8 +10,9 @@ the run over, and from there on everything is live.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+import threading
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zlib import crc32
 
 from engine import raised
@@ -24,7 +25,7 @@ from engine.rm.traces import TraceAttr, read_raw, read_text
 from engine.runtime.script import untold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from engine.core.calls import ScriptCall
     from engine.core.errors import ExperimentError
@@ -42,6 +43,16 @@ _T = TypeVar("_T")
 
 _SHORT = 1024
 """How many bytes of a trace are noted as they are. Of more it is noted how many there were, and their checksum."""
+
+
+class _Thread(threading.local):
+    """What is known of each thread that calls."""
+
+    batch: Calls | None = None
+    """The calls whose batch it is in."""
+
+
+_thread: Final = _Thread()
 
 
 class Calls:
@@ -108,6 +119,7 @@ class Calls:
 
     def opening(self) -> ScriptCall:
         """The call with which a controller takes charge. It is not told again."""
+        self._write_out_others()
         return self.script.call(told=False)
 
     def script_told(self) -> dict[str, Any]:
@@ -151,7 +163,45 @@ class Calls:
             self._session.abandon()
         self._left = True
 
+    # --- batches ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """See `engine.describing.Describing.batch`."""
+        outer = _thread.batch
+        if outer is self:
+            yield  # the outer one writes it
+            return
+        self._write_out_others()
+        _thread.batch = self
+        try:
+            yield
+        finally:
+            _thread.batch = outer
+            self._write_out()
+
+    @property
+    def _in_batch(self) -> bool:
+        return _thread.batch is self
+
+    def _write_out(self) -> None:
+        if self._session is not None and not self._session.closed:
+            self._session.write_out()
+
+    @staticmethod
+    def _write_out_others() -> None:
+        """See that what a thread has described elsewhere is on disk before anything that it calls behind that.
+
+        A script that is run again has made all calls of a thread up to some of them.
+        """
+        if _thread.batch is not None:
+            _thread.batch._write_out()
+
     # --- what follows from the log ------------------------------------------------------------------------------
+
+    def describe(self, act: Callable[[Kernel], _T]) -> _T:
+        """As `ask`, for what may have to wait for the end of a batch until it is on disk, and so takes effect."""
+        return self._answer(act, lambda call: self.session.ask(act, call, in_batch=self._in_batch))
 
     def ask(self, act: Callable[[Kernel], _T]) -> _T:
         """See `Session.ask`."""
@@ -173,7 +223,7 @@ class Calls:
         if self._session is None and (self.closed or call.number == 0):  # it is over, or it is not the script that asks
             assert self._past is not None
             return self._past.read_last(act, call)
-        return self.session.read(act, call)
+        return self.session.read(act, call, in_batch=self._in_batch)
 
     def schedule(self, date: Date, task: Task) -> int:
         """Have a function called at a date; the number of its task.
@@ -189,9 +239,11 @@ class Calls:
             self._past.adopt(number, task)
             return number
 
-        return self._answer(
-            again, lambda call: self.session.schedule(to_due(date, self.session.clock.now()), task, call)
-        )
+        def live(call: ScriptCall) -> int:
+            due = to_due(date, self.session.clock.now())
+            return self.session.schedule(due, task, call, in_batch=self._in_batch)
+
+        return self._answer(again, live)
 
     def _answer(self, again: Callable[[Kernel], _T], live: Callable[[ScriptCall], _T]) -> _T:
         call = self._call()
@@ -214,6 +266,8 @@ class Calls:
         return value
 
     def _call(self) -> ScriptCall:
+        if not self._in_batch:
+            self._write_out_others()
         return self.script.call(told=self._session is None or not self._session.is_asked_from_within())
 
     def _note(self, call: ScriptCall, *value: Any) -> None:

@@ -76,11 +76,20 @@ class ResourceFactory:
 
 
 def declare(cls: type[ResourceManager]) -> TypeDeclared:
-    """What the log is to say of a type.
+    """What the log is to say of a type. Asked for with every resource, so it is made once for each class.
 
     Raises:
         BadAttribute: the default of an attribute is no value that it takes.
     """
+    if cls not in _DECLARED:
+        _DECLARED[cls] = _declaration(cls)
+    return _DECLARED[cls]
+
+
+_DECLARED: Final[dict[type[ResourceManager], TypeDeclared]] = {}
+
+
+def _declaration(cls: type[ResourceManager]) -> TypeDeclared:
     declared = cls.declared()
     return TypeDeclared(
         guid=EXPERIMENT,

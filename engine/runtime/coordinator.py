@@ -4,6 +4,9 @@ It works in turns: take all messages that are there, decide, apply; append the t
 only then let the outside see it: hand out the actions, answer callers, wake waiters. So nothing in the world happens
 before its reason is on disk, and one sync serves all that a turn has come to.
 
+A turn in which only batches have asked (`ExperimentController.batch`) stays open after they are answered: what they
+describe is written with whatever is asked or heard next, the end of a batch at the latest.
+
 If the log cannot be written, nothing of that turn is let out and the coordinator stops acting. What runs goes on; a new
 controller can take over once there is room again.
 """
@@ -14,7 +17,7 @@ import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pykka import ActorDeadError
 from pykka.messages import _ActorStop
@@ -45,15 +48,19 @@ if TYPE_CHECKING:
     from engine.runtime.waiters import Waiter
     from engine.tasks import Task
 
+_MOST_UNWRITTEN: Final = 1_000
+"""How many events of batches wait for those that come next."""
+
 _log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A call of the user's. Answered with what `act` returns, once that is on disk."""
+    """A call of the user's. Answered with what `act` returns, once that is on disk, or in a batch before it is."""
 
     act: Callable[[Kernel], Any]
     call: ScriptCall | None = None
+    in_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +79,12 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A function of the user's that is to be called at `due`. Answered with the number of its task."""
+    """A function of the user's that is to be called at `due`. Answered like a `Request`, with the number of its task."""
 
     due: int
     task: Task
     call: ScriptCall | None
+    in_batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +156,18 @@ class Coordinator(PooledActor):
         try:
             self._kernel.begin_turn(self._clock.now())
             answers.extend(self._handle(envelope.message) for envelope in envelopes)
-            self._let_out(self._commit())
+            if not self._stays_open(envelopes):
+                self._let_out(self._commit())
         except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may be left waiting for an answer
             self._fail(self._bug(error))
         for envelope, answer in zip_longest(envelopes, answers):
             if envelope.reply_to is not None:
                 self._answer(envelope.message, envelope.reply_to, answer)
+
+    def _stays_open(self, envelopes: list[Envelope[Any]]) -> bool:
+        """Whether only batches have asked, and so little that it is written with what comes next."""
+        few = len(self._kernel.entries) < _MOST_UNWRITTEN
+        return few and all(getattr(envelope.message, "in_batch", False) for envelope in envelopes)
 
     def _let_out(self, effects: list[Effect]) -> None:
         """What the turn has come to is on disk: now it may be seen."""

@@ -130,12 +130,13 @@ class Session:
 
     # --- asking -------------------------------------------------------------------------------------------------
 
-    def ask(self, act: Callable[[Kernel], _T], call: ScriptCall | None = None) -> _T:
+    def ask(self, act: Callable[[Kernel], _T], call: ScriptCall | None = None, *, in_batch: bool = False) -> _T:
         """Have a request decided in a turn, and wait until what it came to is on disk.
 
         Args:
             act: decides, and emits what comes of it.
             call: of the script, if it is the one that asks.
+            in_batch: whether to wait only until it is decided.
 
         Raises:
             Closed: nobody is in charge any more.
@@ -147,8 +148,13 @@ class Session:
                 raise Closed("this controller is being shut down: it takes nothing new any more")
             return act(kernel)
 
-        answer: _T = self._send(coordinator.Request(unless_closing, call))
+        answer: _T = self._send(coordinator.Request(unless_closing, call, in_batch))
         return answer
+
+    def write_out(self) -> None:
+        """Wait until what was described in batches is on disk, if anybody is still in charge."""
+        with suppress(Closed):  # then it is
+            self.ask_to_the_end(lambda _: None)
 
     def begin_to_close(self, why: str, call: ScriptCall | None = None) -> None:
         """Give up the pending tasks, and take no request any more but to release and to look."""
@@ -164,10 +170,10 @@ class Session:
         answer: _T = self._send(coordinator.Request(act, call))
         return answer
 
-    def read(self, act: Callable[[World], _T], call: ScriptCall | None = None) -> _T:
+    def read(self, act: Callable[[World], _T], call: ScriptCall | None = None, *, in_batch: bool = False) -> _T:
         """Look at the world. This is also possible after the end: then nothing changes any more."""
         if not self.closed:
-            answer: _T = self._send(coordinator.Request(lambda kernel: act(kernel.world), call))
+            answer: _T = self._send(coordinator.Request(lambda kernel: act(kernel.world), call, in_batch))
             return answer
         if self._actor.failure is not None:
             raise self._actor.failure  # the world may hold what never came to be
@@ -180,9 +186,9 @@ class Session:
         """The last event, or one that is about to be."""
         return self._kernel.world.seq
 
-    def schedule(self, due: int, task: Task, call: ScriptCall | None = None) -> int:
+    def schedule(self, due: int, task: Task, call: ScriptCall | None = None, *, in_batch: bool = False) -> int:
         """Have a function called at `due` (ns since 1970); the number of its task."""
-        number: int = self._send(coordinator.Schedule(due, task, call))
+        number: int = self._send(coordinator.Schedule(due, task, call, in_batch))
         return number
 
     def adopt(self, tasks: Mapping[int, Task]) -> None:
@@ -281,8 +287,20 @@ class Session:
 
     def _append(self, entries: list[Entry]) -> None:
         for first in range(0, len(entries), _AT_ONCE):
-            self._writer.append([journal.to_record(entry) for entry in entries[first : first + _AT_ONCE]])
+            self._write(entries[first : first + _AT_ONCE])
         self._snapshots.look(self._kernel.world)
+
+    def _write(self, entries: list[Entry]) -> None:
+        """Write these in one append, or, if they are too large for that, in several, each of whole calls if it can."""
+        try:
+            self._writer.append([journal.to_record(entry) for entry in entries])
+        except ValueError:  # before anything was written
+            half = len(entries) // 2
+            if half == 0:
+                raise
+            cut = next((place for place in range(half, 0, -1) if entries[place].call is not None), half)
+            self._write(entries[:cut])
+            self._write(entries[cut:])
 
     def _ask_policy(self, guid: int) -> bool:
         """The user's policy may look at the experiment: it does so from within the turn, and must not wait for it."""

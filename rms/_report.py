@@ -1,5 +1,6 @@
 """What the launch script says of an attempt, and what that means."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -34,6 +35,19 @@ class Process:
     start_time: str
 
 
+def _facts(output: bytes) -> dict[str, dict[str, str]]:
+    """By token what was said of each attempt, the last word last; under "" what was said before any was named."""
+    its: dict[str, str] = {}
+    facts = {"": its}
+    for line in output.decode(errors="replace").splitlines():
+        name, _, text = line.partition(" ")
+        if name == "attempt":
+            its = facts.setdefault(text, {})
+        else:
+            its[name] = text
+    return facts
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What the marks of an attempt said, and which of its two processes lived.
@@ -60,8 +74,17 @@ class Report:
 
     @classmethod
     def parse(cls, output: bytes) -> Self:
-        lines = (line.partition(" ") for line in output.decode(errors="replace").splitlines())
-        facts = {name: text for name, _, text in lines}
+        """The report on the only attempt that was asked after."""
+        return cls._of(_facts(output)[""])
+
+    @classmethod
+    def parse_all(cls, output: bytes) -> dict[str, Self]:
+        """The reports on several attempts, by token."""
+        facts = _facts(output)
+        return {token: cls._of(its) for token, its in facts.items() if token}
+
+    @classmethod
+    def _of(cls, facts: Mapping[str, str]) -> Self:
         claim, started = facts["claim"].split(), facts["started"].split()
         return cls(
             claimed=bool(claim),

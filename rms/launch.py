@@ -5,7 +5,7 @@
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -20,6 +20,7 @@ from rms import shell
 from rms._journal import Journal, OnEnd
 from rms._report import Process, Report, Started
 from rms._script import ANSWER_TIMEOUT, Fenced, Script
+from rms._together import Together
 
 __all__ = ["Fenced", "Launcher", "Started"]
 
@@ -64,7 +65,8 @@ class Launcher:
         self._epoch = epoch
         self._script = Script(transport, self._base, epoch)
         self._journal = Journal(transport, f"{self._base}/journal")
-        self._supervisors: dict[str, Process] = {}  # of attempts started here and not yet watched
+        self._probing: Together[str, Report | CommandFailed] = Together(self._probe_all)
+        self._alive: dict[str, Process] = {}  # whose end is the next news of attempts that are not yet watched
         self._entrance = ""
 
     @classmethod
@@ -147,8 +149,7 @@ class Launcher:
             report = self._await_decision(token)
         if report.started is None or (report.end and not report.end.isdecimal()):
             raise self._not_started(token, report)
-        if report.supervisor:
-            self._supervisors[token] = report.supervisor
+        self._note(token, report)
         return report.started
 
     def probe(self, token: str) -> Outcome:
@@ -157,7 +158,9 @@ class Launcher:
         The answer is final unless it is `Alive`: an attempt that nobody has claimed is void from then on, so that a
         start which is still on its way to the host cannot make `NeverBegan` wrong. To try again takes a new token.
         """
-        return self._report("probe", token).outcome()
+        report = self._probe(token)
+        self._note(token, report)
+        return report.outcome()
 
     def watch(self, token: str, on_end: OnEnd) -> None:
         """Calls `on_end` exactly once, when the attempt has ended, also if it had before.
@@ -173,11 +176,11 @@ class Launcher:
         if not self._journal.subscribe(_check_token(token), on_end):
             return
         try:
-            supervisor = self._supervisors.pop(token, None)
-            if supervisor:
-                self._attend(token, supervisor)
+            process = self._alive.pop(token, None)
+            if process:
+                self._attend(token, process)
             else:
-                self._look_after(token, self._report("probe", token))
+                self._look_after(token, self._probe(token))
         except BaseException:
             self._journal.unsubscribe(token, on_end)
             raise
@@ -196,7 +199,7 @@ class Launcher:
 
     def age(self, token: str) -> float:
         """Seconds since the command of an attempt began, by the host's own clock; 0 if it has not."""
-        return self._report("probe", token).age
+        return self._probe(token).age
 
     def stop(self, token: str, grace: float = 10.0, name: str = "TERM") -> Ended | Gone:
         """Ends an attempt: a signal to its process group, and KILL to what is left of the group after the grace.
@@ -264,7 +267,26 @@ class Launcher:
     def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> Report:
         return Report.parse(self._script.call(verb, _check_token(token), *args, stdin=stdin))
 
+    def _probe(self, token: str) -> Report:
+        """Asks after an attempt, together with all others that are asked after meanwhile."""
+        answer = self._probing.ask(_check_token(token))
+        if isinstance(answer, CommandFailed):
+            raise answer
+        return answer
+
+    def _probe_all(self, tokens: Sequence[str]) -> list[Report | CommandFailed]:
+        try:
+            reports = Report.parse_all(self._script.call("probe", "-", *dict.fromkeys(tokens)))
+        except CommandFailed as error:
+            # What is wrong with one is no answer for the others.
+            return [error] if len(tokens) == 1 else [answer for each in tokens for answer in self._probe_all([each])]
+        return [reports[token] for token in tokens]
+
     # --- Attending to attempts.
+
+    def _note(self, token: str, report: Report) -> None:
+        if report.alive and not report.end:
+            self._alive[token] = report.alive
 
     def _look_after(self, token: str, report: Report) -> None:
         """Settles an attempt that has ended, or attends to the process whose end is the next news of it."""
@@ -284,7 +306,7 @@ class Launcher:
 
     def _ask_again(self, token: str, process: Process) -> None:
         try:
-            self._look_after(token, self._report("probe", token))
+            self._look_after(token, self._probe(token))
         except TransportLost as lost:
             _log.warning("host lost, the state is unknown", host=lost.host, why=lost.why, token=token)
             with suppress(TransportLost):  # closed; otherwise it is told again when the host is back
@@ -296,7 +318,7 @@ class Launcher:
         """Waits while another call is starting the attempt."""
         while True:
             news = self._journal.expect(token)  # before the question: what comes after the answer is not missed
-            report = self._report("probe", token)
+            report = self._probe(token)
             if not report.undecided or report.supervisor is None:
                 return report
             self._transport.on_exit(report.supervisor.pid, report.supervisor.start_time, news.set)

@@ -273,17 +273,23 @@ become() { # COMMAND
 # Sets what the marks say. Of each process it is asked whether it lives before that is read which it would write last: a
 # mark that is missing then is missing for good, if the process was gone.
 report() {
-	set -- $(readlink "$at/claim")
-	claim=$* claim_boot=${4:-} supervisor=
-	[ $# -lt 4 ] || ! alive "$2" "$3" "$4" || supervisor=alive
-	set -- $(readlink "$at/started")
-	started=$* command=
-	[ $# -lt 2 ] || ! alive "$1" "$2" "$claim_boot" || command=alive
+	claimed $(readlink "$at/claim")
+	begun $(readlink "$at/started")
 	# step: asked
 	end=$(readlink "$at/exit")
 	end=${end#end }
 	# It may have begun and ended since `started` was read.
 	[ -z "$end" ] || [ -n "$started" ] || started=$(readlink "$at/started")
+}
+
+claimed() { # WHAT THE CLAIM SAYS, IF THERE IS ONE
+	claim=$* claim_boot=${4:-} supervisor=
+	[ $# -lt 4 ] || ! alive "$2" "$3" "$4" || supervisor=alive
+}
+
+begun() { # WHAT THE MARK `started` SAYS, IF THERE IS ONE
+	started=$* command=
+	[ $# -lt 2 ] || ! alive "$1" "$2" "$claim_boot" || command=alive
 }
 
 # From here on the attempt will not begin, unless it has: whoever is about to begin it marks that first, and then looks
@@ -317,13 +323,68 @@ tell() {
 
 # An attempt that nobody has claimed is claimed now and void: no start that is still on its way can make the answer wrong.
 take_unclaimed() {
+	[ ! -L "$at/claim" ] || return 0
 	mkdir -p "$at" || exit
-	[ -L "$at/claim" ] || ! claim 2>/dev/null || record void
+	! claim 2>/dev/null || record void
 }
 
-do_probe() {
-	take_unclaimed
-	settle
+# Reports on many. Of those that have begun, and that live or have ended, one look at all of them says everything; each of
+# the others is settled by itself.
+do_probe() { # TOKEN...
+	cd "$base" || exit
+	names='' exits='' owner='' has_begun=' ' is_told=' '
+	for token; do
+		names="$names $token/claim $token/started" exits="$exits $token/exit"
+	done
+	each_mark tell_if_begun $names
+	# step: seen
+	each_mark tell_end $exits
+	for token; do
+		case $is_told in *" $token "*) continue ;; esac
+		at=$base/$token
+		take_unclaimed
+		echo "attempt $token"
+		settle
+	done
+}
+
+# Calls a function with the name and the content of each of these marks that is there, sorted by name. No shell reads a
+# link by itself, so it is one process that does.
+each_mark() { # FUNCTION, TOKEN/NAME...
+	tells=$1
+	shift
+	links=$(LC_ALL=C ls -ldn "$@" 2>/dev/null)
+	while IFS= read -r line; do
+		name=${line%% -> *}
+		[ -z "$line" ] || "$tells" "${name##* }" ${line#* -> }
+	done <<END
+$links
+END
+}
+
+tell_if_begun() { # TOKEN/claim OR, NEXT, TOKEN/started, WHAT IT SAYS
+	token=${1%/*} mark=${1##*/}
+	shift
+	if [ "$mark" = claim ]; then
+		owner=$token
+		claimed "$@"
+		return
+	fi
+	[ "$token" = "$owner" ] || return
+	begun "$@"
+	has_begun="$has_begun$token " end=
+	[ -z "$supervisor$command" ] || is_told="$is_told$token "
+	echo "attempt $token"
+	tell
+}
+
+tell_end() { # TOKEN/exit "end" CODE
+	token=${1%/*}
+	shift 2
+	case $has_begun in *" $token "*) ;; *) return ;; esac
+	is_told="$is_told$token "
+	echo "attempt $token"
+	echo "end $*"
 }
 
 # --- Stopping. The command leads its group, so the group's number is its own, and nobody else's while it lives.

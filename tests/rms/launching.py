@@ -70,6 +70,8 @@ class Lab:
 
     def close(self) -> None:
         """Leaves nothing behind, and checks that."""
+        for trap in (*self.place.glob("*.kill"), *self.place.glob("*.armed")):
+            trap.unlink()  # nobody came by
         if Path(self.base).exists():
             last = self.launcher(99_999_999)
             try:

@@ -91,7 +91,7 @@ KILLED = {
 
 
 def test_every_step_is_a_crash_point():
-    assert set(STEPS) == {*KILLED, "asked", "voided"}
+    assert set(STEPS) == {*KILLED, "asked", "seen", "voided"}
 
 
 @pytest.mark.parametrize("step", KILLED)
@@ -231,6 +231,17 @@ def test_a_command_that_begins_and_ends_while_somebody_asks_has_begun(lab, gate,
     assert settled(lab, lab.launcher()) == Ended(0)
     asking.open()
     assert first.result(PATIENCE) == second.result(PATIENCE)
+
+
+def test_a_command_that_ends_while_many_are_asked_after_has_ended(lab, gate, background):
+    asking = gate("seen")
+    lab.launcher().start("a", "exec sleep 1000")
+    answer = background(lab.launcher().probe, "a")
+    asking.pid()
+    lab.launcher().signal("a", "TERM")
+    assert lab.end(lab.launcher(), "a") == Ended(143)
+    asking.open()
+    assert answer.result(PATIENCE) == Ended(143)
 
 
 def test_a_start_that_waits_for_one_whose_supervisor_is_killed_is_told(lab, gate, background):

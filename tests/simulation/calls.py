@@ -59,6 +59,12 @@ class Call:
         explain = getattr(self, f"_{self.name}", None)
         return explain is not None and bool(explain(event["kind"], event["guid"], event["data"], self.args))
 
+    def has_made(self, kind: str) -> bool:
+        """Whether it has led to all that it leads to, so that another call may be meant that asks for the same."""
+        if self.name != "register":
+            return bool(self.events)
+        return kind in ("type.declared", "resource.registered") and self._made("resource.registered") is not None
+
     def _register(self, kind, guid, data, args):
         match kind:
             case "type.declared":

@@ -48,6 +48,7 @@ class Experiment:
         rivals: when somebody else tries to take the run over.
         usurper: when its controller is declared dead, though it only stands still for a while; None for never.
         disk, power: see `Simulation` and `Faults`.
+        batches: whether the moves between which there is no pause are made in a batch.
     """
 
     seed: int
@@ -62,6 +63,7 @@ class Experiment:
     usurper: float | None = None
     disk: str = "memory"
     power: float = 0.0
+    batches: bool = False
 
 
 def draw(random: Random, seed: int) -> Experiment:
@@ -84,6 +86,7 @@ def draw(random: Random, seed: int) -> Experiment:
         usurper,
         "disk" if random.random() < 0.1 else "memory",
         random.choice([0.0, 0.5, 1.0]),
+        random.random() < 0.3,
     )
 
 

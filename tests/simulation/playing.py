@@ -64,6 +64,7 @@ class Player:
         self._program: Program | None = None
         self._next_move = 0
         self._calls = 0
+        self._returned: list[tuple[int, Any]] | None = None  # what calls of a batch have come to, by number
         self.played = Played(self._sim)
 
     # --- what befalls it ----------------------------------------------------------------------------------------
@@ -159,16 +160,41 @@ class Player:
     def _go_on(self, sim: Simulation, ec: ExperimentController) -> None:
         """Make the moves that are left, and bring it to its end. One at which its controller died is not made again."""
         self._program = here().owner
-        while self._next_move < len(self._experiment.moves):
-            move = self._experiment.moves[self._next_move]
+        while (move := self._take()) is not None:
             sim.sleep(move.pause)
-            self._next_move += 1
-            self._make(ec, move)
+            if self._experiment.batches:
+                self._make_together(ec, move)
+            else:
+                self._make(ec, move)
         sim.sleep(self._experiment.rest)
         self._call("shutdown", {}, ec.shutdown)
         self.played.live = ec._session._kernel.world
 
     # --- calls --------------------------------------------------------------------------------------------------
+
+    def _take(self, *, at_once: bool = False) -> Move | None:
+        """The next move, if there is one, or if there is one without a pause."""
+        left = self._experiment.moves[self._next_move :]
+        if not left or (at_once and left[0].pause):
+            return None
+        self._next_move += 1
+        return left[0]
+
+    def _make_together(self, ec: ExperimentController, first: Move) -> None:
+        """Make all moves up to the next pause in a batch. Only when that has ended, what they came to is promised."""
+        returned = self._returned = []
+
+        def make() -> None:
+            move: Move | None = first
+            with ec.batch():
+                while move is not None:
+                    self._make(ec, move)
+                    move = self._take(at_once=True)
+
+        self._call("batch", {}, make)
+        self._returned = None
+        for number, result in returned:
+            self._sim.note("call.returned", here().owner.name, number=number, result=result, in_batch=True)
 
     def _make(self, ec: ExperimentController, move: Move) -> None:
         """Make a move, in a thread of its own if it may take long."""
@@ -176,7 +202,8 @@ class Player:
         if move.name == "restart":
             act = partial(self._restart, ec, names(move.args["guid"]), move.args["after"])
         else:
-            act = partial(self._call, *getattr(self, f"_{move.name}")(ec, names, **move.args))
+            returned = None if move.aside else self._returned
+            act = partial(self._call, *getattr(self, f"_{move.name}")(ec, names, **move.args), returned)
         if move.aside:
             self._sim.hub.spawn(here().owner, "user", act)
         else:
@@ -188,8 +215,10 @@ class Player:
         self._sim.sleep(after)
         self._call("step", {"guid": guid, "step": "start"}, lambda: ec.start(guid))
 
-    def _call(self, name: str, args: dict[str, Any], act: Callable[[], Any]) -> None:
-        """Make a call, and note when it was made, and what came of it when."""
+    def _call(
+        self, name: str, args: dict[str, Any], act: Callable[[], Any], returned: list[tuple[int, Any]] | None = None
+    ) -> None:
+        """Make a call, and note when it was made, and what came of it when; or keep that to be noted later."""
         sim, where = self._sim, here().owner.name
         self._calls += 1
         number = self._calls
@@ -204,7 +233,10 @@ class Player:
             kinds = [kind.__name__ for kind in type(error).__mro__]
             sim.note("call.raised", where, number=number, kinds=kinds, message=str(error))
         else:
-            sim.note("call.returned", where, number=number, result=result)
+            if returned is None:
+                sim.note("call.returned", where, number=number, result=result, in_batch=False)
+            else:
+                returned.append((number, result))
 
     def _register(self, ec, name, rtype, attributes, to):
         connected = {"connectedTo": name.many(to)} if to else {}

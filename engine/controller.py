@@ -203,7 +203,7 @@ class ExperimentController(Describing, Waiting, Scripting):
             NoLog: the directory is no run.
             Locked: its controller lives.
             Corrupt: the log is damaged.
-            BadState: the run is over: everything was released and its controller shut down.
+            BadState: the run is over (everything was released and its controller shut down), or has no event.
         """
         workers, fm, wait = how_many_workers(workers), policy_for(fm), to_ns(patience)
         check_clock(clock)

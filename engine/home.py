@@ -107,13 +107,15 @@ def load(run_dir: Path, open_log: OpenLog = eventlog.open) -> World:
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
-        BadState: the run is over, or is the copy of one.
+        BadState: the run is over, has no event, or is the copy of one.
     """
     if (run_dir / BUNDLE).exists():
         raise BadState(f"{run_dir} is the copy of a run that may go on: look at it, and take over the run itself")
     with open_log(run_dir) as log:
         world = snapshots.nearest(run_dir, log, None, None)
         world = journal.rebuild(log.read(after=world.seq if world else 0), world)
+    if not world.seq:
+        raise journal.nothing_in(run_dir)
     if world.closed:
         raise BadState(
             f"{run_dir} is over: its controller released everything and was shut down; there is nothing to do"

@@ -8,9 +8,11 @@ import eventlog
 from engine.core import events
 from engine.core.apply import apply
 from engine.core.encoding import from_data, to_data
+from engine.core.errors import BadState
 from engine.core.world import World
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
 
 _AT: Final = "at"
@@ -65,3 +67,8 @@ def rebuild(records: Iterable[eventlog.Event], world: World | None = None) -> Wo
         apply(world, to_entry(record))
     world.take_touched()
     return world
+
+
+def nothing_in(run_dir: str | os.PathLike[str]) -> BadState:
+    """What to raise for a run without an event, of which there is nothing to see and nothing to go on with."""
+    return BadState(f"{run_dir} holds no event: its controller ended before it wrote one; run the script anew")

@@ -20,7 +20,7 @@ def take_log(run_dir: Path, machine: Machine) -> tuple[World, eventlog.Writer]:
 
     Raises:
         NoLog, Locked, Corrupt: see `engine.home.load` and `engine.home.open_writer`.
-        BadState: the run is over.
+        BadState: the run is over, or has no event.
         UnknownResourceType: a type is not installed. The run is let go.
     """
     home.load(run_dir, machine.open_log)  # refuses what cannot be taken over before a byte of it is touched

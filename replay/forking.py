@@ -100,8 +100,6 @@ def as_of(
     """
     with eventlog.open(run_dir) as log:
         world = fold(run_dir, log, at)
-    if not world.seq:
-        raise UsageError(f"{run_dir} holds no event: its controller ended before it wrote one")
     described = description.from_world(world, from_graph.recorded(world))
     return replace(described, exp_id=name or f"{world.exp_id}-{world.seq}"), _origin(Path(run_dir).absolute(), world)
 

@@ -184,7 +184,7 @@ def timeline(run_dir: str | os.PathLike[str], at: Moment | None = None) -> Timel
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
-        UsageError: the moment cannot be read, or the log does not reach it.
+        UsageError: the moment cannot be read, or the log does not reach it; or it holds no event.
     """
     recorder = Recorder()
     with eventlog.open(run_dir) as log:
@@ -193,6 +193,8 @@ def timeline(run_dir: str | os.PathLike[str], at: Moment | None = None) -> Timel
             recorder.see(journal.to_entry(record))
             if record.seq == last:
                 break
+    if not recorder.world.seq:
+        raise journal.nothing_in(run_dir)
     return recorder.timeline()
 
 

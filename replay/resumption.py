@@ -227,7 +227,7 @@ def _opening(path: Path) -> Entry:
     with eventlog.open(path) as log:
         record = next(log.read(), None)
     if record is None:
-        raise BadState(f"{path} holds no event: its controller ended before it wrote one; run the script anew")
+        raise journal.nothing_in(path)
     return journal.to_entry(record)
 
 

@@ -170,7 +170,7 @@ def state(run_dir: str | os.PathLike[str], at: Moment | None = None) -> World:
 
     Raises:
         NoLog, Corrupt, WrongVersion: the log cannot be read.
-        UsageError: the moment cannot be read, or the log does not reach it.
+        UsageError: the moment cannot be read, or the log does not reach it; or it holds no event.
     """
     with eventlog.open(run_dir) as log:
         return view(fold(run_dir, log, at))
@@ -180,6 +180,7 @@ def fold(run_dir: str | os.PathLike[str], log: eventlog.Log, at: Moment | None =
     """The world that a log comes to, up to a moment.
 
     Raises:
+        BadState: the log holds no event.
         UsageError: the moment cannot be read, or is none of the run's.
     """
     seq = at if isinstance(at, int) else None
@@ -187,6 +188,8 @@ def fold(run_dir: str | os.PathLike[str], log: eventlog.Log, at: Moment | None =
     world = snapshots.nearest(run_dir, log, seq, time)
     records = log.read(after=world.seq if world else 0)
     world = journal.rebuild(itertools.takewhile(lambda record: not _is_after(record, seq, time), records), world)
+    if not world.seq and next(log.read(), None) is None:
+        raise journal.nothing_in(run_dir)
     if seq is not None and (seq < 1 or world.seq != seq):
         raise UsageError(f"there is no event {seq}: the log goes from 1 to {_last_seq(log)}")
     if time is not None and world.seq == 0:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 import eventlog
+from engine import journal
 from replay.cli import runs, words
 from replay.cli.completing import GUID, RUN, TRACE
 from replay.cli.destination import destination
@@ -126,7 +127,7 @@ def _check(to: str, trace: str | None, guids: Sequence[str], at: str | None, pat
 def _write_events(run: Run, to: str, path: Path | None) -> dict[str, Any]:
     with eventlog.open(run.path) as log:
         if next(log.read(), None) is None:
-            raise Refused(f"{run.path} holds no event: its controller ended before it wrote one")
+            raise journal.nothing_in(run.path)
         told: dict[str, Any] = {}
         if to in _TIMES:
             make = getattr(import_module(f"replay.export.{to}"), _TIMES[to])

@@ -74,6 +74,8 @@ def log(
     with eventlog.open(found.path) as opened:
         if follow:
             _tell_if_alone(found)
+        elif next(opened.read(), None) is None:
+            raise journal.nothing_in(found.path)
         records = _up_to_the_end(opened.follow() if follow else opened.read())
         _print_json(records, wanted) if as_json else _print_lines(records, wanted)
         if opened.torn is not None:

@@ -11,9 +11,10 @@ from rich.text import Text
 
 import eventlog
 from engine import journal
+from engine.core.errors import UsageError
 from replay.cli import runs, screen, words
 from replay.cli.completing import RUN
-from replay.cli.program import FAILED, Refused, common, say
+from replay.cli.program import FAILED, common, say
 from replay.state import timers, view
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def ls(home: Path, as_json: bool) -> None:
 def _list(run: Run) -> _Listed:
     try:
         return _Listed(run, runs.read(run))
-    except (Refused, eventlog.NoLog):
+    except (UsageError, eventlog.NoLog):
         return _Listed(run, None, "empty")
     except eventlog.WrongVersion:
         return _Listed(run, None, "of a later version")
@@ -206,6 +207,8 @@ def check(run: str, home: Path, as_json: bool) -> int:
     counted: list[int] = []
     with eventlog.open(found.path) as log:
         violations = audit(_counted(log, counted))
+    if not counted:
+        raise journal.nothing_in(found.path)
     if as_json:
         told: answers.Audit = {"events": len(counted), "violations": [each.to_dict() for each in violations]}
         click.echo(words.to_json(told))

@@ -215,8 +215,7 @@ def read(run: Run, at: Moment | None = None) -> Reading:
     """Read the log of a run, up to a moment if one is given.
 
     Raises:
-        Refused: there is no event in it.
-        LogError, UsageError: it cannot be read; the moment cannot be, or the log does not reach it.
+        LogError, UsageError: it cannot be read, or holds no event; the moment cannot be, or the log does not reach it.
     """
     # In this order: a controller that shuts down meanwhile is in charge or done, but never gone.
     holder = eventlog.holder(run.path)
@@ -234,15 +233,10 @@ def world_in(run: Run, log: eventlog.Log, at: Moment | None) -> World:
     """The same of a log that is open."""
     gc.disable()  # a fold makes a great many objects and no garbage: looking for some takes a quarter of its time
     try:
-        found = _fold(run, log, at)
+        return _fold(run, log, at)
     finally:
         gc.freeze()  # nor is there any among these later on
         gc.enable()
-    if not found.seq and at is not None:
-        raise Refused(f"{run.run_id} had not begun at {at}; leave --at out to see how it stands now")
-    if not found.seq:
-        raise Refused(f"{run.path} holds no event: its controller ended before it wrote one; there is nothing to see")
-    return found
 
 
 def _fold(run: Run, log: eventlog.Log, at: Moment | None) -> World:

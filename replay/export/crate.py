@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import eventlog
-from engine import description, from_graph
+from engine import description, from_graph, journal
 from engine.core.errors import ExperimentError, UsageError
 from engine.core.world import describe
 from engine.home import BUNDLE
@@ -132,8 +132,8 @@ def _write(content: Path, name: str, text: str, kind: str) -> Part:
 def _copy_log(run_dir: Path, content: Path) -> Iterator[Part]:
     """The log as it is on disk. What is advisory comes first: it may say less than there is, never more."""
     with eventlog.open(run_dir) as log:
-        if next(log.read(), None) is None:
-            raise UsageError(f"{run_dir} holds no event: its controller ended before it wrote one")
+        if not sum(1 for _ in log.read()):  # all of it: damage is told of the log itself, and not of its copy
+            raise journal.nothing_in(run_dir)
     (content / _LOG).mkdir(mode=0o700)
     for pattern in "durable", "*.idx", "*.log":
         for path in sorted((run_dir / _LOG).glob(pattern)):

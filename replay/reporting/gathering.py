@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import eventlog
 from engine import journal
-from engine.core.errors import BadState, ExperimentError, UsageError
+from engine.core.errors import BadState, ExperimentError
 from engine.core.world import describe
 from engine.dates import NS
 from engine.plots.drawing import draw
@@ -164,7 +164,7 @@ def gather(run_dir: Path, *, with_traces: bool = True) -> Findings:
             told.append(_told(entry, recorder.world))
         world = recorder.world
         if not world.seq:
-            raise UsageError(f"{run_dir} holds no event: its controller ended before it wrote one")
+            raise journal.nothing_in(run_dir)
         origin = origins(log.read(), world)
         path = _path(log, world)
         failures = _failures(run_dir, log, world)

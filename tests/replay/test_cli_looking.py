@@ -148,9 +148,18 @@ def test_what_is_no_run_is_refused(home, tmp_path):
     assert refusal("log", segment(run_dir)).startswith(f"{segment(run_dir)} is a file; ")
 
 
-def test_a_run_without_an_event_is_refused(home):
+@pytest.mark.parametrize(
+    "args",
+    ["show", "log", "check", "state", "state --at 1", "why 1", "why --late", "plot --gantt", "reconnect", "release"],
+)
+def test_a_run_without_an_event_is_refused_and_left_as_it_is(home, args):
     run_dir = write(home, [])
-    assert refusal("show", "hello").startswith(f"{run_dir} holds no event: ")
+    before = sorted(run_dir.rglob("*"))
+    command, *rest = args.split()
+    assert refusal(command, "hello", *rest) == (
+        f"{run_dir} holds no event: its controller ended before it wrote one; run the script anew"
+    )
+    assert sorted(run_dir.rglob("*")) == before
 
 
 # --- ls ---------------------------------------------------------------------------------------------------------

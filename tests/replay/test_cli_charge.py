@@ -8,7 +8,7 @@ import pytest
 
 import eventlog
 import replay
-from engine import Alive
+from engine import Alive, ResourceFactory
 from engine.runtime.session import Session
 from replay.cli import interrupts
 from tests.replay.test_cli_running import (
@@ -20,6 +20,7 @@ from tests.replay.test_cli_running import (
     left_behind,
     netreel,
     only_run,
+    released_by,
     script,
     short,
 )
@@ -65,7 +66,7 @@ def test_two_interrupts_do_not_break_off_a_release(home, monkeypatch):
 
     monkeypatch.setattr(interrupts, "_GRACE", 60)
     monkeypatch.setattr(interrupts, "say", lambda message: told.set())
-    monkeypatch.setattr(Thing, "release", release, raising=False)
+    released_by(monkeypatch, release)
     run_dir = left_behind(home)
     assert netreel("release", "hello").exit_code == 130
     assert replay.state(run_dir).closed
@@ -122,14 +123,14 @@ def test_a_termination_breaks_off_a_release_that_can_be_gone_on_with(home, monke
 
     monkeypatch.setattr(interrupts, "_GRACE", 60)
     monkeypatch.setattr(interrupts, "say", lambda message: told.set())
-    monkeypatch.setattr(Thing, "release", release, raising=False)
+    released_by(monkeypatch, release)
     run_dir = left_behind(home)
     result = netreel("release", "hello")
     gone.set()
     assert result.exit_code == 143
     assert result.stderr.endswith(f"is not released; to do so: netreel release {short(run_dir)}\n")
     assert not replay.state(run_dir).closed
-    monkeypatch.delattr(Thing, "release")
+    monkeypatch.setitem(ResourceFactory._types, "lab::Thing", Thing)
     assert netreel("release", "hello").exit_code == 0
     assert replay.check(run_dir) == []
 

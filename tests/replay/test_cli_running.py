@@ -62,6 +62,17 @@ def _known_types(monkeypatch):
     monkeypatch.setattr(ResourceFactory, "_types", {"lab::Thing": Thing})
 
 
+def released_by(monkeypatch, hook):
+    """Have things released by this function."""
+
+    class Leaving(Thing, rtype="lab::Thing"):
+        """A thing with something to undo."""
+
+        release = hook
+
+    monkeypatch.setitem(ResourceFactory._types, "lab::Thing", Leaving)
+
+
 @pytest.fixture
 def home(tmp_path, monkeypatch) -> Path:
     """Where the runs of a test are kept."""
@@ -258,7 +269,7 @@ def test_a_release_that_fails_is_told_and_fails(home, monkeypatch):
     def refuse(self, intent):
         raise RuntimeError("the switch does not answer")
 
-    monkeypatch.setattr(Thing, "release", refuse, raising=False)
+    released_by(monkeypatch, refuse)
     left_behind(home)
     result = netreel("release", "hello")
     assert result.exit_code == 1

@@ -6,7 +6,6 @@ python tools/reference.py --check    # exits with 1 if one is not up to date
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import sys
 from pathlib import Path
@@ -51,7 +50,7 @@ def states() -> str:
 def event_kinds() -> str:
     rows = []
     for kind, cls in events.KINDS.items():
-        fields = [field.name for field in dataclasses.fields(cls) if field.name != "guid"]  # type: ignore[arg-type]
+        fields = cls.__struct_fields__[1:]
         meaning = " ".join((inspect.getdoc(cls) or "").split())
         rows.append([f"`{kind}`", str(cls.version), ", ".join(f"`{name}`" for name in fields) or "none", meaning])
     return (

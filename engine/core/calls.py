@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -44,4 +46,4 @@ class ScriptCall:
         self.seq = seq
         if len(entries) > first:
             self.made = True
-            entries[first] = entries[first]._replace(call=self.mark(self))
+            entries[first] = replace(entries[first], call=self.mark(self))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_type_hints
 
@@ -43,7 +42,7 @@ class _Codec(NamedTuple):
 
 def _codec(cls: type[Event]) -> _Codec:
     types = get_type_hints(cls)
-    names = tuple(field.name for field in fields(cls) if field.name != "guid")  # type: ignore[arg-type]  # made by _event
+    names = cls.__struct_fields__[1:]
     return _Codec(
         names,
         _getter(names),
@@ -89,4 +88,4 @@ def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Ev
     values = [data[name] for name in names]
     for place, decode in decoders:
         values[place] = decode(values[place])
-    return cls(guid, *values)  # type: ignore[call-arg]  # a data class made by _event
+    return cls(guid, *values)

@@ -7,8 +7,9 @@ experiment itself). To add a kind, see CONTRIBUTING.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from msgspec import Struct
 
 from engine.core.states import ResourceState, Step  # noqa: TC001 - `engine.core.encoding` evaluates the annotations
 
@@ -16,16 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Event:
-    """What all events have."""
+class Event(Struct, frozen=True, gc=False):
+    """What all events have: plain values in which no circle can be, so the collector need not look."""
 
-    __slots__ = ()
     kind: ClassVar[str]
     version: ClassVar[int]
     guid: int
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """An event with its place in the log.
 
     Attributes:
@@ -61,12 +61,10 @@ UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]
 _E = TypeVar("_E", bound=Event)
 
 
-@dataclass_transform(frozen_default=True)
 def _event(kind: str, version: int = 1) -> Callable[[type[_E]], type[_E]]:
-    """Make a frozen data class of it and enter it in `KINDS`."""
+    """Enter an event in `KINDS`."""
 
     def enter(cls: type[_E]) -> type[_E]:
-        cls = dataclass(frozen=True, slots=True)(cls)
         cls.kind = kind
         cls.version = version
         KINDS[kind] = cls
@@ -79,13 +77,12 @@ def _event(kind: str, version: int = 1) -> Callable[[type[_E]], type[_E]]:
 
 
 @_event("controller.opened", version=2)
-class ControllerOpened(Event):
+class ControllerOpened(Event, frozen=True):
     """A controller took charge. The first event of every epoch; `holder` says who: host, pid, versions, workers.
 
     `persist`: whether the description is to be saved when the experiment is released.
     """
 
-    guid: int
     exp_id: str
     run_id: str
     holder: dict[str, Any]
@@ -93,25 +90,21 @@ class ControllerOpened(Event):
 
 
 @_event("run.closed")
-class RunClosed(Event):
+class RunClosed(Event, frozen=True):
     """The controller was shut down; everything is released and nothing follows."""
-
-    guid: int
 
 
 @_event("experiment.warned")
-class ExperimentWarned(Event):
+class ExperimentWarned(Event, frozen=True):
     """Something that only the user can do anything about, such as a wait for what nobody has deployed."""
 
-    guid: int
     message: str
 
 
 @_event("experiment.aborted")
-class ExperimentAborted(Event):
+class ExperimentAborted(Event, frozen=True):
     """The failure policy decided to abort: nothing further is deployed or started. `by` is what failed."""
 
-    guid: int
     by: int
 
 
@@ -119,15 +112,14 @@ class ExperimentAborted(Event):
 
 
 @_event("topology.described")
-class TopologyDescribed(Event):
+class TopologyDescribed(Event, frozen=True):
     """A part of the graph that the experiment is described from, as `NetGraph.to_data` has it: there may be several."""
 
-    guid: int
     part: dict[str, Any]
 
 
 @_event("type.declared", version=2)
-class TypeDeclared(Event):
+class TypeDeclared(Event, frozen=True):
     """What the engine knows of a resource type, written when it is first used: logs are read without the types.
 
     `lineage` are the names of the type and of those that it extends, `hooks` the steps that need its code, `links`
@@ -135,7 +127,6 @@ class TypeDeclared(Event):
     each is recorded unless the user says otherwise.
     """
 
-    guid: int
     rtype: str
     lineage: list[str]
     hooks: list[str]
@@ -146,54 +137,48 @@ class TypeDeclared(Event):
 
 
 @_event("resource.registered", version=2)
-class ResourceRegistered(Event):
+class ResourceRegistered(Event, frozen=True):
     """A resource was described. `attributes` are those that were given a value; `label` is the user's name for it."""
 
-    guid: int
     rtype: str
     attributes: dict[str, Any]
     label: str | None
 
 
 @_event("resource.removed")
-class ResourceRemoved(Event):
+class ResourceRemoved(Event, frozen=True):
     """These are forgotten: from here on it is as if they had never been described."""
 
-    guid: int
     guids: list[int]
 
 
 @_event("resource.connected")
-class ResourceConnected(Event):
+class ResourceConnected(Event, frozen=True):
     """Two resources were connected. Connections have no direction."""
 
-    guid: int
     other: int
 
 
 @_event("resource.disconnected")
-class ResourceDisconnected(Event):
+class ResourceDisconnected(Event, frozen=True):
     """Two resources are connected no more."""
 
-    guid: int
     other: int
 
 
 @_event("attribute.set", version=2)
-class AttributeSet(Event):
+class AttributeSet(Event, frozen=True):
     """An attribute got a value: from the user, or because what the event `plan` planned has come (0: from the user)."""
 
-    guid: int
     name: str
     value: Any
     plan: int
 
 
 @_event("attribute.planned")
-class AttributePlanned(Event):
+class AttributePlanned(Event, frozen=True):
     """Each of `guids` gets a value while it is STARTED, `delay` ns after all of `on` have reached `state`."""
 
-    guid: int
     guids: list[int]
     name: str
     value: Any
@@ -203,29 +188,26 @@ class AttributePlanned(Event):
 
 
 @_event("global.set")
-class GlobalSet(Event):
+class GlobalSet(Event, frozen=True):
     """Every resource of a type, or of one that extends it, has this value if it was given none of its own."""
 
-    guid: int
     rtype: str
     name: str
     value: Any
 
 
 @_event("trace.switched")
-class TraceSwitched(Event):
+class TraceSwitched(Event, frozen=True):
     """A trace of a resource is to be recorded, or is not."""
 
-    guid: int
     name: str
     enabled: bool
 
 
 @_event("condition.registered")
-class ConditionRegistered(Event):
+class ConditionRegistered(Event, frozen=True):
     """`step` of each of `guids` comes only `delay` ns after all of `on` have reached `state`."""
 
-    guid: int
     guids: list[int]
     step: Step
     on: list[int]
@@ -234,10 +216,9 @@ class ConditionRegistered(Event):
 
 
 @_event("condition.reduced")
-class ConditionReduced(Event):
+class ConditionReduced(Event, frozen=True):
     """For these `guids` the condition that the event `condition` made waits only for `on`; for nobody: it is gone."""
 
-    guid: int
     condition: int
     guids: list[int]
     on: list[int]
@@ -247,171 +228,150 @@ class ConditionReduced(Event):
 
 
 @_event("group.deployed")
-class GroupDeployed(Event):
+class GroupDeployed(Event, frozen=True):
     """These are to be deployed and started. `wait_all_ready`: none is started before all are READY."""
 
-    guid: int
     group: int
     guids: list[int]
     wait_all_ready: bool
 
 
 @_event("step.requested")
-class StepRequested(Event):
+class StepRequested(Event, frozen=True):
     """The user asks for one step now, whatever the conditions."""
 
-    guid: int
     step: Step
 
 
 @_event("release.requested")
-class ReleaseRequested(Event):
+class ReleaseRequested(Event, frozen=True):
     """The user asks for these to be undone."""
 
-    guid: int
     guids: list[int]
 
 
 @_event("task.scheduled")
-class TaskScheduled(Event):
+class TaskScheduled(Event, frozen=True):
     """A function of the user's is to be called at `due` (ns since 1970)."""
 
-    guid: int
     task: int
     due: int
 
 
 @_event("task.begun")
-class TaskBegun(Event):
+class TaskBegun(Event, frozen=True):
     """The function is called right after this."""
 
-    guid: int
     task: int
 
 
 @_event("task.done")
-class TaskDone(Event):
+class TaskDone(Event, frozen=True):
     """The function returned, or raised `error`; `lost` if it was in a controller that is gone."""
 
-    guid: int
     task: int
     error: str | None
     lost: bool
 
 
 @_event("effect.begun")
-class EffectBegun(Event):
+class EffectBegun(Event, frozen=True):
     """The script is about to do something of its own, which is to be done once: `name` is the function's."""
 
-    guid: int
     name: str
 
 
 @_event("effect.done")
-class EffectDone(Event):
+class EffectDone(Event, frozen=True):
     """What the event `begun` announced returned `result`, or raised `error`."""
 
-    guid: int
     begun: int
     result: Any
     error: dict[str, Any] | None
 
 
 @_event("script.looked")
-class ScriptLooked(Event):
+class ScriptLooked(Event, frozen=True):
     """The script has only looked for long: what it saw is in `call`, as beside the events that it asks for."""
-
-    guid: int
 
 
 # --- what the resources do --------------------------------------------------------------------------------------
 
 
 @_event("step.passed")
-class StepPassed(Event):
+class StepPassed(Event, frozen=True):
     """Steps for which the type has no code: nothing is done, and the state moves on."""
 
-    guid: int
     steps: list[Step]
 
 
 @_event("step.begun")
-class StepBegun(Event):
+class StepBegun(Event, frozen=True):
     """The intent: it is on disk before the hook runs. Everything on the far end is named after `token`."""
 
-    guid: int
     step: Step
     token: str
 
 
 @_event("step.told")
-class StepTold(Event):
+class StepTold(Event, frozen=True):
     """The hook that runs said what it is doing."""
 
-    guid: int
     step: Step
     doing: str
 
 
 @_event("step.done")
-class StepDone(Event):
+class StepDone(Event, frozen=True):
     """The hook returned. `receipt` is what a stranger needs to find again what it made."""
 
-    guid: int
     step: Step
     receipt: dict[str, Any] | None
 
 
 @_event("step.failed")
-class StepFailed(Event):
+class StepFailed(Event, frozen=True):
     """The hook raised. A release that fails is a release all the same, with the error kept."""
 
-    guid: int
     step: Step
     error: dict[str, Any]
 
 
 @_event("step.voided")
-class StepVoided(Event):
+class StepVoided(Event, frozen=True):
     """An attempt that a controller left behind had no effect, may simply be made again, or is waited for no longer."""
 
-    guid: int
     step: Step
     why: str
 
 
 @_event("resource.found")
-class ResourceFound(Event):
+class ResourceFound(Event, frozen=True):
     """A controller that took over found it running."""
-
-    guid: int
 
 
 @_event("resource.unknown")
-class ResourceUnknown(Event):
+class ResourceUnknown(Event, frozen=True):
     """A controller that took over asked after it, and nobody answers: its state is that of before, until somebody does.
 
     Written once per silence, however often it is asked.
     """
 
-    guid: int
     why: str
 
 
 @_event("resource.ended")
-class ResourceEnded(Event):
+class ResourceEnded(Event, frozen=True):
     """It came to its end by itself, or while it was being stopped: with exit status `code`, or `why` there is none."""
 
-    guid: int
     code: int | None
     why: str | None
 
 
 @_event("resource.failed")
-class ResourceFailed(Event):
+class ResourceFailed(Event, frozen=True):
     """It failed by itself, or because of `by`, which it waited for (0: by itself)."""
 
-    guid: int
     error: dict[str, Any]
     code: int | None
     by: int

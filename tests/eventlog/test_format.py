@@ -1,11 +1,11 @@
 """The format is what the package's docstring says: another reader, written from it, agrees in every case."""
 
-from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 from damage import cut, flip, forget_note, segments, write
 from independent_reader import Damaged, read_log
+from msgspec.structs import astuple
 
 import eventlog
 from eventlog import Corrupt

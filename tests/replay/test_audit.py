@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from msgspec.structs import replace
 
 import replay
 from engine import journal
@@ -133,7 +134,7 @@ def test_a_life_with_everything_in_it():
 def test_an_entry_out_of_place(story, doctored, rule):
     story.register(1)
     story.tell(events.TaskScheduled(EXPERIMENT, 1, 5))
-    story.entries[3] = story.entries[3]._replace(**doctored)
+    story.entries[3] = replace(story.entries[3], **doctored)
     assert {found.rule for found in audit(story.entries)} == {rule}
 
 

@@ -17,22 +17,42 @@ def destination(output: Path | None) -> Iterator[IO[bytes]]:
     if output is None:
         yield sys.stdout.buffer
     elif output.exists() and not output.is_file():  # such as a pipe, which is not to be replaced
-        with output.open("wb") as file:
+        with naming(output), output.open("wb") as file:
             yield file
     else:
         draft = output.with_name(f".{output.name}.part")
         try:
-            with _opened(draft, output) as file:
-                yield file
-            draft.replace(output)
+            with naming(output):
+                with draft.open("wb") as file:
+                    yield file
+                draft.replace(output)
         finally:
             draft.unlink(missing_ok=True)
 
 
-def _opened(draft: Path, output: Path) -> IO[bytes]:
-    """The file that is written to until it is whole. Who cannot write it hears of the one that he has named."""
+@contextmanager
+def naming(output: Path) -> Iterator[None]:
+    """Let who cannot write hear of the file that he has named, and not of what is written to until that is whole."""
     try:
-        return draft.open("wb")
+        yield
     except OSError as error:
-        error.filename = str(output)
+        written = error.filename2 or error.filename
+        if written is None or f".{output.name}." in str(written):
+            error.filename, error.filename2 = str(output), None
         raise
+
+
+def write_new(output: Path, text: str) -> None:
+    """Write a file that is not there yet. One that cannot be written is not there afterwards either.
+
+    Raises:
+        FileExistsError: it is there.
+    """
+    content = text.encode()
+    with naming(output), output.open("xb") as file:
+        try:
+            file.write(content)
+            file.flush()
+        except OSError:
+            output.unlink()
+            raise

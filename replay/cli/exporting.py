@@ -11,9 +11,10 @@ import click
 
 import eventlog
 from engine import journal
+from engine.core.errors import nearest
 from replay.cli import runs, words
 from replay.cli.completing import GUID, RUN, TRACE
-from replay.cli.destination import destination
+from replay.cli.destination import destination, naming
 from replay.cli.downloading import say_problems
 from replay.cli.program import FAILED, Refused, common, say
 from replay.export import rows, tables
@@ -148,6 +149,9 @@ def _write_results(
     table, problems = tables.results(traces, name, [traces.find(guid) for guid in guids])
     if problems and not table.rows:
         return {"rows": 0}, problems
+    if not table.rows:
+        known = {each for resource in traces.world.resources.values() for each in traces.names(resource)}
+        say(f"there is nothing in a trace {name!r} of any resource; {nearest(name, known)}")
     with destination(path) as file:
         return {"rows": rows.FORMATS[to](table, file)}, problems
 
@@ -166,7 +170,8 @@ def _write_bundle(run: Run, path: Path) -> tuple[dict[str, Any], list[str]]:
     """Write everything; also, what should be in it and is not."""
     from replay.export.crate import write_crate  # noqa: PLC0415 - few need it, and it loads a lot
 
-    bundled = write_crate(run.path, path)
+    with naming(path):
+        bundled = write_crate(run.path, path)
     say_problems(bundled.gone)
     return {"files": bundled.files}, list(bundled.missing)
 

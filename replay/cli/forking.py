@@ -11,6 +11,7 @@ from engine.description import SFormats, to_text
 from engine.home import EXP_ID
 from replay.cli import runs, words
 from replay.cli.completing import RUN
+from replay.cli.destination import write_new
 from replay.cli.program import Refused, common, say
 from replay.forking import as_of
 
@@ -40,8 +41,7 @@ def fork(run: str, into: Path, at: str | None, home: Path, as_json: bool) -> Non
     described, origin = as_of(found.path, None if at is None else runs.moment(at), into.stem)
     text = to_text(described, format_)
     try:
-        with into.open("x", encoding="utf-8") as file:
-            file.write(text)
+        write_new(into, text)
     except FileExistsError:
         raise Refused(f"{into} is there already; give --into a new file") from None
     if as_json:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 import click
 
 from engine.core.errors import ExperimentError, nearest
-from eventlog import LogError
+from eventlog import Corrupt, LogError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +153,8 @@ def _tell(error: click.ClickException) -> int:
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f" See {error.ctx.command_path} --help."
     message = " ".join(error.format_message().split())
-    say(message + hint)
+    stop = "." if hint and message[-1:].isalnum() else ""
+    say(message + stop + hint)
     return error.exit_code
 
 
@@ -172,6 +173,8 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, OSError) and not isinstance(error, LogError | ExperimentError):
         where = f"{error.filename}: " if error.filename is not None else ""
         return f"{where}{(error.strerror or str(error)).lower()}{_whose(error)}"
+    if isinstance(error, Corrupt) and error.intact_after:
+        return f"{error} At a shell that is netreel log RUN --salvage."
     return str(error)
 
 

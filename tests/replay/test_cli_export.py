@@ -59,13 +59,16 @@ def test_a_file_is_put_in_place_once_it_is_whole(live, tmp_path):
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["events.csv"]
 
 
-def test_a_damaged_log_leaves_no_file(live, tmp_path):
+def test_a_damaged_log_leaves_no_file_and_is_the_one_to_blame(live, tmp_path):
     live.shutdown()
     segment = next((live.run_dir / "log").glob("*.log"))
     data = segment.read_bytes()
     segment.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
     try:
-        assert f"{segment.name}, " in refusal("export", "hello", "--to", "csv", "--output", tmp_path / "x.csv")
+        for to in "csv", "ro-crate":
+            refused = refusal("export", "hello", "--to", to, "--output", tmp_path / "x.csv")
+            assert refused.startswith(f"{segment}, byte ")
+            assert refused.endswith("salvage reads them. At a shell that is netreel log RUN --salvage.")
     finally:
         segment.write_bytes(data)
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
@@ -141,7 +144,12 @@ def test_a_trace_that_no_type_declares_is_looked_for_everywhere(live):
         "run,guid,label,rtype,deep.list,mine.json.label",
         f'{live.run_id},2,,lab::Recorder,"[1, 2]",x',
     ]
-    assert answer("export", "hello", "--to", "csv", "--trace", "nothing") == "run,guid,label,rtype\n"
+
+
+def test_a_trace_that_nobody_has_is_told(live):
+    result = netreel("export", "hello", "--to", "csv", "--trace", "reslt")
+    assert (result.exit_code, result.stdout) == (0, "run,guid,label,rtype\n")
+    assert result.stderr == "netreel: there is nothing in a trace 'reslt' of any resource; did you mean result?\n"
 
 
 @pytest.mark.parametrize(

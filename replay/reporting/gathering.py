@@ -72,7 +72,7 @@ class Head:
 
     Attributes:
         about: which one it is, and how large.
-        text: how it begins; None if it is no text, or not shown.
+        text: how it begins; None if it is no text.
     """
 
     about: Listed
@@ -82,6 +82,21 @@ class Head:
     def is_cut(self) -> bool:
         """Whether there is more of it than is shown."""
         return self.text is not None and (self.about.size or 0) > _HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What resources have recorded.
+
+    Attributes:
+        heads: how the traces begin.
+        others: more of them, of which nothing is shown.
+        unread: why some could not be read.
+    """
+
+    heads: Sequence[Head]
+    others: Sequence[Listed]
+    unread: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +135,7 @@ class Findings:
         forked_from: the run that it was forked from.
         violations: what the audit has found.
         failures: what failed.
-        heads: what was recorded.
-        unread: why some of it could not be read.
+        recorded: what resources have recorded; None if nobody has looked.
         torn: what a crash cut short at the end of the log; empty if nothing.
     """
 
@@ -137,8 +151,7 @@ class Findings:
     forked_from: answers.Origin | None
     violations: Sequence[Violation]
     failures: Sequence[Failure]
-    heads: Sequence[Head]
-    unread: Sequence[str]
+    recorded: Recorded | None
     torn: str
 
 
@@ -169,7 +182,6 @@ def gather(run_dir: Path, *, with_traces: bool = True) -> Findings:
         path = _path(log, world)
         failures = _failures(run_dir, log, world)
         torn = "" if log.torn is None else str(log.torn)
-    heads, unread = _heads(Traces(run_dir, world)) if with_traces else ((), ())
     return Findings(
         charge="over" if world.closed else "gone" if holder is None else "running",
         world=view(world),
@@ -183,8 +195,7 @@ def gather(run_dir: Path, *, with_traces: bool = True) -> Findings:
         forked_from=read_note(run_dir),
         violations=audit(entries),
         failures=failures,
-        heads=heads,
-        unread=unread,
+        recorded=_recorded(Traces(run_dir, world)) if with_traces else None,
         torn=torn,
     )
 
@@ -223,16 +234,17 @@ def _failure(resource: Resource, story: str) -> Failure:
 # --- traces -------------------------------------------------------------------------------------------------------
 
 
-def _heads(traces: Traces) -> tuple[Sequence[Head], Sequence[str]]:
-    """The traces, and why some could not be read."""
+def _recorded(traces: Traces) -> Recorded:
     listed = traces.list(traces.world.resources.values())
     there = [each for each in listed if each.size]
-    shown = there[:_MOST_HEADS]
-    heads = side_by_side(lambda each: _head(traces, each), shown)
-    told = [*(head for head in heads if isinstance(head, Head)), *(Head(each, None) for each in there[_MOST_HEADS:])]
+    heads = side_by_side(lambda each: _head(traces, each), there[:_MOST_HEADS])
     problems = [each.problem for each in listed if each.problem is not None]
     problems += [head for head in heads if isinstance(head, ExperimentError)]
-    return told, list(dict.fromkeys(map(str, problems)))
+    return Recorded(
+        heads=[head for head in heads if isinstance(head, Head)],
+        others=there[_MOST_HEADS:],
+        unread=list(dict.fromkeys(map(str, problems))),
+    )
 
 
 def _head(traces: Traces, listed: Listed) -> Head | ExperimentError:

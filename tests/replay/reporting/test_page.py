@@ -132,6 +132,9 @@ def test_of_many_failures_the_first_have_a_story(tmp_path, monkeypatch):
     for guid in 1, 2:
         lab.fail(guid)
     assert [bool(failure.story) for failure in gathering.gather(tmp_path).failures] == [True, False]
+    assert sections(tmp_path)["failures"].startswith(
+        "Failures How it came to that is told of the first 1 of 2 failures; netreel why run GUID tells it of any."
+    )
 
 
 def test_nothing_is_loaded_and_no_foreign_script_runs(run_dir, drawn):
@@ -208,9 +211,15 @@ def test_a_violation_is_told(run_dir, monkeypatch):
     violation = replay.Violation(3, 1, "order", "it follows event 9")
     monkeypatch.setattr(gathering, "audit", lambda entries: [violation])
     assert (
-        f"1 of {last_of(run_dir)} events are not as they must be: event 3: order: it follows event 9"
-        in sections(run_dir)["audit"]
+        sections(run_dir)["audit"]
+        == f"Audit 1 of {last_of(run_dir)} events are not as they must be: event 3: order: it follows event 9"
     )
+
+
+def test_how_many_violations_more_there_are_is_told(run_dir, monkeypatch):
+    violation = replay.Violation(3, 1, "order", "it follows event 9")
+    monkeypatch.setattr(gathering, "audit", lambda entries: [violation] * 102)
+    assert sections(run_dir)["audit"].endswith("event 9 and 2 more: netreel check run")
 
 
 def test_a_run_of_which_nothing_is_in_the_log_is_refused(tmp_path):
@@ -257,9 +266,22 @@ def test_traces_are_shown_as_they_begin(live, monkeypatch):
         in told
     )
     assert f"and more: netreel trace {live.run_id} 1 stdout" in told
-    assert "#1 lab::Recorder (the one): result, 7 bytes" in told
+    assert (
+        f"#1 lab::Recorder (the one): result, 7 bytes, no text: netreel trace {live.run_id} 1 result --output FILE"
+        in told
+    )
     assert "binary" not in told
     assert "made, 4 bytes made" in told
+
+
+def test_of_many_traces_the_first_are_shown_and_the_others_told(live, monkeypatch):
+    monkeypatch.setattr(gathering, "_MOST_HEADS", 1)
+    path_of(live.run_dir, 1, "stdout").write_bytes(b"first")
+    told = sections(live.run_dir)["traces"]
+    assert told == (
+        "Traces #1 lab::Recorder (the one): stdout, 5 bytes first 1 more, of which nothing is shown; "
+        f"netreel trace {live.run_id} GUID NAME shows one #1 lab::Recorder (the one): made, 4 bytes"
+    )
 
 
 def test_what_cannot_be_read_is_told_and_keeps_nobody_from_the_rest(live):
@@ -272,7 +294,9 @@ def test_what_cannot_be_read_is_told_and_keeps_nobody_from_the_rest(live):
 
 def test_no_host_is_asked_where_nobody_wants_the_traces(live):
     live.lab1.lost = True
-    assert sections(live.run_dir, with_traces=False)["traces"] == "Traces Nothing that was recorded is here."
+    assert sections(live.run_dir, with_traces=False)["traces"] == (
+        f"Traces They are left out, as was asked for; netreel trace {live.run_id} lists them."
+    )
 
 
 # --- the command

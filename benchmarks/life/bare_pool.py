@@ -137,15 +137,15 @@ def work(jobs):
         jobs.get()()
 
 
-def main():
+def main(coordinator=Coordinator, kind=Bare):
     watch = Stopwatch()
     graph = Graph(*arguments())
     watch.described()
-    kind = Pykka if "pykka" in sys.argv else Bare
-    coordinator = Coordinator(graph, watch, start_pool(1), partial(kind, start_pool(WORKERS)))
-    coordinator.begin()
-    coordinator.finished.wait()
+    controller = coordinator(graph, watch, start_pool(1), partial(kind, start_pool(WORKERS)))
+    controller.begin()
+    controller.finished.wait()
     watch.report(len(graph))
 
 
-main()
+if __name__ == "__main__":
+    main(kind=Pykka if "pykka" in sys.argv else Bare)

@@ -21,17 +21,22 @@ class Log:
     def __init__(self, path):
         self._fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
         self._pack = msgpack.Packer().pack
-        self._seq = 0
+        self.seq = 0
 
     def append(self, done):
         """Write the states that are reached by steps, pairs of a resource and a step. On return that is on disk."""
+        self.write(
+            [
+                ("resource.state", each, self.seq, {"state": state, "step": step})
+                for each, step in done
+                for state in STATES[step]
+            ]
+        )
+
+    def write(self, events):
+        """Write events: of each its kind, resource, cause and data. On return they are on disk."""
         now = time.time_ns()
-        records = [
-            ("resource.state", 1, now, each, self._seq, {"state": state, "step": step})
-            for each, step in done
-            for state in STATES[step]
-        ]
-        payload = self._pack(records)
-        os.write(self._fd, struct.pack("<IIQ", len(payload), zlib.crc32(payload), self._seq + 1) + payload)
+        payload = self._pack([(kind, 1, now, each, cause, data) for kind, each, cause, data in events])
+        os.write(self._fd, struct.pack("<IIQ", len(payload), zlib.crc32(payload), self.seq + 1) + payload)
         os.fdatasync(self._fd)
-        self._seq += len(records)
+        self.seq += len(events)

@@ -132,7 +132,8 @@ def _write_events(run: Run, to: str, path: Path | None) -> dict[str, Any]:
         told: dict[str, Any] = {}
         if to in _TIMES:
             make = getattr(import_module(f"replay.export.{to}"), _TIMES[to])
-            _write(words.to_json(make(log.read()), indent=None).encode(), path)
+            with destination(path) as file:
+                file.writelines(piece.encode() for piece in make(log.read()))
         else:
             with destination(path) as file:
                 told = {"rows": rows.FORMATS[to](tables.events(log.read()), file)}

@@ -7,12 +7,13 @@ Where something came from an event on another track, an arrow leads from there. 
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby, pairwise
+from itertools import chain, groupby, pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine import journal
 from engine.core.world import EXPERIMENT
 from engine.dates import NS, to_datetime
+from replay.encoding import with_items
 from replay.intervals import STATE, WAIT, Recorder
 from replay.telling import tell, with_place
 
@@ -46,8 +47,8 @@ class _Place(NamedTuple):
     time: int
 
 
-def to_perfetto(records: Iterable[eventlog.Event]) -> dict[str, Any]:
-    """All of a log as JSON has it. Times are in microseconds from the start of the run."""
+def to_perfetto(records: Iterable[eventlog.Event]) -> Iterator[str]:
+    """All of a log as a text of JSON, in pieces. Times are in microseconds from the start of the run."""
     recorder = Recorder()
     places: dict[int, _Place] = {}
     moments: dict[int, list[Entry]] = {}
@@ -65,11 +66,8 @@ def to_perfetto(records: Iterable[eventlog.Event]) -> dict[str, Any]:
         made += _put(guid, _slices(intervals, _ns(line.end)))
     made += _arrows(line, places, {guid: _ns(intervals[0].begin) for guid, intervals in tracks.items()})
     made.sort(key=lambda event: (event["ts"], _ORDER[event["ph"]]))  # and of each track as it is
-    return {
-        "traceEvents": [*_names(recorder.world, tracks), *made],
-        "displayTimeUnit": "ms",
-        "otherData": _about(recorder.world),
-    }
+    about = {"traceEvents": [], "displayTimeUnit": "ms", "otherData": _about(recorder.world)}
+    return with_items(about, chain(_names(recorder.world, tracks), made))
 
 
 def _ns(seconds: float) -> int:

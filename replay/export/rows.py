@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from engine.core.errors import UsageError
 from replay.encoding import to_json
-from replay.export import extras
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,8 +55,7 @@ def _cell(value: Any) -> Any:
 
 def _write_parquet(table: Table, file: IO[bytes]) -> int:
     """As CSV, but numbers, truth values and times are what they are."""
-    arrow = extras.load("pyarrow", "tables", "Parquet")
-    parquet = extras.load("pyarrow.parquet", "tables", "Parquet")
+    arrow, parquet = _arrow("pyarrow"), _arrow("pyarrow.parquet")
     columns: dict[str, list[Any]] = {name: [] for name in table.columns}
     for row in table.rows:
         for name, values in columns.items():
@@ -65,6 +65,20 @@ def _write_parquet(table: Table, file: IO[bytes]) -> int:
     made = arrow.table(arrays)
     parquet.write_table(made, file)
     return int(made.num_rows)
+
+
+def _arrow(module: str) -> Any:
+    """A module of pyarrow, which is an extra.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "pyarrow":
+            raise
+        raise UsageError("Parquet needs pyarrow: pip install 'netreel[tables]'") from error
 
 
 def _array(arrow: Any, values: Sequence[Any], *, is_time: bool) -> Any:

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 def trace_of(run_dir):
     with eventlog.open(run_dir) as log:
-        return json.loads(json.dumps(to_perfetto(log.read())))
+        return json.loads("".join(to_perfetto(log.read())))
 
 
 @pytest.fixture

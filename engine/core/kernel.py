@@ -380,6 +380,8 @@ class Kernel:
         if resource.state is ResourceState.STOPPED:
             self._doubt(resource, cause)
         match plan.next_for(self.world, resource, self._now):
+            case None:
+                pass  # said first: it is so half of the time
             case plan.Begin(step, opened_by):
                 self._begin(resource, step, max(cause, opened_by))
             case plan.Pass(steps, opened_by):
@@ -448,7 +450,7 @@ class Kernel:
 
     def _doubt(self, resource: Resource, cause: int) -> None:
         """Say that those who wait for a failure wait in vain, now that it has ended well."""
-        for condition in self.world.watched.get((resource.guid, ResourceState.FAILED), ()):
+        for condition in self.world.watched.get(resource.guid, {}).get(ResourceState.FAILED, ()):
             waiting = [self.world.resources[guid] for guid in condition.guids]
             message = f"it waits for #{resource.guid} {resource.rtype} to fail, which has ended well: it waits in vain"
             for it in waiting:

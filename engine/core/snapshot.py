@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from engine.core import events
 from engine.core.encoding import to_data
 from engine.core.states import ResourceState, Step
+from engine.core.watching import look_out
 from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, World, type_info
 
 if TYPE_CHECKING:
@@ -181,4 +182,4 @@ def _watch_again(world: World, conditions: Iterable[Condition]) -> None:
         for guid in condition.on:
             resource = world.resources[guid]
             if not resource.has_reached(condition.state) and not resource.is_lost_for(condition.state):
-                world.watched.setdefault((guid, condition.state), []).append(condition)
+                look_out(world, condition, guid)

@@ -98,7 +98,7 @@ def through_links(types: Mapping[str, TypeInfo], one: Resource, two: Resource) -
 
 
 def _is_awaited(world: World, guid: int) -> bool:
-    return any((guid, state) in world.watched for state in _BY)
+    return not _BY.keys().isdisjoint(world.watched.get(guid, ()))
 
 
 def _by_moment(conditions: Iterable[Condition]) -> dict[tuple[int, Step], list[Condition]]:

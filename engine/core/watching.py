@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.states import ResourceState
+from engine.core.states import FINAL, ResourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,26 +19,31 @@ if TYPE_CHECKING:
 
 def entered(world: World, resource: Resource, entry: Entry) -> None:
     """Tell the conditions that count on the state that a resource has just entered."""
-    guid, state = resource.guid, resource.state
-    for condition in world.watched.pop((guid, state), ()):
-        _see(world, condition, entry)
-    if state is ResourceState.FAILED:
-        handle = _break if resource.critical else _see
-        # A critical one can still be released; another one counts as having reached that, too.
-        for condition in _still_watching(world, guid, keep=ResourceState.RELEASED if resource.critical else None):
-            handle(world, condition, entry)
-    elif state is ResourceState.RELEASED:
+    state = resource.state
+    watching = world.watched.get(resource.guid)
+    if watching is not None:
+        for condition in watching.pop(state, ()):
+            _see(world, condition, entry)
+    if state is ResourceState.RELEASED:
         _unblock(world, resource, entry)
-        for condition in _still_watching(world, guid):
+    if watching is not None:
+        if state in FINAL:
+            _tell_the_rest(world, watching, resource, entry)
+        if not watching:
+            del world.watched[resource.guid]
+
+
+def _tell_the_rest(
+    world: World, watching: dict[ResourceState, list[Condition]], resource: Resource, entry: Entry
+) -> None:
+    """Tell the conditions that count on what a resource will not reach any more."""
+    for state in ResourceState:
+        if state is ResourceState.RELEASED and resource.state is ResourceState.FAILED and resource.critical:
+            continue  # a critical one can still be released; another one counts as having reached that, too
+        for condition in watching.pop(state, ()):
             # A group goes on without those of its members that were released before it was ready.
-            handle = _see if condition.origin == "group" else _break
-            handle(world, condition, entry)
-
-
-def _still_watching(world: World, guid: int, keep: ResourceState | None = None) -> list[Condition]:
-    return [
-        condition for state in ResourceState if state is not keep for condition in world.watched.pop((guid, state), ())
-    ]
+            seen = condition.origin == "group" if resource.state is ResourceState.RELEASED else not resource.critical
+            (_see if seen else _break)(world, condition, entry)
 
 
 def watch(world: World, condition: Condition, guids: Iterable[int], entry: Entry) -> None:
@@ -51,11 +56,16 @@ def watch(world: World, condition: Condition, guids: Iterable[int], entry: Entry
         if resource.is_lost_for(condition.state):
             condition.broken_by = guid
         else:
-            world.watched.setdefault((guid, condition.state), []).append(condition)
+            look_out(world, condition, guid)
     if condition.missing == 0 and condition.met_at is None:
         reached = (_reached_at(world.resources[guid], condition.state) for guid in condition.on)
         condition.met_at = max(reached, default=entry.time)
         condition.met_by = entry.seq
+
+
+def look_out(world: World, condition: Condition, guid: int) -> None:
+    """Have a condition told when a resource reaches its state."""
+    world.watched.setdefault(guid, {}).setdefault(condition.state, []).append(condition)
 
 
 def _reached_at(resource: Resource, state: ResourceState) -> int:
@@ -67,11 +77,13 @@ def _reached_at(resource: Resource, state: ResourceState) -> int:
 def unwatch(world: World, condition: Condition) -> None:
     """Tell a condition nothing any more."""
     for guid in condition.on:
-        watching = world.watched.get((guid, condition.state), [])
-        if condition in watching:
-            watching.remove(condition)
+        watching = world.watched.get(guid, {})
+        if condition in watching.get(condition.state, ()):
+            watching[condition.state].remove(condition)
+            if not watching[condition.state]:
+                del watching[condition.state]
             if not watching:
-                del world.watched[guid, condition.state]
+                del world.watched[guid]
 
 
 def _see(world: World, condition: Condition, entry: Entry) -> None:

@@ -281,7 +281,7 @@ class World:
     groups: dict[int, Group] = field(default_factory=dict)
     tasks: dict[int, Task] = field(default_factory=dict)
     last_guid: int = 0
-    watched: dict[tuple[int, ResourceState], list[Condition]] = field(default_factory=dict)
+    watched: dict[int, dict[ResourceState, list[Condition]]] = field(default_factory=dict)
     links: dict[tuple[int, ResourceState, Step], Condition] = field(default_factory=dict)
     touched: dict[int, int] = field(default_factory=dict)
 

@@ -79,7 +79,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A function of the user's that is to be called at `due`. Answered like a `Request`, with the number of its task."""
+    """A function of the user's, to be called at `due`. Answered like a `Request`, with the number of its task."""
 
     due: int
     task: Task

@@ -54,8 +54,9 @@ def deep(world):
     """All that a world holds, except what the next turn is to look at."""
     seen = {}  # what many share is looked at once
     plain = {name: _plain(getattr(world, name), seen) for name in _names(World) if name != "touched"}
-    for watching in plain["watched"].values():  # in no particular order
-        watching.sort(key=lambda condition: (condition["seq"], condition["step"], condition["origin"]))
+    for by_state in plain["watched"].values():
+        for watching in by_state.values():  # in no particular order
+            watching.sort(key=lambda condition: (condition["seq"], condition["step"], condition["origin"]))
     return plain
 
 

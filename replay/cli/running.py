@@ -177,9 +177,9 @@ def _take_over(run: Run) -> ExperimentController:
         ) from error
     except UnknownResourceType as error:
         raise Refused(
-            f"{error}. If a package announces it, install that; if the run's script defines it, netreel resume "
+            f"{error} (if a package announces it, install that; if the run's script defines it, netreel resume "
             f"{run.path} runs that again; if something else does, let that call ResourceFactory.register_type with it, "
-            f"and ExperimentController.reconnect({str(run.path)!r})"
+            f"and ExperimentController.reconnect({str(run.path)!r}))"
         ) from error
 
 

@@ -295,9 +295,9 @@ def test_a_type_that_is_not_installed_is_told(home, monkeypatch):
     assert result.exit_code == 2
     assert result.stderr.startswith("netreel: there is no resource type 'lab::Thing'; ")
     assert result.stderr.endswith(
-        f". If a package announces it, install that; if the run's script defines it, netreel resume {run_dir} runs that "
-        "again; if something else does, let that call ResourceFactory.register_type with it, and "
-        f"ExperimentController.reconnect('{run_dir}')\n"
+        f" (if a package announces it, install that; if the run's script defines it, netreel resume {run_dir} runs "
+        "that again; if something else does, let that call ResourceFactory.register_type with it, and "
+        f"ExperimentController.reconnect('{run_dir}'))\n"
     )
 
 

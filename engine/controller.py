@@ -374,7 +374,7 @@ class ExperimentController(Describing, Waiting, Scripting):
         """Let the experiment go on without this controller, for another one to take over. Idempotent."""
         self._calls.refuse_within("detach")
         self._calls.abandon()
-        if self._ecstate is ECState.RUNNING:
+        if self._ecstate is not ECState.FAILED:
             self._ecstate = ECState.TERMINATED
 
     def _record_raised(self, error: BaseException) -> None:

@@ -13,6 +13,7 @@ from engine.core import decide, events, revise
 from engine.core.errors import ExperimentWarning, UnknownResourceType, UsageError, nearest
 from engine.core.values import check_plain
 from engine.dates import to_ns
+from engine.failure import ECState
 from engine.handles import guid_of, guids_of, number_of
 from engine.looking import Looking
 from engine.rm import attributes as declarations
@@ -120,6 +121,8 @@ class Describing(Looking):
             ),
             stacklevel=4,
         )
+        if self._ecstate is ECState.RELEASED:
+            self._ecstate = ECState.RUNNING
         return next(event.guid for event in made if isinstance(event, events.ResourceRegistered))
 
     def remove_resource(self, guid: Guid) -> None:

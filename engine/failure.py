@@ -28,8 +28,11 @@ class ECState(Enum):
 
     RUNNING = 1
     FAILED = 2
+    """It cannot record any more, so it no longer acts."""
     RELEASED = 3
+    """All that was described is released. With the next resource it is RUNNING again."""
     TERMINATED = 4
+    """It was shut down, or has let go."""
 
 
 class FailureManager:

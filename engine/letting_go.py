@@ -37,7 +37,7 @@ def forget(ec: ExperimentController) -> None:
 def _let_go() -> None:
     for ec in list(_live):
         # In a fork's child the threads are not there, and the experiment is its parent's.
-        if ec._calls.is_live and ec.ecstate in {ECState.RUNNING, ECState.FAILED} and ec._session.is_mine:
+        if ec._calls.is_live and ec.ecstate is not ECState.TERMINATED and ec._session.is_mine:
             _let_one_go(ec)
 
 

@@ -137,6 +137,21 @@ def test_whoever_waits_is_woken_when_the_controller_lets_go(ec, stage):
     assert {type(each.join()) for each in waiting} == {Closed}
 
 
+def test_what_is_described_after_a_release_makes_it_run_again(ec):
+    one = ec()
+    one.register_resource("test::Thing")
+    one.release()
+    with pytest.raises(UnknownGuid):
+        one.register_resource("test::Thing", connectedTo=9)
+    assert one.ecstate is ECState.RELEASED
+    one.deploy(one.register_resource("test::Thing"))
+    assert one.ecstate is ECState.RUNNING
+    one.release()
+    assert one.ecstate is ECState.RELEASED
+    one.detach()
+    assert one.ecstate is ECState.TERMINATED
+
+
 # --- a log that cannot be written
 
 

@@ -58,8 +58,8 @@ on_open: Final[list[Callable[[ExperimentController], None]]] = []
 class ExperimentController(Describing, Waiting, Scripting):
     """Describes an experiment, runs it, and records it as it runs.
 
-    A context manager: leaving it shuts down, also on an exception. A script that ends without `shutdown` lets the
-    experiment go on, and one line says how to come back.
+    A context manager: leaving it shuts down, also on an exception, and so on Ctrl-C, where ``netreel run SCRIPT`` would
+    let go. A script that ends without `shutdown` lets the experiment go on, and one line says how to come back.
 
     Args:
         exp_id: the name of the experiment, shared by all its runs; by default ``exp-`` and 16 hex digits.

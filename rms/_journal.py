@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from engine.diagnostics import get_logger
 from engine.rm.outcomes import Ended, Gone, NeverBegan
@@ -15,7 +15,19 @@ _log = get_logger()
 OnEnd = Callable[[Ended | Gone], None]
 
 # A line that is none of these is what a full disk has left of one; the end of the process tells the same, later.
-_LINE = re.compile(r"(?:start (?P<started>\S+) .*|end (?P<ended>\S+) (?P<end>[0-9]+|void|fenced [0-9]+))")
+_LINE = re.compile(
+    r"(start) (\S+) ([0-9]+ [0-9]+ \S+)"  # the token, and who: the PID, its start time and the boot
+    r"|(end) (\S+) ([0-9]+|void|fenced [0-9]+)"
+    r"|(discard) (\S+)()"
+)
+
+
+def _parse(lines: Iterable[bytes]) -> Iterator[tuple[str, str, str]]:
+    """The word, the token and the rest of each line that is one."""
+    for line in lines:
+        if match := _LINE.fullmatch(line.decode(errors="replace")):
+            word, token, rest = (group for group in match.groups() if group is not None)
+            yield word, token, rest
 
 
 def parse_end(text: str) -> Ended | NeverBegan:
@@ -38,6 +50,19 @@ class Journal:
         self._ends: dict[str, Ended | Gone] = {}
         self._subscribers: dict[str, list[OnEnd]] = {}
         self._waiters: dict[str, list[threading.Event]] = {}
+
+    def so_far(self) -> dict[str, tuple[str, str]]:
+        """Reads what it says by now of each attempt: who began, and how it ended; nothing for what has not been."""
+        said: dict[str, tuple[str, str]] = {}
+        *lines, _ = (self._transport.read(self._path) or b"").split(b"\n")
+        for word, token, rest in _parse(lines):
+            if word == "start":
+                said[token] = rest, ""
+            elif word == "end":
+                said[token] = said.get(token, ("", ""))[0], rest
+            else:
+                said.pop(token, None)
+        return said
 
     def subscribe(self, token: str, on_end: OnEnd) -> bool:
         """Has `on_end` called at the end of the attempt; at once, and returns False, if that is known already."""
@@ -98,11 +123,10 @@ class Journal:
 
     def _hear(self, data: bytes) -> None:
         *lines, self._line = (self._line + data).split(b"\n")
-        for line in lines:
-            if match := _LINE.fullmatch(line.decode(errors="replace")):
-                self._wake(match["started"] or match["ended"])
-                if match["ended"]:
-                    self.settle(match["ended"], parse_end(match["end"]))
+        for word, token, rest in _parse(lines):
+            self._wake(token)
+            if word == "end":
+                self.settle(token, parse_end(rest))
 
     def _wake(self, token: str) -> None:
         with self._lock:

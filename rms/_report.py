@@ -58,7 +58,7 @@ class Report:
         started: Who the command is, if it has begun.
         end: How it ended, as the mark has it; empty if it has not.
         supervisor: Its supervisor, if that lives.
-        command: The command itself, if it lives.
+        command: The command itself, if it lives. A look at many leaves that out while the supervisor lives.
         age: Seconds since the command began; 0 if it has not.
         reply: What a start that went wrong had to say.
     """
@@ -84,6 +84,13 @@ class Report:
         return {token: cls._of(its) for token, its in facts.items() if token}
 
     @classmethod
+    def of_ended(cls, who: str, end: str) -> Self:
+        """The report on an attempt that has ended, by the journal: who began, if anybody, and the end."""
+        words = who.split()
+        started = Started(int(words[0]), words[1], words[2]) if words else None
+        return cls(True, False, started, end, None, None, 0.0, "")
+
+    @classmethod
     def _of(cls, facts: Mapping[str, str]) -> Self:
         claim, started = facts["claim"].split(), facts["started"].split()
         return cls(
@@ -101,6 +108,11 @@ class Report:
     def alive(self) -> Process | None:
         """The process whose end is the next news."""
         return self.supervisor or self.command
+
+    @property
+    def settled(self) -> bool:
+        """Whether a mere look says it all: it lives, or has ended."""
+        return bool(self.alive or self.end)
 
     @property
     def undecided(self) -> bool:

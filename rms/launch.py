@@ -28,6 +28,7 @@ _log = get_logger()
 
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal"}
+_AT_ONCE = 250  # attempts that one call is to look at: its arguments must not be too long, nor the call
 # Those that the kill of every shell knows by name.
 _SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
 
@@ -66,6 +67,8 @@ class Launcher:
         self._script = Script(transport, self._base, epoch)
         self._journal = Journal(transport, f"{self._base}/journal")
         self._probing: Together[str, Report | CommandFailed] = Together(self._probe_all)
+        self._roll: dict[str, Report] = {}  # of those that nobody has asked after yet
+        self._roll_was_called = False
         self._alive: dict[str, Process] = {}  # whose end is the next news of attempts that are not yet watched
         self._entrance = ""
 
@@ -236,6 +239,7 @@ class Launcher:
             CommandFailed: It runs.
         """
         self._script.call("discard", _check_token(token))
+        self._roll.pop(token, None)
 
     def sweep(self, directory: str, depth: int) -> list[str]:
         """Removes the directories of other runs `depth` levels below a directory, unless something of theirs runs.
@@ -257,6 +261,7 @@ class Launcher:
         self._script.call("remove")
         self.close()
         self._script.forget()
+        self._roll.clear()
 
     def close(self) -> None:
         """Tells nothing from now on. What runs goes on."""
@@ -265,6 +270,7 @@ class Launcher:
     # --- Calls to the host.
 
     def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> Report:
+        self._roll.pop(token, None)  # it is not as it was
         return Report.parse(self._script.call(verb, _check_token(token), *args, stdin=stdin))
 
     def _probe(self, token: str) -> Report:
@@ -276,11 +282,33 @@ class Launcher:
 
     def _probe_all(self, tokens: Sequence[str]) -> list[Report | CommandFailed]:
         try:
-            reports = Report.parse_all(self._script.call("probe", "-", *dict.fromkeys(tokens)))
+            self._call_roll()
+            self._roll |= self._reports("probe", [token for token in dict.fromkeys(tokens) if token not in self._roll])
         except CommandFailed as error:
             # What is wrong with one is no answer for the others.
             return [error] if len(tokens) == 1 else [answer for each in tokens for answer in self._probe_all([each])]
-        return [reports[token] for token in tokens]
+        answers = {token: self._roll.pop(token) for token in dict.fromkeys(tokens)}
+        return [answers[token] for token in tokens]
+
+    def _call_roll(self) -> None:
+        """Learns what there is at the first question: who has taken over will ask after all of it, one by one.
+
+        None of it grows old: an end is final, and who is gone by the time that it is watched is told of at once.
+        """
+        if self._roll_was_called:
+            return
+        said = self._journal.so_far()
+        self._roll_was_called = True
+        seen = self._reports("look", [token for token, (_, end) in said.items() if not end])
+        self._roll |= {token: report for token, report in seen.items() if report.settled}
+        self._roll |= {token: Report.of_ended(who, end) for token, (who, end) in said.items() if end}
+
+    def _reports(self, verb: str, tokens: Sequence[str]) -> dict[str, Report]:
+        reports: dict[str, Report] = {}
+        for first in range(0, len(tokens), _AT_ONCE):
+            some = tokens[first : first + _AT_ONCE]
+            reports |= Report.parse_all(self._script.call(verb, "-", *some))
+        return reports
 
     # --- Attending to attempts.
 

@@ -328,17 +328,10 @@ take_unclaimed() {
 	! claim 2>/dev/null || record void
 }
 
-# Reports on many. Of those that have begun, and that live or have ended, one look at all of them says everything; each of
-# the others is settled by itself.
+# Reports on many: one look says everything of those that have begun, and that live or have ended; each of the others is
+# settled by itself.
 do_probe() { # TOKEN...
-	cd "$base" || exit
-	names='' exits='' owner='' has_begun=' ' is_told=' '
-	for token; do
-		names="$names $token/claim $token/started" exits="$exits $token/exit"
-	done
-	each_mark tell_if_begun $names
-	# step: seen
-	each_mark tell_end $exits
+	do_look "$@"
 	for token; do
 		case $is_told in *" $token "*) continue ;; esac
 		at=$base/$token
@@ -348,18 +341,31 @@ do_probe() { # TOKEN...
 	done
 }
 
+# Reports on those that have begun, and changes nothing. Their ends are read last, as in `report`.
+do_look() { # TOKEN...
+	cd "$base" || exit
+	names='' exits='' owner='' has_begun=' ' is_told=' '
+	for token; do
+		names="$names $token/claim $token/started" exits="$exits $token/exit"
+	done
+	each_mark tell_if_begun $names
+	# step: seen
+	each_mark tell_end $exits
+}
+
 # Calls a function with the name and the content of each of these marks that is there, sorted by name. No shell reads a
 # link by itself, so it is one process that does.
 each_mark() { # FUNCTION, TOKEN/NAME...
 	tells=$1
 	shift
-	links=$(LC_ALL=C ls -ldn "$@" 2>/dev/null)
-	while IFS= read -r line; do
+	IFS='
+'
+	set -- $(LC_ALL=C ls -ldn "$@" 2>/dev/null)
+	unset IFS
+	for line; do
 		name=${line%% -> *}
-		[ -z "$line" ] || "$tells" "${name##* }" ${line#* -> }
-	done <<END
-$links
-END
+		"$tells" "${name##* }" ${line#* -> }
+	done
 }
 
 tell_if_begun() { # TOKEN/claim OR, NEXT, TOKEN/started, WHAT IT SAYS
@@ -371,7 +377,8 @@ tell_if_begun() { # TOKEN/claim OR, NEXT, TOKEN/started, WHAT IT SAYS
 		return
 	fi
 	[ "$token" = "$owner" ] || return
-	begun "$@"
+	started=$* command=
+	[ -n "$supervisor" ] || begun "$@" # if that lives, its end is the next news, and the command need not be looked at
 	has_begun="$has_begun$token " end=
 	[ -z "$supervisor$command" ] || is_told="$is_told$token "
 	echo "attempt $token"
@@ -427,7 +434,7 @@ look_for_running() { # DIRECTORY
 do_discard() {
 	report
 	[ -n "$end" ] || [ -z "$supervisor$command" ] || fail "$at is not removed, since it runs; stop it first"
-	discard "$at"
+	discard "$at" && journal "discard $token"
 }
 
 do_sweep() { # NAME OF OUR OWN, DIRECTORY, PATTERN

@@ -11,6 +11,7 @@ import pytest
 
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
+from rms import launch
 from rms.launch import Launcher
 from rms.local import LocalTransport
 from tests.contracts.transport import PATIENCE, Inbox
@@ -35,7 +36,7 @@ def any_shell(request, tmp_path, monkeypatch):
 
 
 class Held(LocalTransport):
-    """Holds the first call of a probe until it is let on, and notes of how many attempts each call asks."""
+    """Holds the first question until it is let on, and notes of how many attempts each one asks."""
 
     def __init__(self):
         super().__init__()
@@ -43,8 +44,8 @@ class Held(LocalTransport):
         self.reached, self.go = threading.Event(), threading.Event()
 
     def run(self, script, *args, **how):
-        if "probe" in args:
-            self.asked.append(len(args) - args.index("probe") - 4)  # after the base, the epoch and the dash
+        if args[1] in ("look", "probe"):
+            self.asked.append((args[1], len(args) - 5))  # after its file, the verb, the base, the epoch and a dash
             if len(self.asked) == 1:
                 self.reached.set()
                 assert self.go.wait(PATIENCE)
@@ -53,7 +54,7 @@ class Held(LocalTransport):
 
 @pytest.fixture
 def at_once(lab):
-    """Asks a second controller after attempts, in two calls: the first one's, and the others', which came meanwhile."""
+    """Asks a second controller after attempts: after the first one, and meanwhile after all others."""
     transport = Held()
     launcher = Launcher(transport, lab.base, 2)
 
@@ -81,7 +82,7 @@ def at_once(lab):
 
 def prepare(lab, launcher):
     """Attempts in every state in which a takeover may find one; what is to be told of each."""
-    for token in ("runs", "runs-too", "run", "orphaned", "lost", "rebooted", "rebooted-late"):
+    for token in ("runs", "runs-too", "run", "orphaned", "lost", "rebooted"):
         launcher.start(token, "exec sleep 1000")
     for token, code in (("ended", 0), ("ended.badly", 3), ("ended-late", 5)):
         launcher.start(token, f"exit {code}")
@@ -89,11 +90,8 @@ def prepare(lab, launcher):
     os.kill(lab.supervisor("orphaned"), signal.SIGKILL)
     os.kill(lab.supervisor("lost"), signal.SIGKILL)
     launcher.signal("lost", "KILL")
-    launcher.stop("rebooted")
-    Path(lab.base, "rebooted", "exit").unlink()
-    launcher.stop("rebooted-late")
-    for token in ("rebooted", "rebooted-late"):
-        lab.remark(token, "claim", lab.marks(token)["claim"][:-1] + "x")
+    for token in ("rebooted", "ended-late"):
+        lab.remark(token, "claim", lab.marks(token)["claim"] + "x")
     launcher.probe("void")
     Path(lab.base, "half").mkdir()
     Path(lab.base, "half", "claim").symlink_to(lab.marks("lost")["claim"])
@@ -105,7 +103,6 @@ def prepare(lab, launcher):
         "orphaned": Alive,
         "lost": Gone,
         "rebooted": Gone,
-        "rebooted-late": Ended(143),
         "ended": Ended(0),
         "ended.badly": Ended(3),
         "ended-late": Ended(5),
@@ -119,28 +116,58 @@ def test_each_of_many_is_told_as_if_it_were_alone(any_shell, lab, at_once):
     launcher = lab.launcher()
     expected = prepare(lab, launcher)
     got = at_once(list(expected))
-    assert at_once.transport.asked == [1, len(expected) - 1]
+    assert at_once.transport.asked == [("look", 6), ("probe", 1), ("probe", 4)]  # the others had ended by the journal
     assert {token: it if isinstance(it, Ended) else type(it) for token, it in got.items()} == expected
-    assert {token: lab.launcher(3).probe(token) for token in expected} == got
+    assert {token: at_once.launcher.probe(token) for token in expected} == got, "now that each is asked after alone"
     assert lab.marks("unheard-of")["exit"] == lab.marks("half")["exit"] == "end void"
-    for token in ("runs", "runs-too", "run", "orphaned"):
-        lab.launcher(3).signal(token, "KILL")
+    lab.remark("rebooted", "claim", lab.marks("rebooted")["claim"][:-1])
+    at_once.launcher.signal("orphaned", "KILL")
+
+
+def test_what_was_seen_at_first_is_no_answer_later(lab, at_once):
+    begun = {token: lab.launcher().start(token, "exec sleep 1000") for token in ("asked", "started", "stopped")}
+    at_once(["first", "asked"])
+    assert at_once.launcher.start("started", lab.counted()) == begun["started"]
+    assert at_once.launcher.stop("stopped") == Ended(143)
+    for token in ("asked", "started"):
+        lab.launcher(2).stop(token)
+    assert [at_once.launcher.probe(token) for token in begun] == [Ended(143)] * 3
+    assert lab.runs() == 0
+
+
+def test_what_was_forgotten_is_not_made_again(lab, at_once):
+    launcher = lab.launcher()
+    launcher.start("gone", "exec sleep 1000")
+    os.kill(lab.supervisor("gone"), signal.SIGKILL)
+    launcher.signal("gone", "KILL")
+    launcher.discard("gone")
+    at_once(["first"])
+    assert lab.tokens() == ["first"]
+
+
+def test_more_than_one_call_can_look_at_are_seen_in_several(lab, at_once, monkeypatch):
+    monkeypatch.setattr(launch, "_AT_ONCE", 2)
+    tokens = ["a", "b", "c"]
+    for token in tokens:
+        lab.launcher().start(token, "exec sleep 1000")
+    assert at_once(tokens) == dict.fromkeys(tokens, Alive())
+    assert at_once.transport.asked == [("look", 2), ("look", 1)]
 
 
 def test_what_is_wrong_with_one_is_told_of_that_one_alone(any_shell, lab, at_once):
     lab.launcher().start("runs", "exec sleep 1000")
     Path(lab.base, "broken").touch()
-    got = at_once(["first", "broken", "runs"])
-    assert (got["first"], got["runs"]) == (NeverBegan(), Alive())
+    got = at_once(["first", "broken", "runs", "unheard-of"])
+    assert (got["first"], got["runs"], got["unheard-of"]) == (NeverBegan(), Alive(), NeverBegan())
     assert isinstance(got["broken"], CommandFailed)
 
 
 def test_whom_a_probe_has_found_alive_is_watched_without_another_question(lab, at_once):
     lab.launcher().start("runs", "exec sleep 1000")
-    at_once(["first", "runs"])
+    at_once(["runs"])
     inbox = Inbox()
     at_once.launcher.watch("runs", inbox.put)
     assert inbox.empty()
     lab.launcher(2).signal("runs", "KILL")
     assert inbox.take() == Ended(137)
-    assert at_once.transport.asked == [1, 1]
+    assert at_once.transport.asked == [("look", 1)]

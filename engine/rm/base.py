@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Event
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
 
 from engine.core.errors import UsageError
@@ -106,13 +107,15 @@ class Port(Protocol):
         """It failed by itself."""
 
 
+_NOTHING: Final[Mapping[Step, Any]] = MappingProxyType({})
+
+
 @dataclass(slots=True)
 class Binding:
     """What makes a description a manager: its place in an experiment."""
 
     guid: int
     port: Port
-    log: BoundLogger
     receipts: Mapping[Step, Any]
     tokens: Mapping[Step, str]
 
@@ -160,7 +163,7 @@ class ResourceManager(Described):
     @property
     def log(self) -> BoundLogger:
         """A structlog logger that is bound to the resource. Never give it a secret."""
-        return self._bound.log
+        return get_logger(guid=self.guid, rtype=self.rtype)
 
     @property
     def receipts(self) -> Mapping[Step, Any]:
@@ -310,14 +313,13 @@ class ResourceManager(Described):
         guid: int,
         values: Mapping[str, Any],
         port: Port,
-        receipts: Mapping[Step, Any] | None = None,
-        tokens: Mapping[Step, str] | None = None,
+        receipts: Mapping[Step, Any] = _NOTHING,
+        tokens: Mapping[Step, str] = _NOTHING,
     ) -> Self:
         """The manager of a resource. Its values come from the log, so they are not checked again."""
         manager = cls()
         manager._values = dict(values)
-        log = get_logger(guid=guid, rtype=cls.rtype)
-        manager._binding = Binding(guid, port, log, receipts or {}, tokens or {})
+        manager._binding = Binding(guid, port, receipts, tokens)
         manager.setup()
         return manager
 

@@ -125,7 +125,7 @@ class ResourceActor(PooledActor):
 
     def __init__(self, lane: Lane, place: Place, tell: Callable[[messages.Message], None]) -> None:
         super().__init__(lane)
-        self.intent: Intent | None = None  # what it is at, is to be, or was last
+        self.intent: Intent | None = None  # what it is at, or is to be
         self._place = place
         self._tell = tell
 
@@ -133,15 +133,19 @@ class ResourceActor(PooledActor):
         """Do what is asked."""
         match message:
             case Perform(intent, briefing):
-                self._tell(self._perform(intent, briefing))
+                self._report(self._perform(intent, briefing))
             case Inquire(intent, receipt):
-                self._tell(self._inquire(intent, receipt))
+                self._report(self._inquire(intent, receipt))
             case Changed(name, old, new):
                 self._call("on_set", lambda manager: manager.set_value(name, old, new))
             case Met(other, made=True):
                 self._call("on_connect", lambda manager: manager.on_connect(other.manager()))
             case Met(other):
                 self._call("on_disconnect", lambda manager: manager.on_disconnect(other.manager()))
+
+    def _report(self, outcome: messages.Message) -> None:
+        self.intent = None  # before it is told: by then there may be the next one
+        self._tell(outcome)
 
     def hear(self, token: str, what: str) -> None:
         """Pass on what the hook of an attempt says that it is doing. On the thread of the hook."""

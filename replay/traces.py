@@ -61,9 +61,7 @@ class Listed:
     """A trace in the list of them.
 
     Attributes:
-        guid: of the resource that records it.
-        rtype: its type.
-        label: the user's name for the resource.
+        resource: who records it.
         name: of the trace.
         size: in bytes; None if there is nothing yet, or nobody can say.
         enabled: whether it is recorded.
@@ -71,9 +69,7 @@ class Listed:
         problem: why nobody can say its size: `NotRead`, if its host does not answer; None if that is known.
     """
 
-    guid: int
-    rtype: str
-    label: str | None
+    resource: Resource
     name: str
     size: int | None
     enabled: bool
@@ -83,9 +79,9 @@ class Listed:
     def to_dict(self) -> answers.Trace:
         """Plain values, for JSON."""
         return {
-            "guid": self.guid,
-            "rtype": self.rtype,
-            "label": self.label,
+            "guid": self.resource.guid,
+            "rtype": self.resource.rtype,
+            "label": self.resource.label,
             "name": self.name,
             "size": self.size,
             "enabled": self.enabled,
@@ -143,7 +139,7 @@ class Traces:
             problem = error
         enabled = self.world.trace_enabled(resource, name)
         about = _help(resource.rtype, name)
-        return Listed(resource.guid, resource.rtype, resource.label, name, size, enabled, about, problem)
+        return Listed(resource, name, size, enabled, about, problem)
 
     # --- what is in them ----------------------------------------------------------------------------------------
 

@@ -96,9 +96,8 @@ def _named(resources: Iterable[Resource], names: Sequence[str], output: str) -> 
 
 def _all(traces: Traces, resources: Iterable[Resource], output: str) -> list[_Wanted]:
     """Those that are there, and those of which that is not known."""
-    listed = traces.list(resources)
-    found = ((traces.find(each.guid), each.name) for each in listed if each.size is not None or each.problem)
-    return [_Wanted(resource, name, _file(output, resource, name)) for resource, name in found]
+    found = [each for each in traces.list(resources) if each.size is not None or each.problem]
+    return [_Wanted(each.resource, each.name, _file(output, each.resource, each.name)) for each in found]
 
 
 def _file(directory: str, resource: Resource, name: str) -> Path:

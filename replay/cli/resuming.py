@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import nullcontext, redirect_stdout
 from typing import TYPE_CHECKING
 
 import click
 
-from replay.cli import runs, scripts, words
+from replay.cli import runs, scripts
 from replay.cli.charge import Charge
 from replay.cli.completing import RUN
-from replay.cli.program import FAILED, INTERRUPTED, TERMINATED, common, say
-from replay.cli.running import quiet_option, tell, warn
+from replay.cli.program import INTERRUPTED, TERMINATED, common, say
+from replay.cli.running import conclude, printing, quiet_option
 from replay.resumption import origin_of, playing_back
 
 if TYPE_CHECKING:
@@ -44,19 +42,13 @@ def resume(run: str, accept: bool, quiet: bool, home: Path, as_json: bool) -> in
     origin.check()
     os.environ["NETREEL_HOME"] = str(found.path.parent.parent)
     charge = Charge(quiet=quiet)
-    with redirect_stdout(sys.stderr) if as_json else nullcontext(), playing_back(found.path, accept=accept) as past:
+    with printing(as_json=as_json), playing_back(found.path, accept=accept) as past:
         if origin.has_changed():
             say(f"{origin.path} is not as it was; its calls are compared with those in the log, one by one")
         status = charge.during(lambda: _run(origin, charge))
         if status not in (INTERRUPTED, TERMINATED):
             past.check_told()
-    readings = charge.readings()
-    for reading in readings:
-        warn(reading.world)
-        tell(reading, home)
-    if as_json:
-        click.echo(words.to_json([reading.summary() for reading in readings]))
-    return status or (FAILED if any(reading.world.aborted for reading in readings) else 0)
+    return conclude(charge, status, home, as_json=as_json)
 
 
 def _run(origin: Origin, charge: Charge) -> int:

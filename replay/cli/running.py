@@ -25,6 +25,7 @@ from replay.cli.program import FAILED, Refused, common, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from engine.core.world import Resource, World
     from engine.description import Description
@@ -59,15 +60,9 @@ def run(script: Path, args: tuple[str, ...], quiet: bool, home: Path, as_json: b
     charge = Charge(quiet=quiet)
     act = _prepare(script, args, charge)
     os.environ["NETREEL_HOME"] = str(home)
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+    with printing(as_json=as_json):
         status = charge.during(act)
-    readings = charge.readings()
-    for reading in readings:
-        warn(reading.world)
-        tell(reading, home)
-    if as_json:
-        click.echo(words.to_json([reading.summary() for reading in readings]))
-    return status or (FAILED if any(reading.world.aborted for reading in readings) else 0)
+    return conclude(charge, status, home, as_json=as_json)
 
 
 def _prepare(path: Path, args: tuple[str, ...], charge: Charge) -> Callable[[], int]:
@@ -95,7 +90,23 @@ def _carry_out(found: Description) -> int:
         return _release(ec)
 
 
-def warn(world: World) -> None:
+def printing(*, as_json: bool) -> AbstractContextManager[object]:
+    """Where a script prints to: standard output, unless that has the answer in JSON."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
+
+
+def conclude(charge: Charge, status: int, home: Path, *, as_json: bool) -> int:
+    """Tell how the runs of a script ended; the exit status that comes of its own."""
+    readings = charge.readings()
+    for reading in readings:
+        _warn(reading.world)
+        tell(reading, home)
+    if as_json:
+        click.echo(words.to_json([reading.summary() for reading in readings]))
+    return status or (FAILED if any(reading.world.aborted for reading in readings) else 0)
+
+
+def _warn(world: World) -> None:
     """What else was not as it should be, and failed nothing."""
     for remark in [*words.task_errors(world), *words.warnings(world)]:
         if remark.startswith(RAISED):

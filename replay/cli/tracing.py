@@ -126,7 +126,8 @@ def _table(listed: Iterable[Listed]) -> Table:
     for each in listed:
         size = "?" if each.problem else "" if each.size is None else str(each.size)
         what = each.help if each.enabled else f"{each.help} Switched off.".strip()
-        table.add_row(str(each.guid), Text(each.rtype), Text(each.name), Text(size), Text(what))
+        who = each.resource
+        table.add_row(str(who.guid), Text(who.rtype), Text(each.name), Text(size), Text(what))
     return table
 
 

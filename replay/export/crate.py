@@ -161,7 +161,7 @@ def _copy_scripts(scripts: Iterable[Script], start: int, content: Path, missing:
 
 def _fetch_traces(traces: Traces, content: Path, missing: list[str], gone: list[str]) -> Iterator[Part]:
     listed = traces.list(traces.world.resources.values())
-    wanted = [(traces.find(each.guid), each.name) for each in listed if each.size is not None]
+    wanted = [(each.resource, each.name) for each in listed if each.size is not None]
     problems = [each.problem for each in listed if each.problem is not None]
     fetched = side_by_side(lambda each: _fetch(traces, content, *each), wanted)
     for result in [*problems, *fetched]:

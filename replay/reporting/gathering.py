@@ -250,7 +250,7 @@ def _recorded(traces: Traces) -> Recorded:
 def _head(traces: Traces, listed: Listed) -> Head | ExperimentError:
     assert listed.size is not None
     try:
-        reader = traces.reader(traces.find(listed.guid), listed.name)
+        reader = traces.reader(listed.resource, listed.name)
         return Head(listed, _as_text(b"".join(reader.pieces(0, min(listed.size, _HEAD)))))
     except ExperimentError as error:
         return error

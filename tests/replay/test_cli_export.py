@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from replay.export.tables import flatten
-from tests.replay.recorders import Recorder, path_of
+from tests.replay.recorders import path_of
 from tests.replay.shell import answer, netreel, refusal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab1")]
@@ -21,15 +21,10 @@ PING = '{"loss": 0.5, "rtt": {"avg": 2}, "replies": [{"seq": 1, "time": 3.5}, {"
 
 
 @pytest.fixture
-def live(ec):
-    """A controller whose #1 and #2 run; #1 has a result."""
-    made = ec("hello")
-    made.add(Recorder(), label="the one")
-    made.add(Recorder())
-    made.deploy()
-    assert made.wait_started([1, 2], timeout=20)
-    path_of(made.run_dir, 1, "result").write_text(PING)
-    return made
+def live(two_recorders):
+    """Two recorders; #1 has a result."""
+    path_of(two_recorders.run_dir, 1, "result").write_text(PING)
+    return two_recorders
 
 
 # --- events

@@ -16,7 +16,7 @@ from engine.rm import fetching, registry
 from replay import patience
 from tests.platform.fixtures import host_pool, hosts  # noqa: F401 - pytest finds them by name
 from tests.platform.hosts import PATIENCE
-from tests.replay.recorders import Host, Recorder, path_of
+from tests.replay.recorders import Host, path_of
 from tests.replay.shell import answer, netreel, refusal
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("lab1")]
@@ -26,16 +26,11 @@ BINARY = bytes(range(256)) * 20_000
 
 
 @pytest.fixture
-def live(ec):
-    """A controller whose #1 and #2 run; #1 has written a text and what is none."""
-    made = ec("hello")
-    made.add(Recorder(), label="the one")
-    made.add(Recorder())
-    made.deploy()
-    assert made.wait_started([1, 2], timeout=20)
-    path_of(made.run_dir, 1, "stdout").write_text("größe\n")
-    path_of(made.run_dir, 1, "result").write_bytes(BINARY)
-    return made
+def live(two_recorders):
+    """Two recorders; #1 has written a text and what is none."""
+    path_of(two_recorders.run_dir, 1, "stdout").write_text("größe\n")
+    path_of(two_recorders.run_dir, 1, "result").write_bytes(BINARY)
+    return two_recorders
 
 
 def files(directory: Path) -> dict[str, bytes]:

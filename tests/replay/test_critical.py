@@ -14,7 +14,7 @@ from tests.golden.test_golden import VERSIONS
 from tests.replay.labs import lab_in
 from tests.replay.shell import lines, refusal
 from tests.replay.test_cli_looking import WAITING, write
-from tests.replay.test_explaining import installing
+from tests.replay.test_explaining import installing, until_it_ran
 
 READY, STARTED, STOPPED = ResourceState.READY, ResourceState.STARTED, ResourceState.STOPPED
 
@@ -33,18 +33,6 @@ def late(tmp_path):
         return str(replay.critical_path(tmp_path, guid, at)).splitlines()
 
     return lines
-
-
-def until_it_ran(lab):
-    """A client starts 2 s after a server that waited for an installation, and runs for 3 s."""
-    _, server, client, tools = installing(lab)
-    lab.done(tools)
-    lab.wait(0.25)
-    lab.done(server, tools)
-    lab.wait(6)
-    lab.done(client)
-    lab.wait(3)
-    lab.ended(client, 0)
 
 
 PATH = [

@@ -62,6 +62,19 @@ def installing(lab):
     return host, server, client, tools
 
 
+def until_it_ran(lab):
+    """The client starts 2 s after that server, and runs for 3 s."""
+    _, server, client, tools = installing(lab)
+    lab.done(tools)
+    lab.wait(0.25)
+    lab.done(server, tools)
+    lab.wait(6)
+    lab.done(client)
+    lab.wait(3)
+    lab.ended(client, 0)
+    return client
+
+
 # --- what it waits for ------------------------------------------------------------------------------------------
 
 
@@ -238,14 +251,7 @@ def test_of_a_long_row_the_beginning_and_the_end_are_told(lab, why):
 
 
 def test_causes_go_down_to_the_line_of_the_script(lab, why):
-    _, server, client, tools = installing(lab)
-    lab.done(tools)
-    lab.wait(0.25)
-    lab.done(server, tools)
-    lab.wait(6)
-    lab.done(client)
-    lab.wait(3)
-    lab.ended(client, 0)
+    client = until_it_ran(lab)
     assert causes(why(client)) == [
         "51.25 s  #3 lab::App (client) came to its end after 3.00 s, with exit status 0",
         "48.25 s  the start of #3 lab::App (client) was done after 4.00 s: it was STARTED",

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 import replay
-from engine import ResourceFactory, UsageError
+from engine import UsageError
 from engine.core.states import ResourceState
 from engine.plots.gantt import Bar
 from eventlog import FileStore
 from replay.reporting import gathering, page, report
 from tests.engine.core.lab import START, STOP
 from tests.replay.labs import lab_in
-from tests.replay.recorders import Recorder, lent_to_recorders, path_of
+from tests.replay.recorders import Recorder, path_of
 from tests.replay.shell import answer, refusal
 from tests.replay.test_debugging_page import FIRST, play
 
@@ -244,16 +244,13 @@ def test_what_is_planned_and_waited_for_is_told(tmp_path):
 
 
 @pytest.fixture
-def live(ec, monkeypatch):
+def live(ec, lab1):
     """A controller whose #1 runs, on a host that can be lost."""
-    monkeypatch.setattr(ResourceFactory, "_types", ResourceFactory._types | {"lab::Recorder": Recorder})
-    with lent_to_recorders(monkeypatch) as lab1:
-        made = ec("hello")
-        made.add(Recorder(), label="the one")
-        made.deploy()
-        assert made.wait_started([1], timeout=20)
-        made.lab1 = lab1
-        yield made
+    made = ec("hello")
+    made.add(Recorder(), label="the one")
+    made.deploy()
+    assert made.wait_started([1], timeout=20)
+    return made
 
 
 def test_traces_are_shown_as_they_begin(live, monkeypatch):
@@ -284,16 +281,16 @@ def test_of_many_traces_the_first_are_shown_and_the_others_told(live, monkeypatc
     )
 
 
-def test_what_cannot_be_read_is_told_and_keeps_nobody_from_the_rest(live):
-    live.lab1.lost = True
+def test_what_cannot_be_read_is_told_and_keeps_nobody_from_the_rest(live, lab1):
+    lab1.lost = True
     told = sections(live.run_dir)["traces"]
     assert "could not be read" in told
     assert "lab1: no route to host" in told
     assert "made, 4 bytes" in told
 
 
-def test_no_host_is_asked_where_nobody_wants_the_traces(live):
-    live.lab1.lost = True
+def test_no_host_is_asked_where_nobody_wants_the_traces(live, lab1):
+    lab1.lost = True
     assert sections(live.run_dir, with_traces=False)["traces"] == (
         f"Traces They are left out, as was asked for; netreel trace {live.run_id} lists them."
     )

@@ -7,6 +7,7 @@ import pytest
 
 import replay
 from engine import ExperimentController, ExperimentError, Interrupted, ResourceAction, ResourceState, TraceAttr
+from engine.runtime import coordinator
 from engine.runtime.script import Script, current, playing
 from tests.replay.again import SAID, STARTS, dying
 
@@ -113,6 +114,12 @@ def stop(play, ec, number, chance):
     return tried(lambda: ec.stop(chance.choice(ec.resources or [1])))
 
 
+def batch(play, ec, number, chance):
+    acts = [chance.choice((register, register, condition, deploy, look, step)) for _ in range(chance.randrange(1, 5))]
+    with ec.batch():
+        return tuple(act(play, ec, (number, place), chance) for place, act in enumerate(acts))
+
+
 def beside(play, ec, number, chance):
     found = []
     inner = random.Random(chance.random())
@@ -145,10 +152,11 @@ def later(play, ec, number, chance):
     return task, found
 
 
-ACTS = [register, register, condition, deploy, wait, look, poll, trace, step, stop, beside, later]
+ACTS = [register, register, condition, deploy, wait, look, poll, trace, step, stop, batch, beside, later]
 
 
 def play(seed, home, monkeypatch):
+    monkeypatch.setattr(coordinator, "_MOST_UNWRITTEN", 4)
     STARTS.clear()
     SAID.clear()
     told = {"path": __file__, "module": None, "args": [], "cwd": "/", "python": "python", "sha256": ""}
@@ -159,7 +167,7 @@ def play(seed, home, monkeypatch):
         (run_dir,) = (home / "again").iterdir()
         sure = [script.seen[: script.sure]]
         while not replay.state(run_dir).closed:
-            with dying(monkeypatch, replay.state(run_dir).seq + chance.randrange(1, 25)), replay.resuming(run_dir):
+            with dying(monkeypatch, replay.state(run_dir).seq + chance.randrange(1, 60)), replay.resuming(run_dir):
                 script()
             sure.append(script.seen[: script.sure])
     for seen in sure:

@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from engine.core import decide, events
+from engine.core.calls import ScriptCall
 from engine.core.errors import BadState, Closed, EngineBug
 from engine.core.states import ResourceState
 from engine.core.world import EXPERIMENT, World
@@ -243,6 +244,29 @@ def test_very_much_is_written_in_parts(run, monkeypatch):
     run.disk.batches.clear()
     run.deploy()
     assert run.disk.batches[:2] == [["group.deployed"], ["step.begun"]]
+
+
+def test_what_is_too_large_for_one_append_is_cut_between_calls(run, monkeypatch):
+    write = run.disk.append
+
+    def write_few(records):
+        if len(records) > 3:
+            raise ValueError("too large")
+        write(records)
+
+    def schedule(kernel):
+        kernel.schedule(4 * 10**18)
+        kernel.schedule(4 * 10**18)
+
+    monkeypatch.setattr(run.disk, "append", write_few)
+    run.disk.batches.clear()
+    calls = [ScriptCall("", number, "schedule", "script.py:1", lambda call: call.number) for number in range(1, 6)]
+    for call in calls:
+        run.session.ask(schedule, call, in_batch=True)
+    assert run.disk.batches == []
+    run.session.write_out()
+    assert [len(batch) for batch in run.disk.batches] == [2, 2, 2, 2, 2]
+    assert [call.made for call in calls] == [True] * 5
 
 
 def test_nothing_is_let_out_before_all_of_its_parts_are_written(run, monkeypatch):

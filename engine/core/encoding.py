@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, get_type_hints
+
+from msgspec.structs import asdict
 
 from engine.core.events import KINDS, UPCASTERS, Event
 from engine.core.states import ResourceState, Step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
 # A dictionary finds the member of an enumeration, or its name, several times faster than the enumeration does.
 _STEPS: Final = {step.value: step for step in Step}
@@ -29,15 +30,14 @@ _DECODERS: Final[Mapping[Any, Callable[[Any], Any]]] = {
 
 
 class _Codec(NamedTuple):
-    """How the fields of one kind become data and come back: only those that are not plain need a function.
+    """How the fields of one kind become data and come back: those that are not plain need a function.
 
-    Fields are in the order of the class, without its first, `guid`; functions stand with the place of their field.
+    Fields are in the order of the class, without its first, `guid`.
     """
 
     names: tuple[str, ...]
-    values: Callable[[Event], Iterable[Any]]
-    encoders: tuple[tuple[int, Callable[[Any], Any]], ...]
-    decoders: tuple[tuple[int, Callable[[Any], Any]], ...]
+    encoders: tuple[tuple[str, Callable[[Any], Any]], ...]
+    decoders: tuple[tuple[int, Callable[[Any], Any]], ...]  # by the place of the field
 
 
 def _codec(cls: type[Event]) -> _Codec:
@@ -45,22 +45,9 @@ def _codec(cls: type[Event]) -> _Codec:
     names = cls.__struct_fields__[1:]
     return _Codec(
         names,
-        _getter(names),
-        tuple((place, _ENCODERS[types[name]]) for place, name in enumerate(names) if types[name] in _ENCODERS),
+        tuple((name, _ENCODERS[types[name]]) for name in names if types[name] in _ENCODERS),
         tuple((place, _DECODERS[types[name]]) for place, name in enumerate(names) if types[name] in _DECODERS),
     )
-
-
-def _getter(names: tuple[str, ...]) -> Callable[[Event], Iterable[Any]]:
-    """What reads these fields of an event, in order."""
-    match names:
-        case ():
-            return lambda _: ()
-        case (name,):
-            get = attrgetter(name)
-            return lambda event: (get(event),)
-        case _:
-            return attrgetter(*names)
 
 
 _CODECS: Final = {cls: _codec(cls) for cls in KINDS.values()}
@@ -68,11 +55,11 @@ _CODECS: Final = {cls: _codec(cls) for cls in KINDS.values()}
 
 def to_data(event: Event) -> dict[str, Any]:
     """The plain values of an event, without its guid."""
-    names, get, encoders, _ = _CODECS[type(event)]
-    values = list(get(event))
-    for place, encode in encoders:
-        values[place] = encode(values[place])
-    return dict(zip(names, values, strict=True))
+    data = asdict(event)
+    del data["guid"]
+    for name, encode in _CODECS[type(event)].encoders:
+        data[name] = encode(data[name])
+    return data
 
 
 def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Event:
@@ -84,7 +71,7 @@ def from_data(kind: str, version: int, guid: int, data: Mapping[str, Any]) -> Ev
     cls = KINDS[kind]
     for old in range(version, cls.version):
         data = UPCASTERS[kind, old](dict(data))
-    names, _, _, decoders = _CODECS[cls]
+    names, _, decoders = _CODECS[cls]
     values = [data[name] for name in names]
     for place, decode in decoders:
         values[place] = decode(values[place])

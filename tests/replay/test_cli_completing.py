@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.shell_completion import ShellComplete
+from msgspec.structs import replace
 
 from engine.core import events
 from replay.cli import main

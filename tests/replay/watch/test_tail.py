@@ -1,9 +1,9 @@
 """The end of a trace as it grows."""
 
 import threading
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from replay.watch import tail
 from replay.watch.tail import Tail, printable

@@ -44,13 +44,14 @@ def describe(
     add_node: Callable[[ExperimentController, Any], object] | None,
     add_edge: Callable[[ExperimentController, Any, Any], object] | None,
 ) -> None:
-    """Have the user's functions describe what is at each node, and then what is at each edge."""
-    if add_node is not None:
-        for nid in netgraph.nodes():
-            add_node(ec, nid)
-    if add_edge is not None:
-        for nid1, nid2 in netgraph.edges():
-            add_edge(ec, nid1, nid2)
+    """Have the user's functions describe what is at each node, and then what is at each edge, in a batch."""
+    with ec.batch():
+        if add_node is not None:
+            for nid in netgraph.nodes():
+                add_node(ec, nid)
+        if add_edge is not None:
+            for nid1, nid2 in netgraph.edges():
+                add_edge(ec, nid1, nid2)
 
 
 def to_events(netgraph: NetGraph) -> list[TopologyDescribed]:

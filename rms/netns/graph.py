@@ -114,6 +114,11 @@ def describe(
             not, or not all are connected. Nothing was described.
     """
     plan = _Plan(_graph(ec, graph), weight, distances=distances)
+    with ec.batch():
+        return _describe(ec, plan, on)
+
+
+def _describe(ec: ExperimentController, plan: _Plan, on: Guids | None) -> Network:
     network = Network(ec.add(Emulation(), on=on), addresses=plan.addresses)
     for nid, node in plan.nodes.items():
         network.nodes[nid] = ec.add(node, on=network.emulation)

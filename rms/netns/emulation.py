@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rms.netns._batch import Answer, Asked, Lines, Make, Question
 
 _HOLDER: Final = resources.files("rms.netns").joinpath("holder.sh").read_text("utf-8")
-_PROGRAM: Final = program("rms.netns.netlink", "rms.netns.holder")
+_PROGRAM: Final = program("rms.netns.netlink", "rms.netns.namespaces", "rms.netns.holder")
 _SAID: Final = re.compile(rb"^holder (\d+) (\d+)( netem)?$", re.MULTILINE)
 _PATIENCE: Final = 20.0  # seconds that the holder may take
 _EACH: Final = 0.5  # seconds more for each change of a batch

@@ -1,5 +1,6 @@
 """What the launch script says of an attempt, and what that means."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
@@ -59,7 +60,8 @@ class Report:
         end: How it ended, as the mark has it; empty if it has not.
         supervisor: Its supervisor, if that lives.
         command: The command itself, if it lives. A look at many leaves that out while the supervisor lives.
-        age: Seconds since the command began; 0 if it has not.
+        began: When the command began, in seconds by the monotonic clock of this machine; None if it has not, or that is
+            not known.
         reply: What a start that went wrong had to say.
     """
 
@@ -69,7 +71,7 @@ class Report:
     end: str
     supervisor: Process | None
     command: Process | None
-    age: float
+    began: float | None
     reply: str
 
     @classmethod
@@ -88,11 +90,12 @@ class Report:
         """The report on an attempt that has ended, by the journal: who began, if anybody, and the end."""
         words = who.split()
         started = Started(int(words[0]), words[1], words[2]) if words else None
-        return cls(True, False, started, end, None, None, 0.0, "")
+        return cls(True, False, started, end, None, None, None, "")
 
     @classmethod
     def _of(cls, facts: Mapping[str, str]) -> Self:
         claim, started = facts["claim"].split(), facts["started"].split()
+        booted = time.monotonic() - float(facts["uptime"])
         return cls(
             claimed=bool(claim),
             rebooted=bool(claim) and claim[3] != facts["boot"],
@@ -100,7 +103,7 @@ class Report:
             end=facts["end"],
             supervisor=Process(int(claim[1]), claim[2]) if facts["supervisor"] else None,
             command=Process(int(started[0]), started[1]) if facts["command"] else None,
-            age=float(facts["uptime"]) - int(started[1]) / _TICKS if started else 0.0,
+            began=booted + int(started[1]) / _TICKS if started else None,
             reply=facts.get("reply", ""),
         )
 
@@ -108,6 +111,11 @@ class Report:
     def alive(self) -> Process | None:
         """The process whose end is the next news."""
         return self.supervisor or self.command
+
+    @property
+    def age(self) -> float:
+        """Seconds since the command began; 0 if it has not."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
 
     @property
     def settled(self) -> bool:

@@ -69,7 +69,7 @@ class Launcher:
         self._probing: Together[str, Report | CommandFailed] = Together(self._probe_all)
         self._roll: dict[str, Report] = {}  # of those that nobody has asked after yet
         self._roll_was_called = False
-        self._alive: dict[str, Process] = {}  # whose end is the next news of attempts that are not yet watched
+        self._alive: dict[str, Report] = {}  # on attempts that lived, and are not yet watched
         self._entrance = ""
 
     @classmethod
@@ -179,11 +179,8 @@ class Launcher:
         if not self._journal.subscribe(_check_token(token), on_end):
             return
         try:
-            process = self._alive.pop(token, None)
-            if process:
-                self._attend(token, process)
-            else:
-                self._look_after(token, self._probe(token))
+            report = self._alive.pop(token, None)
+            self._look_after(token, report or self._probe(token))
         except BaseException:
             self._journal.unsubscribe(token, on_end)
             raise
@@ -201,8 +198,8 @@ class Launcher:
         return b"sent" in self._script.call("signal", _check_token(token), _check_signal(name))
 
     def age(self, token: str) -> float:
-        """Seconds since the command of an attempt began, by the host's own clock; 0 if it has not."""
-        return self._probe(token).age
+        """Seconds since the command of an attempt that lives began, by the host's own clock; 0 if it has not."""
+        return (self._alive.get(token) or self._probe(token)).age
 
     def stop(self, token: str, grace: float = 10.0, name: str = "TERM") -> Ended | Gone:
         """Ends an attempt: a signal to its process group, and KILL to what is left of the group after the grace.
@@ -314,7 +311,7 @@ class Launcher:
 
     def _note(self, token: str, report: Report) -> None:
         if report.alive and not report.end:
-            self._alive[token] = report.alive
+            self._alive[token] = report
 
     def _look_after(self, token: str, report: Report) -> None:
         """Settles an attempt that has ended, or attends to the process whose end is the next news of it."""

@@ -116,6 +116,7 @@ def test_two_crashes_and_a_third_controller(lab, tmp_path, monkeypatch, step, se
             lab.launcher(epoch).start("a", lab.counted())
     with suppress(CommandFailed, TransportLost):
         lab.launcher(3).probe("a")
+    lab.disarm()
     settled(lab, lab.launcher(4))
 
 

@@ -162,10 +162,11 @@ def test_what_is_wrong_with_one_is_told_of_that_one_alone(any_shell, lab, at_onc
     assert isinstance(got["broken"], CommandFailed)
 
 
-def test_whom_a_probe_has_found_alive_is_watched_without_another_question(lab, at_once):
+def test_whom_a_probe_has_found_alive_is_timed_and_watched_without_another_question(lab, at_once):
     lab.launcher().start("runs", "exec sleep 1000")
     at_once(["runs"])
     inbox = Inbox()
+    assert at_once.launcher.age("runs") > 0
     at_once.launcher.watch("runs", inbox.put)
     assert inbox.empty()
     lab.launcher(2).signal("runs", "KILL")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zlib import crc32
 
 from engine import raised
+from engine.core.decide import rtypes_of
 from engine.core.errors import Closed, ScriptDiverged
 from engine.core.events import EffectDone, ScriptLooked
 from engine.core.world import EXPERIMENT
@@ -25,7 +26,7 @@ from engine.rm.traces import TraceAttr, read_raw, read_text
 from engine.runtime.script import untold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from engine.core.calls import ScriptCall
     from engine.core.errors import ExperimentError
@@ -202,6 +203,26 @@ class Calls:
     def describe(self, act: Callable[[Kernel], _T]) -> _T:
         """As `ask`, for what may have to wait for the end of a batch until it is on disk, and so takes effect."""
         return self._answer(act, lambda call: self.session.ask(act, call, in_batch=self._in_batch))
+
+    def describe_typed(self, guids: Sequence[int], prepare: Callable[[list[str]], Callable[[Kernel], _T]]) -> _T:
+        """The same, for what the types of these resources have a say in: they do in this thread, and in no turn.
+
+        Args:
+            guids: the resources.
+            prepare: what is to be decided, from the names of their types.
+        """
+
+        def again(kernel: Kernel) -> _T:
+            return prepare(rtypes_of(kernel.world, guids))(kernel)
+
+        def live(call: ScriptCall) -> _T:
+            rtypes = self.session.rtypes(guids)
+            if rtypes is None:
+                rtypes = self.session.read(lambda world: rtypes_of(world, guids), call, in_batch=self._in_batch)
+            call.seq = self.session.seq
+            return self.session.ask(prepare(rtypes), call, in_batch=self._in_batch)
+
+        return self._answer(again, live)
 
     def ask(self, act: Callable[[Kernel], _T]) -> _T:
         """See `Session.ask`."""

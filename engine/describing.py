@@ -209,12 +209,14 @@ class Describing(Looking):
             BadState: it is too late to set it.
         """
         number = guid_of(self, guid)
-        attribute, new = self._value(number, name, value)
-        self._change(
-            lambda kernel: [
-                decide.set_attribute(decide.find(kernel.world, number), attribute.name, new, attribute.when)
-            ]
-        )
+
+        def prepare(rtypes: list[str]) -> Callable[[Kernel], None]:
+            attribute, new = _value(rtypes[0], name, value)
+            return lambda kernel: kernel.emit_all(
+                [decide.set_attribute(decide.find(kernel.world, number), attribute.name, new, attribute.when)]
+            )
+
+        self._calls.describe_typed([number], prepare)
 
     def set_with_conditions(
         self,
@@ -235,17 +237,21 @@ class Describing(Looking):
         """
         waiting, awaited, state = guids_of(self, guids1), guids_of(self, guids2), check_state(state)
         delay = 0 if time is None else to_ns(time)
-        planned: dict[tuple[str, str], tuple[list[int], Any]] = {}  # by name and way of setting: who, and what
-        for guid in waiting:
-            attribute, new = self._value(guid, name, value)
-            planned.setdefault((attribute.name, attribute.when), ([], new))[0].append(guid)
-        self._change(
-            lambda kernel: [
-                event
-                for (key, when), (guids, new) in planned.items()
-                for event in revise.plan_value(kernel.world, key, new, when, guids, awaited, state, delay)
-            ]
-        )
+
+        def prepare(rtypes: list[str]) -> Callable[[Kernel], None]:
+            planned: dict[tuple[str, str], tuple[list[int], Any]] = {}  # by name and way of setting: who, and what
+            for guid, rtype in zip(waiting, rtypes, strict=True):
+                attribute, new = _value(rtype, name, value)
+                planned.setdefault((attribute.name, attribute.when), ([], new))[0].append(guid)
+            return lambda kernel: kernel.emit_all(
+                [
+                    event
+                    for (key, when), (guids, new) in planned.items()
+                    for event in revise.plan_value(kernel.world, key, new, when, guids, awaited, state, delay)
+                ]
+            )
+
+        self._calls.describe_typed(waiting, prepare)
 
     def set_global(self, rtype: str, name: str, value: Any) -> None:
         """Set an attribute for all resources of a type that are given no value of their own, now or later.
@@ -254,15 +260,8 @@ class Describing(Looking):
             UnknownResourceType, BadAttribute: there is no such type or attribute, or it does not take the value.
             BadState: some of those resources have begun, and the attribute can only be set before.
         """
-        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
-        new = attribute.convert(value, rtype)
+        attribute, new = _value(rtype, name, value)
         self._change(lambda kernel: revise.set_global(kernel.world, rtype, attribute.name, new, attribute.when))
-
-    def _value(self, guid: int, name: str, value: Any) -> tuple[declarations.Attribute, Any]:
-        """An attribute of a resource, and a value as it takes it. The type's own check is no part of the turn."""
-        rtype = self.rtype(guid)
-        attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
-        return attribute, attribute.convert(value, rtype)
 
     # --- traces -------------------------------------------------------------------------------------------------
 
@@ -280,8 +279,11 @@ class Describing(Looking):
         self._switch(guid_of(self, guid), name, enabled=False)
 
     def _switch(self, guid: int, name: str, *, enabled: bool) -> None:
-        self._declared_trace(guid, name)
-        self._change(lambda kernel: revise.switch_trace(kernel.world, guid, name, enabled=enabled))
+        def prepare(rtypes: list[str]) -> Callable[[Kernel], None]:
+            _check_trace(rtypes[0], name)
+            return lambda kernel: kernel.emit_all(revise.switch_trace(kernel.world, guid, name, enabled=enabled))
+
+        self._calls.describe_typed([guid], prepare)
 
     def trace_enabled(self, guid: Guid, name: str) -> bool:
         """Whether a trace is recorded.
@@ -290,7 +292,7 @@ class Describing(Looking):
             UnknownGuid, UsageError: there is no such resource, or its type has no such trace.
         """
         number = guid_of(self, guid)
-        self._declared_trace(number, name)
+        _check_trace(self.rtype(number), name)
         return self._calls.read(lambda world: world.trace_enabled(decide.find(world, number), name))
 
     def get_traces(self, guid: Guid) -> list[Trace]:
@@ -302,12 +304,6 @@ class Describing(Looking):
         number = guid_of(self, guid)
         declared = ResourceFactory.get_resource_type(self.rtype(number)).traces
         return [dataclasses.replace(it, enabled=self.trace_enabled(number, it.name)) for it in declared]
-
-    def _declared_trace(self, guid: int, name: str) -> None:
-        rtype = self.rtype(guid)
-        names = [trace.name for trace in ResourceFactory.get_resource_type(rtype).traces]
-        if name not in names:
-            raise UsageError(f"{rtype} has no trace {name!r} to switch; {nearest(str(name), names)}")
 
     # --- the whole ----------------------------------------------------------------------------------------------
 
@@ -411,3 +407,15 @@ class Describing(Looking):
     def _change(self, decided: Callable[[Kernel], list[events.Event]]) -> None:
         """Have what was asked decided, and on disk."""
         self._calls.describe(lambda kernel: kernel.emit_all(decided(kernel)))
+
+
+def _value(rtype: str, name: str, value: Any) -> tuple[declarations.Attribute, Any]:
+    """An attribute of a type, and a value as it takes it. The type's own check is no part of a turn."""
+    attribute = declarations.resolve(ResourceFactory.get_resource_type(rtype).declared(), name, rtype)
+    return attribute, attribute.convert(value, rtype)
+
+
+def _check_trace(rtype: str, name: str) -> None:
+    names = [trace.name for trace in ResourceFactory.get_resource_type(rtype).traces]
+    if name not in names:
+        raise UsageError(f"{rtype} has no trace {name!r} to switch; {nearest(str(name), names)}")

@@ -219,19 +219,24 @@ class Looking:
         Raises:
             UnknownGuid, BadAttribute: there is no such resource, or it has no such attribute.
         """
-        declared, values = self._declared(guid)
-        return _view(declarations.resolve(declared, name, self.rtype(guid)), values)
+        rtype, declared, values = self._declared(guid)
+        return _view(declarations.resolve(declared, name, rtype), values)
 
     def get_attributes(self, guid: Guid) -> list[AttributeValue]:
         """All attributes of a resource; see `get_attribute`."""
-        declared, values = self._declared(guid)
+        _, declared, values = self._declared(guid)
         return [_view(attribute, values) for attribute in declared.values()]
 
-    def _declared(self, guid: Guid) -> tuple[Mapping[str, Attribute], dict[str, Any]]:
-        """The attributes of a resource as its type declares them, and the values that differ from their defaults."""
+    def _declared(self, guid: Guid) -> tuple[str, Mapping[str, Attribute], dict[str, Any]]:
+        """The type of a resource, the attributes that it declares, and the values that differ from their defaults."""
         number = guid_of(self, guid)
-        values = self._calls.read(lambda world: copied(world.values(decide.find(world, number))))
-        return ResourceFactory.get_resource_type(self.rtype(number)).declared(), values
+
+        def look(world: World) -> tuple[str, dict[str, Any]]:
+            resource = decide.find(world, number)
+            return resource.rtype, copied(world.values(resource))
+
+        rtype, values = self._calls.read(look)
+        return rtype, ResourceFactory.get_resource_type(rtype).declared(), values
 
     def get_global(self, rtype: str, name: str) -> Any:
         """The value of an attribute for resources of a type that have none of their own.

@@ -63,6 +63,15 @@ def find(world: World, guid: int) -> Resource:
     return resource
 
 
+def rtypes_of(world: World, guids: Iterable[int]) -> list[str]:
+    """The types of resources.
+
+    Raises:
+        UnknownGuid: one of them is not there.
+    """
+    return [find(world, guid).rtype for guid in guids]
+
+
 def find_label(world: World, label: str) -> int:
     """The number of the resource of that label.
 

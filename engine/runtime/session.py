@@ -181,6 +181,12 @@ class Session:
             call.seq = self.seq
         return act(self._kernel.world)
 
+    def rtypes(self, guids: Iterable[int]) -> list[str] | None:
+        """The types of resources, which never change: to look at them takes no turn. None if one is not there."""
+        found = [self._kernel.world.resources.get(guid) for guid in guids]
+        known = [resource.rtype for resource in found if resource is not None]
+        return known if len(known) == len(found) else None
+
     @property
     def seq(self) -> int:
         """The last event, or one that is about to be."""

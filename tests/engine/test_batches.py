@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 import eventlog
 import replay
@@ -251,7 +252,7 @@ def described(directory, calls, block):
             one.detach()
     with eventlog.open(one.run_dir) as log:
         entries = [journal.to_entry(record) for record in log.read()][1:]
-    return answers, [entry._replace(time=0, event=timeless(entry.event)) for entry in entries]
+    return answers, [replace(entry, time=0, event=timeless(entry.event)) for entry in entries]
 
 
 def timeless(event):

@@ -1,10 +1,10 @@
 """What the engine costs: NEPI's own scalability scenario, against peers and against what the machine can do at all.
 
 The scenario is told in `life/scenario.py`: nodes, interfaces, one link, applications; hooks that do nothing. All
-programs live the same life in turns, each in a process of its own: netreel; a pool of bare actors with a durable log,
-and the same with actors of pykka; a bare loop in one thread with the same log, which is the limit; asynciojobs, which
-keeps no record; and NEPI 6.1.2, as it comes and with its best setting. The last three take part in few rounds of the
-largest size. A goal that is missed makes the exit status 1.
+programs live the same life in turns, each in a process of its own: netreel; the least engine that keeps its rules; a
+pool of bare actors with a durable log, and the same with actors of pykka; a bare loop in one thread with the same log,
+which is the limit; asynciojobs, which keeps no record; and NEPI 6.1.2, as it comes and with its best setting. The last
+three take part in few rounds of the largest size. A goal that is missed makes the exit status 1.
 
     python benchmarks/bench_engine.py [--repeat 5] [--sizes 1x1,10x10,100x10,1000x10,10000x10] [--alone] [--save]
 """
@@ -27,7 +27,7 @@ class Program(NamedTuple):
     rounds: int = sys.maxsize  # at the largest size
 
 
-OURS, POOL, PYKKA, LOOP, JOBS, NEPI, NEPI_BEST = range(7)
+OURS, LEAST, POOL, PYKKA, LOOP, JOBS, NEPI, NEPI_BEST = range(8)
 SIZES = ["1x1", "10x10", "100x10", "1000x10", "10000x10"]
 MANY = 100_000  # resources: what is slow there takes part less often
 LINEAR_FROM = 1_000
@@ -36,6 +36,7 @@ LINEAR_FROM = 1_000
 def programs():
     return [
         Program("netreel", "life/with_netreel.py"),
+        Program("least engine", "life/least_engine.py"),
         Program("pool of bare actors", "life/bare_pool.py"),
         Program("pool of pykka actors", "life/bare_pool.py", "pykka"),
         Program("bare loop", "life/bare_loop.py"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -52,6 +53,7 @@ class Disk:
 
     def __init__(self, directory=None):
         self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - it is gone with this object
+        weakref.finalize(self, self._file.close)
         self.sync()
 
     def sync(self):

@@ -63,7 +63,8 @@ def main():
         ec.deploy()
     watch = Stopwatch()
     ec = ExperimentController("bench", local_dir="runs")
-    guids, applications = describe(ec, *arguments())
+    with ec.batch():
+        guids, applications = describe(ec, *arguments())
     watch.described()
     ec.deploy()
     assert ec.wait_deployed(guids)

@@ -33,7 +33,7 @@ def test_a_benchmark_runs(bench, arguments, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("program", ["with_netreel", "bare_loop", "bare_pool"])
+@pytest.mark.parametrize("program", ["with_netreel", "bare_loop", "bare_pool", "least_engine"])
 def test_a_life_is_lived_to_its_end(program):
     found = measuring.run(f"life/{program}.py", 1, 1)
     assert found["resources"] == 4

@@ -5,7 +5,7 @@
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
 from functools import partial
@@ -18,9 +18,9 @@ from engine.rm.outcomes import Alive, Ended, Gone, Outcome
 from engine.rm.transport import CommandFailed, Transport, TransportLost
 from rms import shell
 from rms._journal import Journal, OnEnd
+from rms._probing import Prober
 from rms._report import Process, Report, Started
 from rms._script import ANSWER_TIMEOUT, Fenced, Script
-from rms._together import Together
 
 __all__ = ["Fenced", "Launcher", "Started"]
 
@@ -28,7 +28,6 @@ _log = get_logger()
 
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal"}
-_AT_ONCE = 250  # attempts that one call is to look at: its arguments must not be too long, nor the call
 # Those that the kill of every shell knows by name.
 _SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
 
@@ -64,11 +63,8 @@ class Launcher:
         self._transport = transport
         self._base = str(path)
         self._epoch = epoch
-        self._script = Script(transport, self._base, epoch)
         self._journal = Journal(transport, f"{self._base}/journal")
-        self._probing: Together[str, Report | CommandFailed] = Together(self._probe_all)
-        self._roll: dict[str, Report] = {}  # of those that nobody has asked after yet
-        self._roll_was_called = False
+        self._use(Script(transport, self._base, epoch))
         self._alive: dict[str, Report] = {}  # on attempts that lived, and are not yet watched
         self._entrance = ""
 
@@ -89,8 +85,12 @@ class Launcher:
         script = Script(transport, base, epoch)
         said = script.open_after(first, *args)
         launcher = cls(transport, script.base, epoch)
-        launcher._script = script
+        launcher._use(script)
         return launcher, said
+
+    def _use(self, script: Script) -> None:
+        self._script = script
+        self._prober = Prober(script.call, self._journal)
 
     def behind(self, entrance: str) -> Self:
         """The same launcher, for commands that go somewhere else first, such as into namespaces.
@@ -236,7 +236,7 @@ class Launcher:
             CommandFailed: It runs.
         """
         self._script.call("discard", _check_token(token))
-        self._roll.pop(token, None)
+        self._prober.forget(token)
 
     def sweep(self, directory: str, depth: int) -> list[str]:
         """Removes the directories of other runs `depth` levels below a directory, unless something of theirs runs.
@@ -258,7 +258,7 @@ class Launcher:
         self._script.call("remove")
         self.close()
         self._script.forget()
-        self._roll.clear()
+        self._prober.forget_all()
 
     def close(self) -> None:
         """Tells nothing from now on. What runs goes on."""
@@ -267,45 +267,11 @@ class Launcher:
     # --- Calls to the host.
 
     def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> Report:
-        self._roll.pop(token, None)  # it is not as it was
+        self._prober.forget(token)
         return Report.parse(self._script.call(verb, _check_token(token), *args, stdin=stdin))
 
     def _probe(self, token: str) -> Report:
-        """Asks after an attempt, together with all others that are asked after meanwhile."""
-        answer = self._probing.ask(_check_token(token))
-        if isinstance(answer, CommandFailed):
-            raise answer
-        return answer
-
-    def _probe_all(self, tokens: Sequence[str]) -> list[Report | CommandFailed]:
-        try:
-            self._call_roll()
-            self._roll |= self._reports("probe", [token for token in dict.fromkeys(tokens) if token not in self._roll])
-        except CommandFailed as error:
-            # What is wrong with one is no answer for the others.
-            return [error] if len(tokens) == 1 else [answer for each in tokens for answer in self._probe_all([each])]
-        answers = {token: self._roll.pop(token) for token in dict.fromkeys(tokens)}
-        return [answers[token] for token in tokens]
-
-    def _call_roll(self) -> None:
-        """Learns what there is at the first question: who has taken over will ask after all of it, one by one.
-
-        None of it grows old: an end is final, and who is gone by the time that it is watched is told of at once.
-        """
-        if self._roll_was_called:
-            return
-        said = self._journal.so_far()
-        self._roll_was_called = True
-        seen = self._reports("look", [token for token, (_, end) in said.items() if not end])
-        self._roll |= {token: report for token, report in seen.items() if report.settled}
-        self._roll |= {token: Report.of_ended(who, end) for token, (who, end) in said.items() if end}
-
-    def _reports(self, verb: str, tokens: Sequence[str]) -> dict[str, Report]:
-        reports: dict[str, Report] = {}
-        for first in range(0, len(tokens), _AT_ONCE):
-            some = tokens[first : first + _AT_ONCE]
-            reports |= Report.parse_all(self._script.call(verb, "-", *some))
-        return reports
+        return self._prober.ask(_check_token(token))
 
     # --- Attending to attempts.
 

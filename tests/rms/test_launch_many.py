@@ -11,7 +11,7 @@ import pytest
 
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
-from rms import launch
+from rms import _probing
 from rms.launch import Launcher
 from rms.local import LocalTransport
 from tests.contracts.transport import PATIENCE, Inbox
@@ -70,7 +70,7 @@ def at_once(lab):
             probes = {first: pool.submit(launcher.probe, first)}
             assert transport.reached.wait(PATIENCE)
             probes |= {token: pool.submit(launcher.probe, token) for token in others}
-            while len(launcher._probing._queued) < len(others):
+            while len(launcher._prober._together._queued) < len(others):
                 threading.Event().wait(0.001)
             transport.go.set()
             return {token: told(probe) for token, probe in probes.items()}
@@ -146,7 +146,7 @@ def test_what_was_forgotten_is_not_made_again(lab, at_once):
 
 
 def test_more_than_one_call_can_look_at_are_seen_in_several(lab, at_once, monkeypatch):
-    monkeypatch.setattr(launch, "_AT_ONCE", 2)
+    monkeypatch.setattr(_probing, "_AT_ONCE", 2)
     tokens = ["a", "b", "c"]
     for token in tokens:
         lab.launcher().start(token, "exec sleep 1000")

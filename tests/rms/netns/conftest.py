@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from engine import ResourceFactory
 from rms.linux.node import this_machine
 from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, Link, Node, Route, Switch
+from tests.platform.hosts import start_time
 
 TYPES = [Emulation, Node, Interface, Link, Switch, Route, Ping]
 NOBODY = 65534
@@ -172,6 +174,18 @@ def network(ec):
         each.ec.shutdown()
         assert each.held.let_go()
     assert look() - before == set()
+
+
+@pytest.fixture
+def runs():
+    """Directories of runs whose controllers are processes of their own: what these leave is ended, come what may."""
+    runs = []
+    yield runs
+    for run_dir in runs:
+        for out in run_dir.glob("node-*/*/run/stdout"):
+            kind, pid, began = [*out.read_text().split(), "", "", ""][:3]
+            if kind == "holder" and start_time(int(pid)) == began:
+                os.kill(int(pid), signal.SIGKILL)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
@@ -212,21 +211,20 @@ CONTROLLER = textwrap.dedent("""
     router = ec.add(Frr(ospf_areas={"eth0": "0"}), on=ec.add(Node(hostname="a"), on=ec.add(Emulation())))
     print(ec.run_dir, flush=True)
     ec.deploy()
-    ec.wait_started(router)
-    print("up", flush=True)
+    print("up" if ec.wait_started(router) else "failed", flush=True)
     sys.stdin.read()
 """)
 
 
 @needs_frr
 @pytest.mark.torture
-def test_it_goes_on_without_its_controller_and_is_found_by_the_next_one(network, home):
-    with subprocess.Popen(
-        [sys.executable, "-c", CONTROLLER, home], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        run_dir = Path(process.stdout.readline().strip())
-        assert process.stdout.readline() == "up\n"
-        process.send_signal(signal.SIGKILL)
+def test_it_goes_on_without_its_controller_and_is_found_by_the_next_one(network, runs, home):
+    command = [sys.executable, "-c", CONTROLLER, home]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        runs.append(run_dir := Path(process.stdout.readline().strip()))
+        said = process.stdout.readline()
+        process.kill()
+    assert said == "up\n", replay.explain(run_dir, 3)
     with ExperimentController.reconnect(run_dir) as ec:
         (router,) = ec.get_resources_by_type("netns::Frr")
         assert ec.state(router) is ResourceState.STARTED

@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 import textwrap
@@ -14,7 +13,6 @@ import pytest
 
 import replay
 from engine import ExperimentController, ResourceState
-from tests.platform.hosts import start_time
 from tests.rms.netns.conftest import Held, look
 
 pytestmark = pytest.mark.slow
@@ -43,30 +41,24 @@ A, APP = 2, 7
 
 
 @pytest.fixture
-def killed(network, home, tmp_path):
+def killed(network, runs, home, tmp_path):
     """`killed("up")` is the run of a controller that was killed when all was up; or so many seconds after it began."""
     os.mkfifo(tmp_path / "fifo")
-    runs = []
 
     def killed(moment):
         command = [sys.executable, "-c", CONTROLLER, home, tmp_path / "fifo", str(moment)]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             run_dir = Path(process.stdout.readline().strip())
+            runs.append(run_dir)
             if moment == "up":
                 assert process.stdout.readline() == "up\n"
             else:
                 with pytest.raises(subprocess.TimeoutExpired):
                     process.wait(moment)
             process.kill()
-        runs.append(run_dir)
         return run_dir
 
-    yield killed
-    for run_dir in runs:  # what a test that failed has left
-        for out in run_dir.glob("node-1/*/run/stdout"):
-            kind, pid, began = [*out.read_text().split(), "", "", ""][:3]
-            if kind == "holder" and start_time(int(pid)) == began:
-                os.kill(int(pid), signal.SIGKILL)
+    return killed
 
 
 def inside(run_dir):

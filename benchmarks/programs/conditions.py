@@ -2,8 +2,8 @@
 
 The first argument is the shape. `all`: so many resources wait for as many others, each for all of them. `chain`: each
 waits for the one before. `random`: so many conditions between pairs of a tenth as many resources, the later one of
-which waits for the earlier. The second says how many. The hook does nothing and returns at once, and runs through the
-pool.
+which waits for the earlier. The second says how many. They are described in a batch, unless the third is `alone`. The
+hook does nothing and returns at once, and runs through the pool.
 """
 
 import itertools
@@ -12,6 +12,7 @@ import random
 import resource
 import sys
 import time
+from contextlib import nullcontext
 
 from engine import ExperimentController, ResourceAction, ResourceFactory, ResourceManager, ResourceState
 
@@ -42,12 +43,13 @@ SHAPES = {"all": everyone, "chain": chain, "random": at_random}
 
 
 def main():
-    shape, number = SHAPES[sys.argv[1]], int(sys.argv[2])
+    shape, number, together = SHAPES[sys.argv[1]], int(sys.argv[2]), sys.argv[3:] != ["alone"]
     ResourceFactory.register_type(Idle)
     with ExperimentController("bench", local_dir="runs") as ec:
         began = time.perf_counter()
-        for after, before in shape(lambda many: [ec.register_resource("bench::Idle") for _ in range(many)], number):
-            ec.register_condition(after, ResourceAction.DEPLOY, before, ResourceState.READY)
+        with ec.batch() if together else nullcontext():
+            for after, before in shape(lambda many: [ec.register_resource("bench::Idle") for _ in range(many)], number):
+                ec.register_condition(after, ResourceAction.DEPLOY, before, ResourceState.READY)
         described = time.perf_counter() - began
         began, cpu = time.perf_counter(), time.process_time()
         ec.deploy()

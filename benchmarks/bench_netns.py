@@ -4,13 +4,17 @@
 
 ``linear``: a row of 50 switches, each with a host. ``tree``: 100 hosts on ten switches, which are on one. Each is
 built, a ping goes from the first host to the last one, and it is taken down again: in turns by netreel, by Mininet,
-and by ``unshare`` and ``ip -batch`` alone, with which nothing is recorded, watched or found again. Then a row of NODES
-nodes, and how long it takes a new controller to take it over.
+and by ``unshare`` and ``ip -batch`` alone, with which nothing is recorded, watched or found again. ``kernel`` is what
+is left if one process says it all to the kernel, and no node has any: less time than that nobody can take. Then a row
+of NODES nodes, and how long it takes a new controller to take it over.
 
-Times are medians in seconds since the beginning, with the least and the most. "up" is when the ping has returned; what
-came before is all in it, the description too. Ratios are those of runs that came one after the other.
+Times are medians in seconds since the beginning, with the least and the most. "built" is when all is there, "up" when
+the ping has returned; what came before is all in it, the description too, but not what each is started with: Python and
+the modules that it imports. Ratios are those of runs that came one after the other.
 """
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +30,8 @@ from subprocess import DEVNULL
 from engine import ExperimentController
 from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, Link, Node, Switch
+from rms.netns.namespaces import NEW_NETWORK, check, libc
+from rms.netns.netlink import Netlink
 
 SETTLING = 3.0
 """Seconds before each: the kernel takes namespaces apart in the background, and makes new ones wait meanwhile."""
@@ -141,6 +147,10 @@ class Lines:
             for end, switch in enumerate(pair, 1):
                 yield f"link set t{number}-{end} master s{switch} up"
 
+    def inside(self, number):
+        """What is done in a host."""
+        return ["link set lo up", f"address add {address(number)}/8 dev eth0", "link set eth0 up"]
+
 
 # --- who builds them ------------------------------------------------------------------------------------------------
 
@@ -150,7 +160,8 @@ def netreel(shape):
     clock = Clock()
     ec = ExperimentController("bench", local_dir=home)
     net = Described(ec)
-    shape(net)
+    with ec.batch():
+        shape(net)
     clock.note("described")
     ec.deploy()
     assert ec.wait_started(list(ec.resources))
@@ -180,12 +191,53 @@ def bare(shape):
         outside, *hosts = [stack.enter_context(namespace()) for _ in [None, *net.hosts]]
         say(net.outside(hosts), outside)
         for number, pid in enumerate(hosts, 1):
-            say(["link set lo up", f"address add {address(number)}/8 dev eth0", "link set eth0 up"], pid)
+            say(net.inside(number), pid)
         clock.note("built")
-        subprocess.run([*inside(hosts[0]), "ping", "-c", "1", address(len(hosts))], check=True, stdout=DEVNULL)
+        subprocess.run([*entering(hosts[0]), "ping", "-c", "1", address(len(hosts))], check=True, stdout=DEVNULL)
         clock.note("up")
     clock.note("gone")
     return clock.times
+
+
+def kernel(shape):
+    command = ["unshare", "--net", sys.executable, __file__, "kernel", shape.__name__]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def kernel_alone(shape):
+    """Build it in this network namespace and in others that only this process holds, and tell the times."""
+    clock = Clock()
+    net = Lines()
+    shape(net)
+    here = open_namespace()
+    hosts = [open_namespace(new=True) for _ in net.hosts]
+    enter(here)
+    network = Netlink()
+    for line in net.outside(f"/proc/self/fd/{host}" for host in hosts):
+        network.say(line)
+    for number, host in enumerate(hosts, 1):
+        enter(host)
+        network = Netlink()
+        for line in net.inside(number):
+            network.say(line)
+        network.close()
+    clock.note("built")
+    enter(hosts[0])
+    subprocess.run(["ping", "-c", "1", address(len(hosts))], check=True, stdout=DEVNULL)
+    clock.note("up")
+    print(json.dumps(clock.times))
+
+
+def open_namespace(*, new=False):
+    """The network namespace of this thread, or another one, which is its own from then on."""
+    if new:
+        check(libc.unshare(NEW_NETWORK))
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+
+
+def enter(place):
+    check(libc.setns(place, NEW_NETWORK))
 
 
 @contextmanager
@@ -200,13 +252,13 @@ def namespace():
         process.kill()
 
 
-def inside(pid):
+def entering(pid):
     return ["nsenter", f"--net=/proc/{pid}/ns/net", "--"]
 
 
 def say(lines, pid):
     text = "".join(f"{line}\n" for line in lines)
-    subprocess.run([*inside(pid), "ip", "-batch", "-"], input=text, text=True, check=True)
+    subprocess.run([*entering(pid), "ip", "-batch", "-"], input=text, text=True, check=True)
 
 
 # --- what is told ---------------------------------------------------------------------------------------------------
@@ -214,7 +266,7 @@ def say(lines, pid):
 
 def side_by_side(shape, repetitions):
     """The medians of each builder's times, in turns."""
-    builders = [netreel, *([mininet] if shutil.which("mn") else []), bare]
+    builders = [netreel, *([mininet] if shutil.which("mn") else []), bare, kernel]
     found = defaultdict(lambda: defaultdict(list))
     for _ in range(repetitions):
         for build in builders:
@@ -224,16 +276,15 @@ def side_by_side(shape, repetitions):
     for name, times in found.items():
         tell(f"{shape.__name__}, {name}", times)
     if "mininet" in found:
-        pairs = {what: zip(found["mininet"][what], found["netreel"][what], strict=True) for what in ("up", "gone")}
+        pairs = {
+            what: zip(found["mininet"][what], found["netreel"][what], strict=True) for what in ("built", "up", "gone")
+        }
         ratios = {what: [theirs / ours for theirs, ours in each] for what, each in pairs.items()}
         tell(f"{shape.__name__}, mininet / netreel", ratios)
 
 
-def large(number):
-    """A row of routers: how long it takes until all are there, and until another controller has found them."""
-    home = Path(tempfile.mkdtemp(prefix="bench-netns-"))
-    clock = Clock()
-    ec = ExperimentController("large", local_dir=home)
+def row(ec, number):
+    """Routers, each with a link to the next one."""
     emulation = ec.add(Emulation())
     nodes = [ec.add(Node(hostname=f"h{each}", forwarding=True), on=emulation) for each in range(number)]
     for each, (one, two) in enumerate(pairwise(nodes)):
@@ -241,6 +292,15 @@ def large(number):
         right = ec.add(Interface(name="right", addresses=[f"{subnet}.1/24"]), on=one)
         left = ec.add(Interface(name="left", addresses=[f"{subnet}.2/24"]), on=two)
         ec.add(Link(), on=[right, left])
+
+
+def large(number):
+    """A row of routers: how long it takes until all are there, and until another controller has found them."""
+    home = Path(tempfile.mkdtemp(prefix="bench-netns-"))
+    clock = Clock()
+    ec = ExperimentController("large", local_dir=home)
+    with ec.batch():
+        row(ec, number)
     clock.note("described")
     ec.deploy()
     assert ec.wait_started(list(ec.resources))
@@ -261,6 +321,9 @@ def tell(what, times):
 
 
 def main():
+    if sys.argv[1:2] == ["kernel"]:
+        kernel_alone({each.__name__: each for each in (linear, tree)}[sys.argv[2]])
+        return
     number, repetitions = (int(given) for given in (*sys.argv[1:], *("500", "5")[len(sys.argv) - 1 :]))
     for shape in (linear, tree):
         side_by_side(shape, repetitions)

@@ -1,7 +1,7 @@
 """Conditions at scale: 10,000 resources that wait for 10,000 others, a chain, and a random graph of 100,000 conditions.
 
-All are described in a batch, as a script would that describes so many; the first also with each call alone. Each runs in
-a process of its own, in turns, so many times. A goal that is missed makes the exit status 1.
+All are described in a batch, as a script would that describes so many; the first also with each call alone. Each runs
+in a process of its own, in turns, so many times. A goal that is missed makes the exit status 1.
 
     python benchmarks/bench_conditions.py [--repeat 5] [--number 10000] [--save]
 """
@@ -89,12 +89,11 @@ def main():
     head = ["", "resources", "rounds", "described in", "to deployed", "CPU of that", "memory of the process"]
     rows = [row(each.title, rounds) for each, rounds in zip(every, found, strict=True)]
     note = (
-        "Medians, and the smallest and largest. Described by one public call for each resource and each condition, in a "
-        "batch (`with ec.batch():`) where nothing else is said."
+        "Medians, and the smallest and largest. Described by one public call for each resource and each condition: in "
+        "a batch (`with ec.batch():`), or with each call alone."
     )
-    return publish(
-        "conditions", before, goals(number, found[0]), [table("Conditions", head, rows, note)], save=given.save
-    )
+    tables = [table("Conditions", head, rows, note)]
+    return publish("conditions", before, goals(number, found[0]), tables, save=given.save)
 
 
 if __name__ == "__main__":

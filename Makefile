@@ -3,8 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Four at once on two cores: many tests wait for processes.
 PYTEST := $(BIN)/python -m pytest -q -n 4 --dist worksteal
-# Where nearly all is slow: to look through thousands of tests that are not to be run takes seconds.
-NOT_QUICK := tests/rms/netns tests/rms/ssh tests/rms/test_launch_crash.py tests/benchmarks tests/typing
+# What is compiled is kept, also where the environment says otherwise: tests start Python hundreds of times.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help setup demo test quick lint torture bench-all bench-engine bench-latency bench-conditions bench-replay \
     bench-reconnect bench-log bench-ssh bench-netns bench-guard clean
@@ -25,7 +25,7 @@ test: setup lint  ## all ordinary tests, as CI runs them
 	@$(PYTEST) -m "not torture"
 
 quick: setup     ## the inner loop
-	@$(PYTEST) -n 2 -m "not slow and not torture" $(NOT_QUICK:%=--ignore=%)
+	@$(PYTEST) -n 2 -m "not slow and not torture"
 
 lint: setup      ## ruff, mypy, the layers, and that what is made from the code is up to date
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -75,3 +75,4 @@ bench-guard: setup ## fail if the engine is more than 15 % slower than recorded
 
 clean:           ## remove what the targets made
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .fuzz .bench
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -19,6 +19,7 @@ from typing import IO
 
 from engine.diagnostics import get_logger
 from engine.rm.transport import CommandFailed, Completed, TransportLost
+from rms._open_files import OPEN_FILES
 
 __all__ = ["LocalTransport"]
 
@@ -59,7 +60,8 @@ class LocalTransport:
         if "\0" in script:  # of the parameters, Popen says so
             raise ValueError("a script cannot have a NUL character in it")
         text = os.fsencode(script) + b"\n"
-        with self._spawn([_SHELL, "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args]) as process:
+        program = OPEN_FILES.shell_text() + _READ_SCRIPT
+        with self._spawn([_SHELL, "-c", program, "sh", str(text.count(b"\n")), *args]) as process:
             try:
                 if isinstance(stdin, bytes):
                     stdout, stderr = process.communicate(text + stdin, timeout)
@@ -248,6 +250,7 @@ class _Watcher:
 
     def on_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
         """See `Transport.on_exit`."""
+        OPEN_FILES.make_room(len(self._exits))
         pidfd = _open_process(pid, start_time)
         if pidfd is None:
             self.submit(callback)

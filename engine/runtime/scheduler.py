@@ -13,10 +13,11 @@ from pykka import ActorDeadError
 from engine.runtime.actors import PooledActor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka import ActorRef
 
     from engine.runtime.clock import Clock
-    from engine.runtime.pool import Executor
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,22 @@ class _Ring:
     """The alarm has rung."""
 
 
-class Scheduler(PooledActor):
-    """Keeps what is to be said later, and says it in time. Messages of one moment go out in the order they came."""
+class _AtOnce:
+    """Runs a job in the thread that has it."""
 
-    def __init__(self, executor: Executor, clock: Clock) -> None:
-        super().__init__(executor)
+    def submit(self, job: Callable[[], None]) -> None:
+        job()
+
+
+class Scheduler(PooledActor):
+    """Keeps what is to be said later, and says it in time. Messages of one moment go out in the order they came.
+
+    It never waits for anything, so it takes the thread of whoever tells it something: of the alarm, when that rings. To
+    hand each ring, and each new date, to another thread cost more than all that it does, and made timers late.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(_AtOnce())
         self._clock = clock
         self._heap: list[tuple[int, int, At]] = []
         self._order = count()

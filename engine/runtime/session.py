@@ -107,13 +107,13 @@ class Session:
         # Tokens are unique to the run, not only within it: they name things on hosts that many runs share.
         self._raised: dict[int, messages.HookFailed | messages.FailedByItself] = {}  # by guid
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy, patience)
-        self._control = self.machine.workers(2, "netreel-control")
+        self._control = self.machine.workers(1, "netreel-control")
         # How many hooks run is not the pool's affair: one whose result is no longer wanted must not hold up others.
         self._hooks = self.machine.workers(sys.maxsize, "netreel-hook")
         # Functions of the user's may wait for hooks, and for each other: each has a thread.
         self._callbacks = self.machine.workers(sys.maxsize, "netreel-task")
         self._snapshots = SnapshotWriter(run_dir, self._callbacks.submit)
-        self._scheduler = Scheduler.start(self._control, self.clock)
+        self._scheduler = Scheduler.start(self.clock)
         self._crew = Crew(world, self, Limiter(_ForHooks(self, self._hooks), workers), self._hear, self.machine.lock)
         self._actor = Coordinator(
             self._control,

@@ -38,8 +38,8 @@ def listener(pool):
 
 
 @pytest.fixture
-def scheduler(pool, clock):
-    ref = Scheduler.start(pool, clock)
+def scheduler(clock):
+    ref = Scheduler.start(clock)
     yield ref
     ref.stop()
 

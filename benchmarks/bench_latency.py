@@ -77,7 +77,9 @@ def main():
         "timers": f"lateness of {given.timers:,} timers, 2,000 a second",
     }
     rows = [[names[name], *told(rounds)] for name, rounds in found.items()]
-    note = f"Medians of {given.repeat} rounds, and the smallest and largest of them."
+    note = (
+        f"Medians of {given.repeat} rounds, and the smallest and largest of them. Described, and scheduled, in batches."
+    )
     tables = [table("Milliseconds", ["", "median", "p90", "p99", "longest"], rows, note)]
     return publish("latency", before, goals(found, given.active, given.timers), tables, save=given.save)
 

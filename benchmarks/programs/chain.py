@@ -49,10 +49,11 @@ def main():
         ResourceFactory.register_type(each)
     enough = threading.Event()
     with ExperimentController("bench", local_dir="runs") as ec:
-        others = [ec.register_resource("bench::Active") for _ in range(active)]
-        chain = [ec.register_resource("bench::Link") for _ in range(links)]
-        for before, after in itertools.pairwise(chain):
-            ec.register_condition(after, ResourceAction.START, before, ResourceState.STARTED)
+        with ec.batch():
+            others = [ec.register_resource("bench::Active") for _ in range(active)]
+            chain = [ec.register_resource("bench::Link") for _ in range(links)]
+            for before, after in itertools.pairwise(chain):
+                ec.register_condition(after, ResourceAction.START, before, ResourceState.STARTED)
         if others:
             ec.deploy(others)
             assert ec.wait_started(others)

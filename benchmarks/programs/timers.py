@@ -25,13 +25,15 @@ def main():
     number, span = int(sys.argv[1]), float(sys.argv[2])
     with ExperimentController("bench", local_dir="runs") as ec:
         began = time.monotonic()
-        for _ in range(TRIAL):
-            ec.schedule("1h", all_called.set)
+        with ec.batch():
+            for _ in range(TRIAL):
+                ec.schedule("1h", all_called.set)
         lead = 2 + 3 * number / TRIAL * (time.monotonic() - began)  # by then all have been scheduled
         first = datetime.now().astimezone() + timedelta(seconds=lead)
-        for each in range(number):
-            due = first + timedelta(seconds=span * each / number)
-            ec.schedule(due, partial(call, due, number))
+        with ec.batch():
+            for each in range(number):
+                due = first + timedelta(seconds=span * each / number)
+                ec.schedule(due, partial(call, due, number))
         assert datetime.now().astimezone() < first, "they were not scheduled in time"
         assert all_called.wait(lead + span + 60)
     print(json.dumps(late))

@@ -78,7 +78,7 @@ def main():
     }
     rows = [[names[name], *told(rounds)] for name, rounds in found.items()]
     note = (
-        f"Medians of {given.repeat} rounds, and the smallest and largest of them. Described, and scheduled, in batches."
+        f"Medians of {given.repeat} rounds, and the smallest and largest of them. Described and scheduled in batches."
     )
     tables = [table("Milliseconds", ["", "median", "p90", "p99", "longest"], rows, note)]
     return publish("latency", before, goals(found, given.active, given.timers), tables, save=given.save)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import eventlog
 import replay
 from engine import (
     BadAttribute,
@@ -24,6 +25,7 @@ from engine import (
     UsageError,
 )
 from rms.linux.node import Node
+from rms.local import LocalTransport
 
 pytestmark = pytest.mark.slow
 
@@ -517,3 +519,28 @@ def test_what_runs_is_ended_by_the_successors_release(killed):
     assert not is_there(pid)
     assert replay.state(killed).closed
     assert replay.check(killed) == []
+
+
+def test_many_on_one_host_are_found_again_with_one_question(one, monkeypatch):
+    command = "[ $GUID = 5 ] || exec sleep 1000"
+    for guid in range(2, 12):
+        env = {"GUID": str(guid)}
+        one.register_resource("linux::Application", command=command, env=env, timeout=1000, connectedTo=1)
+    one.deploy()
+    assert one.wait_started(range(2, 12), timeout=PATIENCE)
+    assert one.wait_finished(5, timeout=PATIENCE)
+    one.detach()
+    asked, run = [], LocalTransport.run
+
+    def noted(transport, script, *args, **how):
+        asked.append(args[1])
+        return run(transport, script, *args, **how)
+
+    monkeypatch.setattr(LocalTransport, "run", noted)
+    missed = {*range(2, 12)} - {5}
+    with ExperimentController.reconnect(one.run_dir), eventlog.open(one.run_dir) as log:
+        events = log.follow()
+        while missed:
+            event = next(events)
+            missed -= {event.guid} if event.kind == "resource.found" else set()
+        assert asked == ["00000002", "look"], "to publish its epoch, and to look at all of them"

@@ -61,10 +61,10 @@ class Prober:
         if self._roll_was_called:
             return
         said = self._journal.so_far()
-        self._roll_was_called = True
         seen = self._reports("look", [token for token, (_, end) in said.items() if not end])
         self._roll |= {token: report for token, report in seen.items() if report.settled}
         self._roll |= {token: Report.of_ended(who, end) for token, (who, end) in said.items() if end}
+        self._roll_was_called = True
 
     def _reports(self, verb: str, tokens: Sequence[str]) -> dict[str, Report]:
         reports: dict[str, Report] = {}

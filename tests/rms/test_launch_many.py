@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
-from engine.rm.transport import CommandFailed
+from engine.rm.transport import CommandFailed, TransportLost
 from rms import _probing
 from rms.launch import Launcher
 from rms.local import LocalTransport
@@ -40,6 +40,7 @@ class Held(LocalTransport):
 
     def __init__(self):
         super().__init__()
+        self.lost = 0  # how many of them do not arrive
         self.asked = []
         self.reached, self.go = threading.Event(), threading.Event()
 
@@ -49,6 +50,8 @@ class Held(LocalTransport):
             if len(self.asked) == 1:
                 self.reached.set()
                 assert self.go.wait(PATIENCE)
+            if len(self.asked) <= self.lost:
+                raise TransportLost(self.host, "nobody answers")
         return super().run(script, *args, **how)
 
 
@@ -133,6 +136,16 @@ def test_what_was_seen_at_first_is_no_answer_later(lab, at_once):
         lab.launcher(2).stop(token)
     assert [at_once.launcher.probe(token) for token in begun] == [Ended(143)] * 3
     assert lab.runs() == 0
+
+
+def test_a_host_that_did_not_answer_at_first_is_asked_after_all_again(lab, at_once):
+    for token in ("a", "b"):
+        lab.launcher().start(token, "exec sleep 1000")
+    at_once.transport.lost = 1
+    with pytest.raises(TransportLost):
+        at_once(["a"])
+    assert at_once(["b"]) == {"b": Alive()}
+    assert at_once.transport.asked == [("look", 2), ("look", 2)]
 
 
 def test_what_was_forgotten_is_not_made_again(lab, at_once):

@@ -52,13 +52,14 @@ class Switch(Changing, rtype="netns::Switch"):
 
     def deploy(self, intent: Intent) -> None:
         """Make it. What has this name already is this one: nobody else makes anything there."""
+        filtering = self._filtering(on=True) if self.vlan_filtering else []
+        settings = (*self._stp(), *filtering, f"link set {self.device} addrgenmode none up")
         try:
-            self.emulated.change(intent, self._ip(f"link add {self.device} type bridge mcast_snooping 0"))
+            self.emulated.change(intent, self._ip(f"link add {self.device} type bridge mcast_snooping 0", *settings))
         except CommandFailed as error:
             if "File exists" not in error.output:
                 raise
-        filtering = self._filtering(on=True) if self.vlan_filtering else []
-        self.emulated.change(intent, self._ip(*self._stp(), *filtering, f"link set {self.device} addrgenmode none up"))
+            self.emulated.change(intent, self._ip(*settings))  # of what is refused only the first was told
 
     def release(self, intent: Intent) -> None:
         """Take it away; unless all of the emulation ends."""

@@ -174,8 +174,8 @@ class Calls:
             yield  # the outer one writes it
             return
         self._write_out_others()
-        _thread.batch = self
         try:
+            _thread.batch = self
             yield
         finally:
             _thread.batch = outer

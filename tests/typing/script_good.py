@@ -105,7 +105,9 @@ def measure(ec: ExperimentController, run: int) -> float:
 
 
 with ExperimentController("exp", fm=Lenient(), workers=4) as controller:
-    run(controller, describe(controller))
+    with controller.batch():
+        described = describe(controller)
+    run(controller, described)
     look(controller, controller["port"])
 with ExperimentController(topo_type=TopologyType.STAR, node_count=4, add_node_callback=build) as drawn:
     print(drawn.netgraph)

@@ -36,6 +36,9 @@ from rms.netns.netlink import Netlink
 SETTLING = 3.0
 """Seconds before each: the kernel takes namespaces apart in the background, and makes new ones wait meanwhile."""
 
+PING = ["ping", "-c", "1", "-w", "20"]
+"""Until there is an answer: now and then the kernel takes a second to let a port of a bridge pass frames."""
+
 MININET = """
 import sys, time
 from mininet.net import Mininet
@@ -193,7 +196,7 @@ def bare(shape):
         for number, pid in enumerate(hosts, 1):
             say(net.inside(number), pid)
         clock.note("built")
-        subprocess.run([*entering(hosts[0]), "ping", "-c", "1", address(len(hosts))], check=True, stdout=DEVNULL)
+        subprocess.run([*entering(hosts[0]), *PING, address(len(hosts))], check=True, stdout=DEVNULL)
         clock.note("up")
     clock.note("gone")
     return clock.times
@@ -224,7 +227,7 @@ def kernel_alone(shape):
         network.close()
     clock.note("built")
     enter(hosts[0])
-    subprocess.run(["ping", "-c", "1", address(len(hosts))], check=True, stdout=DEVNULL)
+    subprocess.run([*PING, address(len(hosts))], check=True, stdout=DEVNULL)
     clock.note("up")
     print(json.dumps(clock.times))
 

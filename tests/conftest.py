@@ -1,6 +1,7 @@
 """What every test of experiments has: a home for runs, and controllers whose logs are checked at the end."""
 
 import re
+import signal
 
 import pytest
 
@@ -19,6 +20,12 @@ def pytest_ignore_collect(collection_path, config):
         return None
     marks = _MARK_OF_ALL.findall(collection_path.read_text(encoding="utf-8"))
     return any(f"not {mark}" in asked for mark in marks) or None
+
+
+def pytest_configure():
+    """See to it that Ctrl-C can be tried: a shell that starts tests in the background has it ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,29 @@ def test_a_node_has_a_name_and_processes_of_its_own_and_the_files_of_the_host(ne
     assert (name, interfaces) == ("r1.lab", ["lo"])
     assert int(processes) < 8
     assert place.startswith(str(net.ec.run_dir))
+    files = Path(f"/proc/{net.pid(node)}/fd")
+    assert {each.name: str(each.readlink()) for each in files.iterdir()} == dict.fromkeys("012", "/dev/null")
+
+
+def test_a_node_that_cannot_be_noted_leaves_no_process(network):
+    net = network()
+    net.up()
+    node = net.node("a", critical=False)
+    token = net.ec._session.read(lambda world: world.resources[net.emulation.guid].tokens)["deploy"]
+    (net.ec.run_dir / f"node-{net.emulation.guid}" / token / "run" / f"node-{node.guid}").mkdir()
+    net.ec.deploy([node])
+    assert not net.ec.wait_started(node)
+    assert f"making node #{node.guid}" in str(net.ec.failure(node))
+    del net.nodes["a"]
+    deadline = time.monotonic() + 20
+    while (left := children(net.holder())) and time.monotonic() < deadline:  # it was killed, and is yet to be buried
+        threading.Event().wait(0.01)
+    assert left == ""
+
+
+def children(pid):
+    """What `pgrep` says of the processes that one has begun."""
+    return subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
 
 
 def test_what_runs_in_a_node_is_given_what_it_is_given_elsewhere(network):

@@ -23,9 +23,10 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_configure():
-    """See to it that Ctrl-C can be tried: a shell that starts tests in the background has it ignored."""
+    """See to it that Ctrl-C can be tried: a shell that starts tests in the background has it and Ctrl-\\ ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import re
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 from paramiko.ssh_exception import SSHException
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HostKeyRefused", "algorithms", "check"]
 
+_NO_NAME: Final = re.compile(r"[*?!|]")
 _writing = threading.Lock()
 
 
@@ -90,25 +94,59 @@ def _unknown(target: Target, key: paramiko.PKey) -> str:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    revoked: bool
+    names: str
+    text: str
+
+
 def _look_up(file: str, name: str) -> Iterator[_Known]:
     try:
-        lines = Path(file).read_text("utf-8", "surrogateescape").splitlines()
+        stat = os.stat(file)  # noqa: PTH116 - for each login, of which there may be hundreds
+        by_name, others = _lines(file, (stat.st_mtime_ns, stat.st_size, stat.st_ino))
     except OSError:  # one that is not there, or not ours to read, knows nobody
         return
-    for number, line in enumerate(lines, 1):
-        marker, _, rest = line.partition(" ") if line.startswith("@") else ("", "", line)
-        names, _, _ = rest.strip().partition(" ")
+    for line in (*by_name.get(name, ()), *(line for line in others if _matches(line.names, name))):
         # Keys are decoded only of lines that are about the host: some users have thousands.
-        if marker in {"", "@revoked"} and _matches(names, name):
-            with suppress(InvalidHostKey, SSHException):  # what is no key is nobody's
-                entry = HostKeyEntry.from_line(rest.strip(), number)
-                if entry is not None:
-                    yield _Known(entry.key, marker == "@revoked", file, number)
+        key = _decode(line.text)
+        if key is not None:
+            yield _Known(key, line.revoked, file, line.number)
+
+
+@functools.lru_cache(maxsize=16)
+def _lines(file: str, _stamp: tuple[int, ...]) -> tuple[dict[str, list[_Line]], list[_Line]]:
+    """What a file says of single hosts, by their names, and of those that it knows by patterns or hashed.
+
+    Hosts share it, and to go through it for each takes longer than to log in.
+    """
+    by_name: dict[str, list[_Line]] = {}
+    others: list[_Line] = []
+    for number, line in enumerate(Path(file).read_text("utf-8", "surrogateescape").splitlines(), 1):
+        marker, _, rest = line.partition(" ") if line.startswith("@") else ("", "", line)
+        text = rest.strip()
+        names = text.partition(" ")[0]
+        if marker not in {"", "@revoked"} or names.startswith("#"):
+            continue
+        found = _Line(number, marker == "@revoked", names, text)
+        if _NO_NAME.search(names):
+            others.append(found)
+        else:
+            for each in names.lower().split(","):
+                by_name.setdefault(each, []).append(found)
+    return by_name, others
+
+
+@functools.lru_cache(maxsize=1024)
+def _decode(text: str) -> paramiko.PKey | None:
+    with suppress(InvalidHostKey, SSHException):  # what is no key is nobody's
+        entry = HostKeyEntry.from_line(text)
+        return entry.key if entry else None
+    return None
 
 
 def _matches(patterns: str, name: str) -> bool:
-    if not patterns or patterns.startswith("#"):
-        return False
     if patterns.startswith("|1|"):
         return HostKeys.hash_host(name, patterns) == patterns
     words = patterns.lower().split(",")

@@ -97,6 +97,15 @@ def test_a_file_that_cannot_be_written_is_named(target, tmp_path, keys):
         check(replace(target, host_keys="accept-new", known_hosts=(str(tmp_path),)), keys[0])
 
 
+def test_what_is_added_to_a_file_is_noticed(target, known, keys):
+    known.write_text(line("other", keys[0]) + "\n")
+    with pytest.raises(HostKeyRefused, match="is not a known host"):
+        check(target, keys[0])
+    with known.open("a") as file:
+        file.write(line("h.example.org", keys[0]) + "\n")
+    check(target, keys[0])
+
+
 def test_checking_can_be_given_up(target, keys):
     check(replace(target, host_keys="no"), keys[0])
 

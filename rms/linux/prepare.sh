@@ -15,8 +15,7 @@ has() {
 	command -v "$1" >/dev/null 2>&1
 }
 
-clock=$(date +%s.%N) || exit # first: the nearer to the question, the better
-tell clock "$clock"
+date +'clock %s.%N' || exit # first: the nearer to the question, the better
 case $1 in
 /*) root=$1 ;;
 *) root=$HOME/$1 ;;
@@ -33,7 +32,7 @@ tell user "${user:-$(id -un)}"
 
 distribution=
 while IFS= read -r line; do
-	case $line in PRETTY_NAME=*) distribution=${line#*=} ;; esac
+	case $line in PRETTY_NAME=*) distribution=${line#*=} && break ;; esac
 done 2>/dev/null </etc/os-release
 distribution=${distribution#[\"\']}
 tell distribution "${distribution%[\"\']}"

@@ -50,6 +50,22 @@ class Journal:
         self._ends: dict[str, Ended | Gone] = {}
         self._subscribers: dict[str, list[OnEnd]] = {}
         self._waiters: dict[str, list[threading.Event]] = {}
+        self._promised: set[str] = set()
+
+    def promise(self, token: str) -> None:
+        """Takes note that somebody will tell the end of the attempt: for it alone the journal need not be followed."""
+        with self._lock:
+            self._promised.add(token)
+
+    def promised(self, token: str) -> bool:
+        """Whether somebody will tell the end of the attempt."""
+        with self._lock:
+            return token in self._promised
+
+    def withdraw(self, token: str) -> None:
+        """Takes a promise back."""
+        with self._lock:
+            self._promised.discard(token)
 
     def so_far(self) -> dict[str, tuple[str, str]]:
         """Reads what it says by now of each attempt: who began, and how it ended; nothing for what has not been."""
@@ -66,7 +82,8 @@ class Journal:
 
     def subscribe(self, token: str, on_end: OnEnd) -> bool:
         """Has `on_end` called at the end of the attempt; at once, and returns False, if that is known already."""
-        self._listen()
+        if not self.promised(token):
+            self.listen()
         with self._lock:
             end = self._ends.get(token)
             if end is None:
@@ -89,7 +106,7 @@ class Journal:
 
     def expect(self, token: str) -> threading.Event:
         """An event that is set by the next line about the attempt."""
-        self._listen()
+        self.listen()
         event = threading.Event()
         with self._lock:
             self._waiters.setdefault(token, []).append(event)
@@ -100,6 +117,7 @@ class Journal:
         told = Gone("it never began, and never will") if isinstance(end, NeverBegan) else end
         with self._lock:
             told = self._ends.setdefault(token, told)
+            self._promised.discard(token)
             subscribers = self._subscribers.pop(token, [])
         for on_end in subscribers:
             try:
@@ -115,7 +133,8 @@ class Journal:
         if following:
             following.close()
 
-    def _listen(self) -> None:
+    def listen(self) -> None:
+        """Follows the journal, unless it does. Raises what the transport does."""
         with self._lock:
             if self._following is None:
                 self._line = b""

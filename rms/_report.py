@@ -77,7 +77,8 @@ class Report:
     @classmethod
     def parse(cls, output: bytes) -> Self:
         """The report on the only attempt that was asked after."""
-        return cls._of(_facts(output)[""])
+        facts = _facts(output)[""]
+        return cls._begun(*facts["began"].split()) if "began" in facts else cls._of(facts)
 
     @classmethod
     def parse_all(cls, output: bytes) -> dict[str, Self]:
@@ -105,6 +106,20 @@ class Report:
             command=Process(int(started[0]), started[1]) if facts["command"] else None,
             began=booted + int(started[1]) / _TICKS if started else None,
             reply=facts.get("reply", ""),
+        )
+
+    @classmethod
+    def _begun(cls, pid: str, start_time: str, supervisor: str, its_start_time: str, boot: str) -> Self:
+        """What a command says of itself when it has begun: its marks need not be asked."""
+        return cls(
+            claimed=True,
+            rebooted=False,
+            started=Started(int(pid), start_time, boot),
+            end="",
+            supervisor=Process(int(supervisor), its_start_time),
+            command=Process(int(pid), start_time),
+            began=time.monotonic(),
+            reply="",
         )
 
     @property

@@ -3,12 +3,13 @@
 import hashlib
 import re
 import threading
+from collections.abc import Callable
 from importlib import resources
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from engine.rm.transport import CommandFailed, Completed, Transport, TransportLost
 
-__all__ = ["Fenced", "Script"]
+__all__ = ["Attending", "Fenced", "Script"]
 
 TEXT: Final = resources.files("rms").joinpath("launch.sh").read_text("utf-8").rstrip("\n")
 
@@ -31,6 +32,35 @@ shift 4
 """
 _LATEST: Final = re.compile(rb"(?:^|\n)fenced ([0-9]+)\n\Z")
 _CALL: Final = 'script=$1; shift; . "$script"'
+
+
+@runtime_checkable
+class Attending(Protocol):
+    """A transport that can have a script go on while its caller does, without a process of its own for that."""
+
+    def attend(
+        self, script: str, *args: str, stdin: bytes, timeout: float, on_end: Callable[[Completed | TransportLost], None]
+    ) -> bytes | Completed | None:
+        """Runs a script, as `Transport.run` does, until it says that it has begun, and leaves it alone from then on.
+
+        The script leads a session of its own, and goes on if the connection breaks.
+
+        Args:
+            script: Its text.
+            args: Its positional parameters.
+            stdin: Its standard input.
+            timeout: Seconds to wait for a word of it. It is not ended then.
+            on_end: Called once when it has ended, or when nobody can tell any more whether it has; not if it never
+                began. It must return soon and must not call what blocks.
+
+        Returns:
+            What it says when it has begun: a line whose first word is that. What it did, if it ended without. None,
+            and nothing was done, if the host has nobody to spare for it.
+
+        Raises:
+            CommandFailed: No process could be started for it.
+            TransportLost: Nobody answered.
+        """
 
 
 class Fenced(Exception):
@@ -95,6 +125,18 @@ class Script:
         timeout = ANSWER_TIMEOUT + len(stdin) / _SLOWEST
         how = (self._file, verb, self.base, self._number)
         return self._checked(verb, self._transport.run(_CALL, *how, *args, stdin=stdin, timeout=timeout))
+
+    def attend(
+        self, host: Attending, token: str, *args: str, stdin: bytes, on_end: Callable[[Completed | TransportLost], None]
+    ) -> bytes | Completed | None:
+        """Has the script start an attempt and stay with it: see `Attending`."""
+        self.open()
+        timeout = ANSWER_TIMEOUT + len(stdin) / _SLOWEST
+        how = (self._file, "attend", self.base, self._number, token)
+        said = host.attend(_CALL, *how, *args, stdin=stdin, timeout=timeout, on_end=on_end)
+        if isinstance(said, Completed):
+            self._checked("start", said)
+        return said
 
     def forget(self) -> None:
         """The directory is gone: whatever comes next makes it again."""

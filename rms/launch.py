@@ -21,6 +21,7 @@ from rms._journal import Journal, OnEnd
 from rms._probing import Prober
 from rms._report import Process, Report, Started
 from rms._script import ANSWER_TIMEOUT, Fenced, Script
+from rms._starting import Starter
 
 __all__ = ["Fenced", "Launcher", "Started"]
 
@@ -91,6 +92,7 @@ class Launcher:
     def _use(self, script: Script) -> None:
         self._script = script
         self._prober = Prober(script.call, self._journal)
+        self._starter = Starter(self._transport, script, self._journal, self._shell_left)
 
     def behind(self, entrance: str) -> Self:
         """The same launcher, for commands that go somewhere else first, such as into namespaces.
@@ -147,7 +149,8 @@ class Launcher:
         text = _lines("command", self._entrance + command)
         counts = (str(before.count(b"\n")), str(text.count(b"\n")))
         how = ("nothing" if stdin is None else str(len(stdin)), "root" if as_root else "user")
-        report = self._report("start", token, *counts, *how, directory, stdin=before + text + (stdin or b""))
+        self._prober.forget(token)
+        report = self._starter.start(token, *counts, *how, directory, stdin=before + text + (stdin or b""))
         if report.undecided:
             report = self._await_decision(token)
         if report.started is None or (report.end and not report.end.isdecimal()):
@@ -176,7 +179,7 @@ class Launcher:
                 or of the transport that reaches the host.
         """
         self.open()
-        if not self._journal.subscribe(_check_token(token), on_end):
+        if not self._journal.subscribe(_check_token(token), on_end) or self._journal.promised(token):
             return
         try:
             report = self._alive.pop(token, None)
@@ -290,6 +293,11 @@ class Launcher:
     def _attend(self, token: str, process: Process) -> None:
         self._transport.on_exit(process.pid, process.start_time, partial(self._process_gone, token, process))
 
+    def _shell_left(self, token: str) -> None:
+        report = self._alive.get(token)
+        if report and report.alive:  # or its start has not returned yet: whoever watches it then finds no promise
+            self._process_gone(token, report.alive)
+
     def _process_gone(self, token: str, process: Process) -> None:
         # As a rule the journal has told the end by now. If not, a supervisor was killed: ask, but not on this thread.
         if self._journal.awaited(token):
@@ -297,6 +305,7 @@ class Launcher:
 
     def _ask_again(self, token: str, process: Process) -> None:
         try:
+            self._journal.listen()
             self._look_after(token, self._probe(token))
         except TransportLost as lost:
             _log.warning("host lost, the state is unknown", host=lost.host, why=lost.why, token=token)
@@ -322,7 +331,8 @@ class Launcher:
         word, _, epoch = report.end.partition(" ")
         if word == "fenced" and int(epoch) > self._epoch:
             return Fenced(host, self._epoch, int(epoch))
-        why = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else report.reply.encode()
+        why = self._transport.read(self.path(token, "stderr"), 0, 2000) if report.claimed else b""
+        why = why or report.reply.encode()
         if not why:
             why = f"it is {report.end or 'not claimed'}, and never began: use a new token".encode()
         return CommandFailed(host, f"start of {token}", 1, why.decode(errors="replace"))

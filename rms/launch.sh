@@ -62,8 +62,9 @@ journal() { # one short line, one write, to the end of the file: lines of severa
 }
 
 # Whoever puts the mark in place tells the journal, so the end is told once.
+recorded=
 record() { # END
-	mark "end $1" exit && journal "end $token $1"
+	mark "end $1" exit && journal "end $token $1" && recorded=$1
 }
 
 claim() {
@@ -118,7 +119,7 @@ END
 }
 
 # --- Starting: this script runs three times over. `start` goes when the command has begun. `supervise` stays until it
-# has recorded how the command ended. `command` becomes the command.
+# has recorded how the command ended. `command` becomes the command. `attend` is the first two in one.
 
 # Sets what the next N lines are. `read` takes no byte more than the line, so what follows is left to others.
 take() { # N
@@ -139,12 +140,12 @@ store_input() { # FILE, BYTES
 	fail "standard input ended after $3 of $2 bytes"
 }
 
-# Standard input: the prelude, the command, and the command's own standard input. If the connection breaks, it ends too
-# early, and nothing begins.
-do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", "root" OR "user", [DIRECTORY TO MAKE]
+# Sets the prelude, and stores the rest of what is to run: the command, and its own standard input. All come by standard
+# input. If the connection breaks, it ends too early, and nothing begins. Of an attempt that is taken, says how it fares.
+store() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", "root" OR "user", [DIRECTORY TO MAKE]
 	if [ -L "$at/claim" ]; then
 		settle
-		return
+		exit
 	fi
 	take "$1"
 	prelude=$text
@@ -154,6 +155,10 @@ do_start() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", 
 	[ "$3" = nothing ] || store_input "$spec/stdin" "$3"
 	[ "$4" = user ] || : >"$spec/root" || exit
 	# step: stored
+}
+
+do_start() { # see store
+	store "$@"
 	# The first setsid leads a session, so the second one must fork, and does not wait: as good as a
 	# background command, but without INT and QUIT ignored for good, as a shell does to those.
 	# The pipe wakes this process when the command has begun, or when nobody is left who could begin it.
@@ -164,15 +169,21 @@ become "\$@"
 END
 		read -r reply
 		case $reply in
-		"began "*) tell_begun ${reply#began } ;; # the marks need not be asked
+		"began "*) echo "$reply" ;; # the marks need not be asked
 		*) echo "reply $reply" && settle ;;
 		esac
 	}
 }
 
-tell_begun() { # PID AND START TIME OF THE COMMAND, THE SAME OF ITS SUPERVISOR
-	claim="$epoch $3 $4 $boot" started="$1 $2" end='' supervisor=alive command=alive
-	tell
+# The same by a process that is left to it for as long as the command runs, leads a session and loses nothing but its
+# standard input and output with its connection: so it is the supervisor itself. It says how the command ended, too.
+do_attend() { # see store
+	store "$@"
+	do_supervise "$spec" 4<<END
+$prelude
+become "\$@"
+END
+	if [ -n "$recorded" ]; then echo "end $recorded"; else settle; fi
 }
 
 # A command that was told to stop has ended when its whole group has: what a shell that died first has left behind may
@@ -212,18 +223,17 @@ do_supervise() { # SPEC
 	# Caught, not ignored: the status is to be recorded whatever comes, and the command gets the defaults back.
 	trap : HUP INT QUIT TERM PIPE
 	# step: supervising
-	claim || exit
+	claim || return
 	# step: claimed
 	latest_epoch # read after the claim: either this sees a later controller, or that one sees the claim
 	if [ "$latest" != "$epoch" ]; then
 		record "fenced $latest"
-		exit
+		return
 	fi
 	# step: entitled
 	# It leads a session and a group of its own, with its own pid as number.
 	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $$ "$start" 4<&4
 	code=$?
-	exec >/dev/null 2>&1
 	# step: returned
 	[ "$code" -le 384 ] || code=$((code - 256)) # yash: 384 + signal
 	[ "$code" -le 256 ] || code=$((code - 128)) # ksh: 256 + signal; 128 + signal in all others
@@ -251,7 +261,7 @@ do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
 	# step: permitted
 	journal "start $token $$ $start $boot"
 	trap : PIPE # `start` may have been killed: that is no reason for the command to die
-	echo "began $$ $start $2 $3" 2>/dev/null
+	echo "began $$ $start $2 $3 $boot" 2>/dev/null
 	exec >>stdout </dev/null
 	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
 	spec=$1

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from engine.diagnostics import get_logger
 from engine.rm.transport import CommandFailed, Completed, TransportLost
+from rms.ssh.attending import Attendant
 from rms.ssh.connection import Connection, Full
 from rms.ssh.login import log_in
 from rms.ssh.session import Frame, Session
@@ -20,6 +21,7 @@ from rms.ssh.watching import Exits, Watch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from rms.ssh.attending import OnEnd
     from rms.ssh.config import Target
     from rms.ssh.login import Login
 
@@ -60,6 +62,7 @@ class Link:
         self._shells = 0
         self._most_shells = _SHELLS
         self._restoring = False
+        self._attendant = Attendant(self)
         self.exits = Exits(self)
         self._watches: list[Watch] = [self.exits]
 
@@ -97,6 +100,13 @@ class Link:
             threading.Thread(target=self._kill, args=(session, frame), name="ssh-kill", daemon=True).start()
             raise
 
+    def attend(
+        self, script: str, args: Sequence[str], stdin: bytes, timeout: float, on_end: OnEnd
+    ) -> bytes | Completed | None:
+        """See `Attending.attend`."""
+        frame = Frame(os.fsencode(script), args, stdin)
+        return self._attendant.attend(frame, timeout, on_end) if _fits(frame.script, stdin) else None
+
     def _kill(self, session: Session, frame: Frame) -> None:
         """Ends a script that must neither go on unseen nor take a part of its input for the whole."""
         deadline = time.monotonic() + _KILL_TIMEOUT
@@ -125,6 +135,25 @@ class Link:
                 else:
                     self._shells -= 1
                 self._changed.notify_all()
+
+    def lend_shell(self, deadline: float) -> Session:
+        """A shell for a script that may take very long: for others there may be as many besides."""
+        session = self._take_shell(deadline)
+        with self._changed:
+            self._shells -= 1
+            self._changed.notify_all()
+        return session
+
+    def return_shell(self, session: Session) -> None:
+        """Takes a shell back, or ends it, if there are enough."""
+        with self._changed:
+            wanted = self._shells < self._most_shells
+            if wanted:
+                self._shells += 1
+                self._idle.append(session)
+                self._changed.notify_all()
+        if not wanted:
+            session.close()
 
     def _take_shell(self, deadline: float | None) -> Session:
         while True:

@@ -15,19 +15,22 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 import paramiko
 
 from engine.rm.transport import CommandFailed, Completed, TransportLost
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rms.ssh.connection import Connection
 
 __all__ = ["Frame", "Session"]
 
+_T = TypeVar("_T")
+
+_BEGAN: Final = b"began "  # how a line begins by which a script says so
 _SHELL: Final = "exec /bin/sh"
 # The frame's lines are counted, and `read` takes no byte too many: the rest of the input is the script's own. Login
 # shells of all kinds must understand this line, so there is hardly any syntax in it.
@@ -100,6 +103,13 @@ class Frame:
         data = bytes(self._out) if self.group is not None else b""
         del self._out[: len(data)]
         return data
+
+    def begun(self) -> bytes | None:
+        """The line by which a script says that it has begun, once it has; nothing if it has ended without."""
+        line, end, _ = self._out.partition(b"\n")
+        if self.group is not None and line.startswith(_BEGAN) and end:
+            return bytes(line + end)
+        return None if self.result() is None else b""
 
     def result(self) -> Completed | None:
         """What the script did, once it has ended."""
@@ -228,16 +238,28 @@ class Session:
             CommandFailed: The host has no shell for us.
             TransportLost: Nobody answered.
         """
+        return self._await(frame, frame.result, deadline)
+
+    def begun(self, frame: Frame, deadline: float | None) -> bytes:
+        """Waits until a script says that it has begun, or has ended: see `Frame.begun`. Raises the same."""
+        return self._await(frame, frame.begun, deadline)
+
+    def _await(self, frame: Frame, look: Callable[[], _T | None], deadline: float | None) -> _T:
         while True:
             gone = self.closed  # asked first: what came before the end is heard
             self.hear(frame)
-            done = frame.result()
-            if done is not None:
-                return done
+            found = look()
+            if found is not None:
+                return found
             if gone:
                 raise self.ended(frame)
             if not self.wait(deadline):
                 raise TimeoutError
+
+    def take_back(self) -> None:
+        """Has its own bell rung again, after that of somebody else."""
+        self._bell.reset()
+        self.ring(self._bell)
 
     def close(self) -> None:
         """Ends the shell. What it has started, and left alone, goes on. Idempotent."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.rm.transport import Completed
+    from rms.ssh.attending import OnEnd
     from rms.ssh.config import Target
 
 __all__ = ["SshTransport", "connect"]
@@ -74,6 +75,11 @@ class SshTransport:
         """
         self._check_open()
         return self._link.run(script, args, stdin, timeout)
+
+    def attend(self, script: str, *args: str, stdin: bytes, timeout: float, on_end: OnEnd) -> bytes | Completed | None:
+        """See `Attending.attend`."""
+        self._check_open()
+        return self._link.attend(script, args, stdin, timeout, self._while_open(on_end))
 
     def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """See `Transport.read`."""

@@ -4,12 +4,16 @@ import os
 import re
 import select
 import shutil
+import signal
+import threading
 from pathlib import Path
 
-from engine.rm.transport import CommandFailed
+import pytest
+
+from engine.rm.transport import CommandFailed, Completed, TransportLost
 from rms import _script
 from rms.launch import Launcher
-from rms.local import LocalTransport
+from rms.local import _READ_SCRIPT, LocalTransport
 from tests.contracts.transport import PATIENCE, Inbox
 
 SHELLS = [shell for shell in ("dash", "bash", "busybox", "ksh", "mksh", "yash") if shutil.which(shell)]
@@ -23,16 +27,49 @@ def use_shell(shell: str, place: Path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", f"{place}:{os.environ['PATH']}")
 
 
+class StayingTransport(LocalTransport):
+    """One that has a shell stay with each script, as hosts over SSH do."""
+
+    def attend(self, script, *args, stdin, timeout, on_end):
+        text = script.encode() + b"\n"
+        process = self._spawn(["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args])
+        process.stdin.write(text + stdin)
+        process.stdin.close()
+        pidfd = os.pidfd_open(process.pid)
+        said = process.stdout in select.select([process.stdout, pidfd], [], [])[0]
+        line = process.stdout.readline() if said else b""
+
+        def done():
+            with process:
+                select.select([pidfd], [], [])
+                os.close(pidfd)
+                for stream in (process.stdout, process.stderr):  # what it has left running may have it, too
+                    os.set_blocking(stream.fileno(), False)
+                out, err = line + (process.stdout.read() or b""), process.stderr.read() or b""
+            return Completed(process.returncode, out, err)
+
+        if not line.startswith(b"began "):
+            return done()
+        threading.Thread(target=lambda: on_end(done()), daemon=True).start()
+        return line
+
+
+TRANSPORTS = [LocalTransport, pytest.param(StayingTransport, marks=pytest.mark.torture)]
+
+
 class Lab:
     """A run's directory, launchers of several controllers, and a count of what ran."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, transport: type[LocalTransport] = LocalTransport) -> None:
         self.place = place
         self.base = str(place / "run")
+        self.without_supervisor = TransportLost if transport is StayingTransport else CommandFailed
+        """What a start tells whose supervisor is killed before the command began: that may be the shell that tells."""
+        self._transport = transport
         self._transports: list[LocalTransport] = []
 
     def launcher(self, epoch: int = 1) -> Launcher:
-        self._transports.append(LocalTransport())
+        self._transports.append(self._transport())
         return Launcher(self._transports[-1], self.base, epoch)
 
     def counted(self, then: str = "") -> str:
@@ -61,6 +98,13 @@ class Lab:
 
     def supervisor(self, token: str) -> int:
         return int(self.marks(token)["claim"].split()[1])
+
+    def kill_supervisor(self, token: str) -> None:
+        """Returns when it is dead: on a busy machine that takes a while."""
+        pidfd = os.pidfd_open(self.supervisor(token))
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        assert select.select([pidfd], [], [], PATIENCE)[0]
+        os.close(pidfd)
 
     def end(self, launcher: Launcher, token: str):
         """The end of an attempt, once it is told."""

@@ -14,14 +14,14 @@ from engine.rm.transport import CommandFailed
 from rms.launch import Fenced, Launcher, Started
 from rms.local import LocalTransport
 from tests.contracts.transport import PATIENCE, Inbox, start_time_of
-from tests.rms.launching import SHELLS, Lab, use_shell
+from tests.rms.launching import SHELLS, TRANSPORTS, Lab, use_shell
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def lab(tmp_path):
-    lab = Lab(tmp_path)
+@pytest.fixture(params=TRANSPORTS)
+def lab(request, tmp_path):
+    lab = Lab(tmp_path, request.param)
     yield lab
     lab.close()
 
@@ -350,7 +350,7 @@ def test_a_command_whose_supervisor_was_killed_is_alive_until_it_ends_and_then_g
     inbox = Inbox()
     started = launcher.start("a", "exec sleep 1000")
     launcher.watch("a", inbox.put)
-    os.kill(lab.supervisor("a"), signal.SIGKILL)
+    lab.kill_supervisor("a")
     assert launcher.probe("a") == Alive()
     assert inbox.empty()
     assert launcher.signal("a", "KILL")
@@ -510,7 +510,7 @@ def test_stopping_what_has_not_begun_keeps_it_from_beginning(lab, launcher):
 
 def test_stopping_a_command_whose_supervisor_was_killed(lab, launcher):
     launcher.start("a", "exec sleep 1000")
-    os.kill(lab.supervisor("a"), signal.SIGKILL)
+    lab.kill_supervisor("a")
     assert isinstance(launcher.stop("a"), Gone)
     assert members(lab, "a") == []
 

@@ -11,8 +11,9 @@ import pytest
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed, TransportLost
 from rms.launch import Fenced
+from rms.local import LocalTransport
 from tests.contracts.transport import PATIENCE
-from tests.rms.launching import SHELLS, STEPS, Gate, Lab, insert, kill_once, use_shell
+from tests.rms.launching import SHELLS, STEPS, TRANSPORTS, Gate, Lab, insert, kill_once, use_shell
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +25,9 @@ def shell(request, tmp_path, monkeypatch):
     use_shell(request.param, tmp_path / "shell", monkeypatch)
 
 
-@pytest.fixture
-def lab(tmp_path, shell):
-    lab = Lab(tmp_path)
+@pytest.fixture(params=TRANSPORTS)
+def lab(request, tmp_path, shell):
+    lab = Lab(tmp_path, request.param)
     yield lab
     lab.close()
 
@@ -88,6 +89,7 @@ KILLED = {
     "returned": (STARTS, STARTS, Gone),
     "recorded": (STARTS, STARTS, Ended(0)),
 }
+SUPERVISING = ("supervising", "claimed", "entitled")
 
 
 def test_every_step_is_a_crash_point():
@@ -98,6 +100,8 @@ def test_every_step_is_a_crash_point():
 def test_killed_at_a_step_and_started_again(lab, tmp_path, monkeypatch, step):
     insert(monkeypatch, step, kill_once(tmp_path, step))
     first, second, ended = KILLED[step]
+    if step in SUPERVISING:
+        first = lab.without_supervisor
     for epoch, expected in ((1, first), (2, second)):
         answer = told(lambda: lab.launcher(epoch).start("a", lab.counted()))  # noqa: B023 - called at once
         assert (STARTS if expected == STARTS else expected) == (answer if isinstance(answer, type) else STARTS)
@@ -129,7 +133,7 @@ def test_a_command_on_its_way_without_its_supervisor(lab, gate, background, step
     held = gate(step)
     start = background(told, lambda: lab.launcher(1).start("a", lab.counted()))
     held.pid()
-    os.kill(lab.supervisor("a"), signal.SIGKILL)
+    lab.kill_supervisor("a")
     launcher = lab.launcher(2)
     assert launcher.probe("a") == takeover
     again = told(lambda: launcher.start("a", lab.counted()))
@@ -146,7 +150,7 @@ def test_a_command_let_go_while_it_is_being_voided(lab, gate, background, repeti
     command, prober = gate("beginning"), gate("voided")
     start = background(told, lambda: lab.launcher(1).start("a", lab.counted()))
     command.pid()
-    os.kill(lab.supervisor("a"), signal.SIGKILL)
+    lab.kill_supervisor("a")
     probe = background(lab.launcher(2).probe, "a")
     prober.pid()
     command.open()
@@ -162,11 +166,11 @@ def test_a_prober_killed_while_it_voids(lab, gate, background, tmp_path, monkeyp
     insert(monkeypatch, "voided", kill_once(tmp_path, "voided"))
     start = background(told, lambda: lab.launcher(1).start("a", lab.counted()))
     command.pid()
-    os.kill(lab.supervisor("a"), signal.SIGKILL)
+    lab.kill_supervisor("a")
     assert told(lambda: lab.launcher(2).probe("a")) is TransportLost
     assert lab.launcher(3).probe("a") == NeverBegan()
     command.open()
-    assert start.result(PATIENCE) is CommandFailed
+    assert start.result(PATIENCE) is lab.without_supervisor
     assert settled(lab, lab.launcher(3)) == NeverBegan()
 
 
@@ -250,11 +254,12 @@ def test_a_start_that_waits_for_one_whose_supervisor_is_killed_is_told(lab, gate
     first = background(told, lambda: lab.launcher().start("a", lab.counted()))
     held.pid()
     second = background(told, lambda: lab.launcher().start("a", lab.counted()))
-    os.kill(lab.supervisor("a"), signal.SIGKILL)
-    assert (first.result(PATIENCE), second.result(PATIENCE)) == (CommandFailed, CommandFailed)
+    lab.kill_supervisor("a")
+    assert (first.result(PATIENCE), second.result(PATIENCE)) == (lab.without_supervisor, CommandFailed)
     assert settled(lab, lab.launcher()) == NeverBegan()
 
 
+@pytest.mark.parametrize("lab", [LocalTransport], indirect=True)
 def test_a_start_whose_script_is_killed_does_not_keep_the_command_from_running(lab, gate, background):
     """Nobody reads any more what the command says when it begins."""
     held = gate("permitted")

@@ -43,26 +43,27 @@ BUGS = (
     Bug(
         "a critical failure counts as having got there",
         "core/watching.py",
-        "handle = _break if resource.critical else _see",
-        "handle = _see",
+        "if resource.state is ResourceState.RELEASED else not resource.critical",
+        "if resource.state is ResourceState.RELEASED else True",
     ),
     Bug(
         "a failure that is not critical breaks those who wait",
         "core/watching.py",
-        "handle = _break if resource.critical else _see",
-        "handle = _break",
+        "if resource.state is ResourceState.RELEASED else not resource.critical",
+        "if resource.state is ResourceState.RELEASED else False",
     ),
     Bug(
         "a barrier counts FAILED wrongly",
         "core/watching.py",
-        "        handle = _break if resource.critical else _see\n",
-        "        handle = lambda w, it, e: it.origin == 'group' or (_break if resource.critical else _see)(w, it, e)\n",
+        "            (_see if seen else _break)(world, condition, entry)",
+        "            if condition.origin != 'group' or resource.state is ResourceState.RELEASED:\n"
+        "                (_see if seen else _break)(world, condition, entry)",
     ),
     Bug(
         "a group waits for a member that was released",
         "core/watching.py",
-        'handle = _see if condition.origin == "group" else _break',
-        "handle = _break",
+        'seen = condition.origin == "group" if',
+        "seen = False if",
     ),
     Bug(
         "who joins a group that was ready is not waited for",

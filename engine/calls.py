@@ -121,7 +121,7 @@ class Calls:
     def opening(self) -> ScriptCall:
         """The call with which a controller takes charge. It is not told again."""
         self._write_out_others()
-        return self.script.call(told=False)
+        return self.script.call(self.number, told=False)
 
     def script_told(self) -> dict[str, Any]:
         """What the log is to have of the script that makes the controller, if it can be run again."""
@@ -174,12 +174,13 @@ class Calls:
             yield  # the outer one writes it
             return
         self._write_out_others()
-        try:
-            _thread.batch = self
-            yield
-        finally:
-            _thread.batch = outer
-            self._write_out()
+        with self.script.in_batch(self.number):
+            try:
+                _thread.batch = self
+                yield
+            finally:
+                _thread.batch = outer
+                self._write_out()
 
     @property
     def _in_batch(self) -> bool:
@@ -289,12 +290,12 @@ class Calls:
     def _call(self) -> ScriptCall:
         if not self._in_batch:
             self._write_out_others()
-        return self.script.call(told=self._session is None or not self._session.is_asked_from_within())
+        return self.script.call(self.number, told=self._session is None or not self._session.is_asked_from_within())
 
     def _note(self, call: ScriptCall, *value: Any) -> None:
         is_time = self.script.note(self.number, call, *value)
         if is_time and self._session is not None and not self._session.closing:
-            flush = self.script.call(told=False)
+            flush = self.script.call(self.number, told=False)
             with suppress(Closed):  # by another thread: who looks is not to hear of that
                 self._session.ask(lambda kernel: kernel.emit(ScriptLooked(EXPERIMENT)), flush)
 

@@ -20,6 +20,7 @@ import sys
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,19 +70,21 @@ class Script:
         self._notes: list[Note] = []
         self._noting = threading.Lock()
         self._last: tuple[Any, ...] = ()
+        self._batches: dict[str, int] = {}  # by thread, the controller whose batch it is in
 
     def next_controller(self) -> int:
         """The number of a controller that the script makes: 1, 2, 3, ..."""
         return next(self._controllers)
 
-    def call(self, *, told: bool = True) -> ScriptCall:
-        """The call of the script that is being made; not one that is `told` again if something else makes it."""
+    def call(self, controller: int, *, told: bool = True) -> ScriptCall:
+        """The call that is being made of a controller; not one that is `told` again if it is not the script's."""
         name, at = caller.call()
+        mark = partial(self._mark, controller)
         if not (told and at) or _UNTOLD.get():
-            return ScriptCall("", 0, name, at, self._mark)
+            return ScriptCall("", 0, name, at, mark)
         thread = this_thread()
         number = self._numbers[thread] = self._numbers.get(thread, 0) + 1
-        return ScriptCall(thread, number, name, at, self._mark)
+        return ScriptCall(thread, number, name, at, mark)
 
     def go_on_behind(self, thread: str, number: int) -> None:
         """Number the calls of a thread on from this one."""
@@ -110,10 +113,30 @@ class Script:
             self._last = ()
         call.number = self._numbers[call.thread] = last + 1
 
-    def _mark(self, call: ScriptCall) -> int | list[Any] | None:
+    @contextmanager
+    def in_batch(self, controller: int) -> Iterator[None]:
+        """See that what this thread looks at meanwhile is written beside events of this controller only.
+
+        What it calls of that may not be on disk yet, and comes before what it looks at behind it.
+        """
+        thread = this_thread()
+        before = self._batches.get(thread)
+        self._batches[thread] = controller
+        try:
+            yield
+        finally:
+            self._batches.pop(thread, None)  # hooks of two controllers may have threads of one name
+            if before is not None:
+                self._batches[thread] = before
+
+    def _mark(self, controller: int, call: ScriptCall) -> int | list[Any] | None:
         """What the log is to have beside the first event of a call. What is noted there need not be again."""
         with self._noting:
-            notes, self._notes, self._last = self._notes, [], ()
+            notes, left = self._notes, list[Note]()
+            if self._batches:
+                left = [note for note in notes if self._batches.get(note[1], controller) != controller]
+                notes = [note for note in notes if note not in left]
+            self._notes, self._last = left, ()
         if notes or call.thread:
             return [call.number, call.thread, notes]
         return call.number if call.at else None

@@ -152,6 +152,25 @@ def test_what_another_controller_is_asked_comes_behind_what_was_described(ec):
     assert written(one) == [1, 2, 3, 4]
 
 
+def test_what_is_looked_at_within_is_noted_behind_what_was_described_before(ec):
+    """Or a script that is run again would have looked, and not called: another thread has another log written."""
+
+    def told(run_dir):
+        with eventlog.open(run_dir) as log:
+            return [record.data.get("call") for record in log.read()]
+
+    with playing(Script()):
+        one, other = ec("one"), ec("other")
+        with one.batch():
+            one.register_resource("test::Plain")
+            assert one.resources == [1]
+            Beside(lambda: other.register_resource("test::Plain")).join()
+            assert [notes for _, _, notes in told(other.run_dir)[1:2]] == [[]]
+        one.register_resource("test::Plain")
+    number, thread, ((_, _, *looked, _, _),) = told(one.run_dir)[-1]
+    assert (number, thread, looked) == (3, "", [2, 1, "resources"])
+
+
 def test_very_much_is_written_in_parts_of_whole_calls(ec, appends, monkeypatch):
     monkeypatch.setattr(coordinator, "_MOST_UNWRITTEN", 3)
     one = ec()

@@ -113,8 +113,8 @@ def test_crash_images_with_indexes_recover(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.slow
-def test_all_crash_images_recover():
-    recover_all(seed=3, writers=3, number=20_000)
+def test_more_crash_images_recover():
+    recover_all(seed=3, writers=3, number=8_000)
 
 
 @pytest.mark.torture

@@ -371,7 +371,7 @@ def prove(examples, steps):
 
 @pytest.mark.slow
 def test_random_experiments():
-    prove(int(os.environ.get("NETREEL_EXAMPLES", "150")), 20)
+    prove(int(os.environ.get("NETREEL_EXAMPLES", "100")), 20)
 
 
 @pytest.mark.torture

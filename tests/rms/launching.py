@@ -96,6 +96,20 @@ class Lab:
     def journal(self) -> list[str]:
         return Path(self.base, "journal").read_text().splitlines()
 
+    def await_line(self, beginning: str) -> None:
+        """Waits until the journal has a line that begins so: what is in it is told a moment after the mark is there."""
+        told, content = threading.Event(), b"\n"
+
+        def hear(data: bytes) -> None:
+            nonlocal content
+            content += data
+            if f"\n{beginning} ".encode() in content:
+                told.set()
+
+        self._transports.append(LocalTransport())
+        self._transports[-1].follow(f"{self.base}/journal", 0, hear)
+        assert told.wait(PATIENCE), content
+
     def supervisor(self, token: str) -> int:
         return int(self.marks(token)["claim"].split()[1])
 

@@ -70,6 +70,8 @@ def settled(lab, launcher):
     if outcome == Ended(0):
         assert lab.runs() == 1
     assert lab.runs() <= 1
+    if not isinstance(outcome, Gone):
+        lab.await_line("end a")
     assert sum(line.startswith("end ") for line in lab.journal()) == (0 if isinstance(outcome, Gone) else 1)
     return outcome
 

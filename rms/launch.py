@@ -218,7 +218,8 @@ class Launcher:
         self.open()
         ends: SimpleQueue[Ended | Gone] = SimpleQueue()
         if self._journal.subscribe(_check_token(token), ends.put):
-            self._look_after(token, self._report("stop", token, name))
+            self._prober.forget(token)
+            self._look_after(token, Report.parse(self._script.call("stop", token, name)))
         try:
             return ends.get(timeout=grace)
         except Empty:
@@ -268,10 +269,6 @@ class Launcher:
         self._journal.close()
 
     # --- Calls to the host.
-
-    def _report(self, verb: str, token: str, *args: str, stdin: bytes = b"") -> Report:
-        self._prober.forget(token)
-        return Report.parse(self._script.call(verb, _check_token(token), *args, stdin=stdin))
 
     def _probe(self, token: str) -> Report:
         return self._prober.ask(_check_token(token))

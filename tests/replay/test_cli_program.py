@@ -33,11 +33,14 @@ def test_the_version_is_told():
     assert netreel("--version").stdout == "netreel, version 0.1.0\n"
 
 
-@pytest.mark.parametrize("command", ["run", "ls", "show", "log", "state", "check", "reconnect", "release"])
-def test_every_command_has_an_example_and_json(home, command):
+@pytest.mark.parametrize("command", main.list_commands(click.Context(main)))
+def test_every_command_has_an_example_a_section_and_json(home, command):
     text = netreel(command, "--help").stdout
     assert f"Example:\n    netreel {command}" in text
     assert "--json" in text
+    page = (README.parent / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert f"](#{command}) |" in page
+    assert f"\n## {command}\n" in page
 
 
 @pytest.mark.parametrize("page", [README, *sorted(README.parent.glob("docs/**/*.md"))], ids=lambda page: page.name)

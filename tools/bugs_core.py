@@ -239,6 +239,18 @@ BUGS = (
         "        if entries:",
     ),
     Bug(
+        "a turn stays open whoever asks beside a batch",
+        "runtime/coordinator.py",
+        "return few and all(",
+        "return few and any(",
+    ),
+    Bug(
+        "the end of a batch writes nothing",
+        "calls.py",
+        "                _thread.batch = outer\n                self._write_out()\n",
+        "                _thread.batch = outer\n",
+    ),
+    Bug(
         "after a failed append one acts on",
         "runtime/coordinator.py",
         "                self._fail(error)\n                return []\n        self._wake_waiters",

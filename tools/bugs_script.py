@@ -98,4 +98,23 @@ BUGS = (
         '            raise self._differ("it has ended", str(told))',
         "            pass",
     ),
+    # --- batches
+    Bug(
+        "a batch is not written before another controller is asked",
+        "calls.py",
+        "            _thread.batch._write_out()\n",
+        "            pass\n",
+    ),
+    Bug(
+        "what a batch looks at is written anywhere",
+        "runtime/script.py",
+        "            if self._batches:\n",
+        "            if False:\n",
+    ),
+    Bug(
+        "a step within a batch is not written before it is done",
+        "calls.py",
+        "entry = self.ask(begin)",
+        "entry = self.describe(begin)",
+    ),
 )

@@ -67,7 +67,7 @@ PARTS = {
     "script": Part(
         "engine",
         ["eventlog", "engine", "replay", "rms", "tests"],
-        ["tests/engine/test_scripting.py", "tests/replay/test_resumption.py"],
+        ["tests/engine/test_scripting.py", "tests/engine/test_batches.py", "tests/replay/test_resumption.py"],
     ),
 }
 

@@ -141,6 +141,20 @@ def test_what_comes_meanwhile_is_written_at_once(run):
     assert [len(batch) for batch in run.disk.batches[-2:]] == [1, 20]
 
 
+def test_a_turn_in_which_others_ask_beside_a_batch_is_written(run):
+    def schedule(kernel):
+        return kernel.schedule(kernel.world.time + 10**12)
+
+    append = run.disk.hold()
+    first = run.session._coordinator.ask(Request(schedule), block=False)
+    append.await_hook()
+    described = run.session._coordinator.ask(Request(schedule, in_batch=True), block=False)
+    asked = run.session._coordinator.ask(Request(schedule), block=False)
+    append.open()
+    assert [future.get(timeout=PATIENCE) for future in (first, described, asked)] == [1, 2, 3]
+    assert run.disk.batches[-2:] == [["task.scheduled"], ["task.scheduled"] * 2]
+
+
 def test_a_turn_that_comes_to_nothing_writes_nothing(run):
     before = list(run.disk.batches)
     run.session.read(lambda world: world.seq)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from engine.core.calls import ScriptCall
 
-
 _T = TypeVar("_T")
 
 NEVER_RETURNED: Final = "NeverReturned"

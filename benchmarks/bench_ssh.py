@@ -30,7 +30,7 @@ from peers import DIRECTORY, install
 
 from tests.platform.hosts import Pool, why_not
 
-PEERS = ["asyncssh", "apssh", "fabric", "enoslib", "nepi"]
+PEERS = ["asyncssh", "marks", "apssh", "fabric", "enoslib", "nepi"]
 COMMAND = "hostname; sleep 0.4"
 
 # Each is a program. Its arguments: the configuration of SSH, the key, the command, and then NAME=ADDRESS of each host.
@@ -57,6 +57,34 @@ async def one(name):
     async with asyncssh.connect(name, config=[config]) as connection:
         done = await asyncio.gather(*[connection.run(command) for _ in range(PER_HOST)])
         return [each.stdout for each in done]
+async def main():
+    return sum(await asyncio.gather(*[one(name) for name in hosts]), [])
+outputs = asyncio.run(main())
+""",
+    # What a command costs at least that is started once and leaves its status, whoever asked for it: by the plainest
+    # script that makes these marks, over asyncssh, and without a thought for what may go wrong.
+    "marks": """
+import asyncio, asyncssh, uuid
+script = '''
+umask 077
+at=$HOME/.marks/$1
+mkdir -p "$at/run" && cd "$at/run" || exit
+date +%s.%N >../clock
+read -r boot </proc/sys/kernel/random/boot_id
+cat >../command <<'END'
+COMMAND
+END
+trap : HUP INT QUIT TERM PIPE
+ln -s "1 $$ 0 $boot" ../claim || exit
+setsid sh -c 'ln -s "$$ 0" ../started && exec sh ../command >stdout 2>stderr </dev/null'
+code=$?
+ln -s "end $code" ../exit && echo "end $1 $code" >>../../journal
+exec cat stdout
+'''.replace("COMMAND", command)
+async def one(name):
+    async with asyncssh.connect(name, config=[config]) as connection:
+        runs = [connection.run(f"exec /bin/sh -s {uuid.uuid4()}", input=script) for _ in range(PER_HOST)]
+        return [each.stdout for each in await asyncio.gather(*runs)]
 async def main():
     return sum(await asyncio.gather(*[one(name) for name in hosts]), [])
 outputs = asyncio.run(main())

@@ -34,10 +34,10 @@ class Attendant:
         """See `Attending.attend`."""
         if not self._busy.acquire(blocking=False):
             return None
-        said = b""
+        deadline, said = time.monotonic() + timeout, b""
         try:
-            session = self._link.lend_shell(time.monotonic() + timeout)
-            said = self._begin(session, frame, time.monotonic() + timeout)
+            session = self._link.lend_shell(deadline)
+            said = self._begin(session, frame, deadline)
         except TimeoutError:
             raise TransportLost(self._link.target.name, f"a script had not begun after {timeout} s") from None
         finally:

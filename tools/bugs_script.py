@@ -19,8 +19,8 @@ BUGS = (
     Bug(
         "notes are written twice",
         "runtime/script.py",
-        "notes, self._notes, self._last = self._notes, [], ()",
-        "notes, self._last = list(self._notes), ()",
+        "self._notes, self._last = left, ()",
+        "self._last = ()",
     ),
     Bug("notes are kept for ever", "runtime/script.py", "return len(self._notes) >= _MOST", "return False"),
     Bug("calls within a step are told", "runtime/script.py", "or _UNTOLD.get():", "or False:"),

@@ -87,6 +87,7 @@ def test_a_status_is_that_of_the_command_also_when_it_is_told_to_stop(network):
     text = "trap 'echo asked; exit 3' TERM; echo up; while :; do sleep 0.01; done"
     app = net.ec.add(Application(command=text), on=node)
     net.up()
+    net.await_lines(net.output(app), 1)
     net.ec.stop(app)
     assert net.ec.exit_code(app) == 3
     assert net.ec.trace(app, "stdout").endswith("asked\n")

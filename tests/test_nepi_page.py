@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ def test_every_test_that_it_names_exists():
     assert [f"{module}::{test}" for module, test in named if test not in names_in(module)] == []
 
 
+@cache
 def names_in(module):
     """The tests of all modules of that name."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in TESTS.rglob(f"{module}.py")]

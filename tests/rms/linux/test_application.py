@@ -192,6 +192,7 @@ def test_stop_ends_it_and_is_no_failure(one):
 
 def test_stop_lets_it_put_things_in_order(one, fifo):
     app = start(one, f"trap 'echo saved; exit 5' TERM; while :; do read line <{fifo}; done")
+    fifo.write_text("\n")  # it reads, so it has set its trap
     one.stop(app)
     assert (one.trace(app, "stdout"), one.exit_code(app), one.state(app)) == ("saved\n", 5, STOPPED)
 

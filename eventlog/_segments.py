@@ -137,7 +137,7 @@ def read_header(directory: Directory, key: Key, *, last: bool) -> Segment | Torn
         raise Corrupt.at(directory.path / name, 0, reason, first_seq=key.base, intact_after=not last)
     _, major, minor, _ = _PREFIX.unpack_from(data)
     if major != MAJOR:
-        message = f"the log is in format {major}.{minor}; this version reads {MAJOR}.*"
+        message = f"the log is in format {major}.{minor}; this version reads {MAJOR}.*, a later netreel reads it"
         path = directory.path / name
         raise WrongVersion(f"{path}: {message}", path=path, byte=8)
     segment = parse_header(data[:length])

@@ -170,7 +170,7 @@ def test_a_later_format_is_refused_as_that(run: Path, monkeypatch: pytest.Monkey
     with monkeypatch.context() as future:
         future.setattr("eventlog._segments.MAJOR", 2)
         write(run / "future", 1)
-    with pytest.raises(WrongVersion, match=r"format 2\.0; this version reads 1\.\*"):
+    with pytest.raises(WrongVersion, match=r"format 2\.0; this version reads 1\.\*, a later netreel reads it"):
         seqs(run / "future")
     assert not eventlog.verify(run / "future").ok
 

@@ -406,7 +406,10 @@ def test_a_log_in_a_later_format_is_refused(home):
     data[8:10] = struct.pack("<H", 2)
     data[84:88] = struct.pack("<I", crc32(data[:84]))
     path.write_bytes(data)
-    assert refusal("show", "hello") == f"{path}: the log is in format 2.0; this version reads 1.*"
+    assert (
+        refusal("show", "hello")
+        == f"{path}: the log is in format 2.0; this version reads 1.*, a later netreel reads it"
+    )
     assert "of a later version" in lines("ls")[1]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final
 
@@ -141,7 +142,9 @@ def _kinds(rtype: str) -> list[str]:
     return found
 
 
+@cache
 def _announced() -> tuple[EntryPoint, ...]:
+    # Once: to go through all packages that are installed takes as long as to log in to a host.
     return tuple(entry_points(group=GROUP))
 
 

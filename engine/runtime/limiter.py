@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.runtime.pool import Executor
+    from engine.runtime.pool import Chain, Job
 
 
 class Limiter:
@@ -25,7 +25,7 @@ class Limiter:
         size: how many may run.
     """
 
-    def __init__(self, executor: Executor, size: int) -> None:
+    def __init__(self, executor: Chain, size: int) -> None:
         self._executor = executor
         self._size = size
         self._lock = threading.Lock()
@@ -62,28 +62,40 @@ class Limiter:
             self._uncount(lane)
             self._let_in()
 
-    def _run(self, lane: Lane, job: Callable[[], None]) -> None:
-        """Do a job, on the worker that calls this."""
+    def _run(self, lane: Lane, job: Callable[[], None]) -> Job | None:
+        """Do a job, on the worker that calls this; what that is to do next."""
         try:
             job()
-        finally:
-            with self._lock:
-                lane.runs = False
-                self._uncount(lane)
-                if lane.job is not None:
-                    self._line(lane)[lane] = None
-                self._let_in()
+        except BaseException:
+            self._leave(lane)
+            raise
+        return self._leave(lane, stays=True)
+
+    def _leave(self, lane: Lane, *, stays: bool = False) -> Job | None:
+        """Let in whoever has room now; the first of them for the worker that was there, if it stays."""
+        with self._lock:
+            lane.runs = False
+            self._uncount(lane)
+            if lane.job is not None:
+                self._line(lane)[lane] = None
+            following = self._next() if stays else None
+            job = None if following is None else self._enter(following)
+            self._let_in()
+        return job
 
     def _line(self, lane: Lane) -> OrderedDict[Lane, None]:
         return self._urgent if lane.urgent else self._ordinary
 
     def _let_in(self) -> None:
         while (lane := self._next()) is not None:
-            lane.runs = lane.counts = True
-            lane.undoes = lane.urgent
-            self._running += 1
-            self._undoing += lane.undoes
-            self._executor.submit(partial(self._run, lane, lane.take_job()))
+            self._executor.submit(self._enter(lane))
+
+    def _enter(self, lane: Lane) -> Job:
+        lane.runs = lane.counts = True
+        lane.undoes = lane.urgent
+        self._running += 1
+        self._undoing += lane.undoes
+        return partial(self._run, lane, lane.take_job())
 
     def _next(self) -> Lane | None:
         one_more = self._running > self._undoing

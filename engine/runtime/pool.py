@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from engine.diagnostics import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Job: TypeAlias = Callable[[], "Job | None"]
+    """What it returns is run next: by the same worker, since to wake another one takes as long as a short job."""
 
 _log = get_logger()
 
@@ -21,7 +24,14 @@ class Executor(Protocol):
         """Run the job soon."""
 
 
-class Workers(Executor, Protocol):
+class Chain(Executor, Protocol):
+    """An executor that goes on with what a job returns."""
+
+    def submit(self, job: Job) -> None:
+        """Run the job soon, and what it returns next."""
+
+
+class Workers(Chain, Protocol):
     """An executor with workers of its own."""
 
     def close(self) -> None:
@@ -38,13 +48,13 @@ class Pool:
     def __init__(self, size: int, name: str) -> None:
         self._size = size
         self._name = name
-        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
         self._closed = False
 
-    def submit(self, job: Callable[[], None]) -> None:
+    def submit(self, job: Job) -> None:
         """Run the job on the next free worker."""
         with self._lock:
             if self._closed:  # the workers are on their way out: one thread, for this job alone
@@ -72,8 +82,10 @@ class Pool:
                 self._idle += 1
 
     @staticmethod
-    def _do(job: Callable[[], None]) -> None:
+    def _do(job: Job) -> None:
+        following: Job | None = job
         try:
-            job()
+            while following is not None:
+                following = following()
         except BaseException:  # noqa: BLE001 - whatever it is, the worker goes on
             _log.exception("a job raised")

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from engine.runtime.clock import Clock
     from engine.runtime.crew import Place
     from engine.runtime.machine import Machine
-    from engine.runtime.pool import Workers
+    from engine.runtime.pool import Job, Workers
     from engine.runtime.waiters import Outlook
     from engine.tasks import Task
 
@@ -398,15 +398,16 @@ class _ForHooks:
     session: Session
     workers: Workers
 
-    def submit(self, job: Callable[[], None]) -> None:
+    def submit(self, job: Job) -> None:
         self.workers.submit(partial(self._run, job))
 
-    def _run(self, job: Callable[[], None]) -> None:
+    def _run(self, job: Job) -> Job | None:
         marked = _works_for.set(self.session)
         try:
-            job()
+            following = job()
         finally:
             _works_for.reset(marked)
+        return None if following is None else partial(self._run, following)
 
 
 def _status(code: int) -> int:

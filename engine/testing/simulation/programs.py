@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from engine.controller import ExperimentController
     from engine.home import Readable
+    from engine.runtime.pool import Job
     from engine.testing.simulation.disk import LogWriter
     from engine.testing.simulation.hub import Hub, Owner
     from engine.testing.simulation.simulation import Simulation
@@ -90,9 +91,15 @@ class SimWorkers:
         self._program = program
         self._name = name
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run the job soon."""
-        self._hub.spawn(self._program, self._name, job)
+    def submit(self, job: Job) -> None:
+        """Run the job soon, and what it returns soon after it."""
+
+        def run() -> None:
+            following = job()
+            if following is not None:
+                self.submit(following)
+
+        self._hub.spawn(self._program, self._name, run)
 
     def close(self) -> None:
         """Nothing: the fibers end once they have done what was submitted."""

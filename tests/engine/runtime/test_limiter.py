@@ -40,7 +40,9 @@ class Room:
 
     def end(self, name):
         self.running.remove(name)
-        self._jobs.pop(name)()
+        following = self._jobs.pop(name)()
+        if following is not None:
+            self._workers.jobs.insert(0, following)
         self._look()
 
     def excuse(self, name):

@@ -96,3 +96,15 @@ def test_what_comes_after_it_was_closed_is_done_and_keeps_no_worker(pool):
     for thread in threads:
         thread.join(PATIENCE)
     assert workers() == []
+
+
+def test_what_a_job_returns_is_run_next_by_the_same_worker(pool):
+    ran = SimpleQueue()
+
+    def first():
+        ran.put(threading.get_ident())
+        return lambda: ran.put(threading.get_ident())
+
+    pool.submit(first)
+    pool.submit(lambda: None)
+    assert ran.get(timeout=PATIENCE) == ran.get(timeout=PATIENCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -41,6 +42,9 @@ class Workers(Chain, Protocol):
 class Pool:
     """So many workers at the most, each a daemon thread that is made when it is first needed.
 
+    They are woken one after the other, each by the one before it: while jobs are short those that are awake do them
+    all, and where one blocks, the next is there at once. Twenty that wake together get into each other's way.
+
     Daemons, because a script that ends without shutting down lets its experiment go on without it, and must not wait
     for a hook that takes an hour.
     """
@@ -48,44 +52,92 @@ class Pool:
     def __init__(self, size: int, name: str) -> None:
         self._size = size
         self._name = name
-        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
+        self._jobs: deque[Job] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
+        self._waking = False  # whether a worker is on its way
         self._closed = False
 
     def submit(self, job: Job) -> None:
         """Run the job on the next free worker."""
         with self._lock:
             if self._closed:  # the workers are on their way out: one thread, for this job alone
-                threading.Thread(target=self._do, args=(job,), name=f"{self._name}-late", daemon=True).start()
+                threading.Thread(target=self._do_all, args=(job,), name=f"{self._name}-late", daemon=True).start()
                 return
-            if self._idle > 0:
-                self._idle -= 1
-            elif self._threads < self._size:
-                self._threads += 1
-                threading.Thread(target=self._work, name=f"{self._name}-{self._threads}", daemon=True).start()
-            self._jobs.put(job)
+            self._jobs.append(job)
+            self._wake()
 
     def close(self) -> None:
         """Let the workers end once they have done what was submitted. Does not wait for them."""
         with self._lock:
             self._closed = True
-            for _ in range(self._threads):
-                self._jobs.put(None)
+            for _ in range(self._idle):
+                self._bell.put(None)
+            self._idle = 0
+
+    def _wake(self) -> None:
+        """Have one more worker come if there is work for it. One that is on its way sees to the next itself."""
+        if self._waking or not self._jobs:
+            return
+        if self._idle > 0:
+            self._idle -= 1
+            self._waking = True
+            self._bell.put(None)
+        elif self._threads < self._size:
+            name = f"{self._name}-{self._threads + 1}"
+            threading.Thread(target=self._work, name=name, daemon=True).start()  # it waits for the lock that we hold
+            self._threads += 1
+            self._waking = True
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            self._do(job)
-            del job  # what it holds may be large, and the next one may be long in coming
-            with self._lock:
-                self._idle += 1
+        self._arrive()
+        while (job := self._take()) is not None:
+            following = self._do(job)
+            if following is not None:
+                self._jobs.append(following)
+            del job, following  # what they hold may be large, and the next one may be long in coming
+
+    def _arrive(self) -> None:
+        with self._lock:
+            self._waking = False
+
+    def _take(self) -> Job | None:
+        """The next job, once there is one; None if no more will come."""
+        while True:
+            try:
+                job = self._jobs.popleft()  # without the lock: whoever waits for one is let in for a single job
+            except IndexError:
+                if not self._wait():
+                    return None
+            else:
+                if self._jobs and not self._waking:
+                    with self._lock:
+                        self._wake()
+                return job
+
+    def _wait(self) -> bool:
+        """Wait for another job; whether there is one, or will be."""
+        with self._lock:
+            if self._jobs:
+                return True
+            if self._closed:
+                return False
+            self._idle += 1
+        self._bell.get()
+        self._arrive()
+        return True
 
     @staticmethod
-    def _do(job: Job) -> None:
-        following: Job | None = job
+    def _do(job: Job) -> Job | None:
         try:
-            while following is not None:
-                following = following()
+            return job()
         except BaseException:  # noqa: BLE001 - whatever it is, the worker goes on
             _log.exception("a job raised")
+            return None
+
+    def _do_all(self, job: Job) -> None:
+        following: Job | None = job
+        while following is not None:
+            following = self._do(following)

@@ -66,7 +66,9 @@ class Answer(pykka.Future):
 
     def get(self, *, timeout=None):  # noqa: ARG002 - nothing can come later
         while not self._answers:
-            self._jobs.waiting.popleft()()
+            following = self._jobs.waiting.popleft()()
+            if following is not None:
+                self._jobs.submit(following)
         value, error = self._answers[0]
         if error is not None:
             raise error

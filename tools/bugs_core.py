@@ -379,8 +379,10 @@ BUGS = (
     Bug(
         "nobody is let in when a worker is free",
         "runtime/limiter.py",
-        "                    self._line(lane)[lane] = None\n                self._let_in()",
-        "                    self._line(lane)[lane] = None",
+        "            following = self._next() if stays else None\n"
+        "            job = None if following is None else self._enter(following)\n"
+        "            self._let_in()\n",
+        "            job = None\n",
     ),
     Bug(
         "a hook that was cancelled while it waited is called",
@@ -479,9 +481,21 @@ BUGS = (
         "    return max(resource.times[it] for it in counted if it in resource.times)",
     ),
     Bug(
+        "where a job blocks, nobody comes for the next",
+        "runtime/pool.py",
+        "                if self._jobs and not self._waking:\n",
+        "                if False:\n",
+    ),
+    Bug(
+        "what a job returns is not run",
+        "runtime/pool.py",
+        "                self._jobs.append(following)\n",
+        "                pass\n",
+    ),
+    Bug(
         "a job that comes late keeps a worker",
         "runtime/pool.py",
-        "            if self._closed:",
-        "            if False:",
+        "            if self._closed:  #",
+        "            if False:  #",
     ),
 )

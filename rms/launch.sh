@@ -35,7 +35,10 @@ look() { # PID
 	until case $stat in *') '*) false ;; esac do stat=${stat#*') '}; done
 	set -- $stat # from field 3 on
 	group=$3 start=${20} ignored=${31}
-	case $1 in Z | X) return 1 ;; esac
+	case $1 in
+	Z) [ "${18}" -gt 1 ] ;; # only its first thread has ended: what another one still holds may go on
+	X) return 1 ;;
+	esac
 }
 
 # Is this very process there? A number alone may long be another's.
@@ -213,7 +216,7 @@ send() { # SIGNAL GROUP
 }
 
 group_lives() { # NUMBER
-	kill -s 0 -- "-$1" 2>/dev/null || is_root || return 1
+	kill -0 "-$1" 2>/dev/null || is_root || return 1 # busybox knows no -s 0 with --
 	for process in /proc/[0-9]*; do # for kill a zombie counts, and some hosts have nobody who reaps them
 		look "${process##*/}" && [ "$group" = "$1" ] && return
 	done

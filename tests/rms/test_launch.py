@@ -126,6 +126,27 @@ def test_stopping_ends_the_whole_group(any_shell, lab, launcher, ready):
     assert members(lab, "a") == []
 
 
+# Says who it is, and ends its first thread while another one goes on: there is no function of Python's for that.
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, os, signal, sys, threading
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+threading.Thread(target=threading.Event().wait).start()
+open(sys.argv[1], "w").write(f"{os.getpid()}\\n")
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+"""
+
+
+def test_stopping_ends_what_goes_on_without_its_first_thread(lab, launcher, ready, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(WITHOUT_ITS_FIRST_THREAD)
+    launcher.start("a", f"{sys.executable} {program} {ready} & sleep 1000")
+    process = Path("/proc", ready.read_text().strip())
+    while (process / "stat").read_text().rpartition(") ")[2][0] != "Z":
+        os.sched_yield()
+    assert isinstance(launcher.stop("a", grace=0.05), Ended)
+    assert not process.exists() or len(list((process / "task").iterdir())) == 1
+
+
 def test_six_launchers_start_an_attempt_once(any_shell, lab):
     launchers = [lab.launcher() for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:

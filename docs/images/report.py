@@ -6,14 +6,14 @@ import hashlib
 import io
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 IMAGES: Final = Path(__file__).parent
 sys.path[:0] = [str(IMAGES.parents[1]), str(IMAGES.parents[1] / "benchmarks")]
 
-from PIL import Image  # noqa: E402 - behind the line by which the others are found
+from msgspec.structs import replace  # noqa: E402 - behind the line by which the others are found
+from PIL import Image  # noqa: E402 - as above
 
 import eventlog  # noqa: E402 - as above
 from benchmarks.bench_replay import write  # noqa: E402 - as above

@@ -239,6 +239,7 @@ do_supervise() { # SPEC
 	# It leads a session and a group of its own, with its own pid as number.
 	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $$ "$start" 4<&4
 	code=$?
+	exec 2>/dev/null # whoever listened may have left, and ksh does not bear that when it says how the command ended
 	# step: returned
 	[ "$code" -le 384 ] || code=$((code - 256)) # yash: 384 + signal
 	[ "$code" -le 256 ] || code=$((code - 128)) # ksh: 256 + signal; 128 + signal in all others

@@ -379,9 +379,7 @@ BUGS = (
     Bug(
         "nobody is let in when a worker is free",
         "runtime/limiter.py",
-        "            following = self._next() if stays else None\n"
-        "            job = None if following is None else self._enter(following)\n"
-        "            self._let_in()\n",
+        "            job = None if following is None else self._enter(following)\n            self._let_in()\n",
         "            job = None\n",
     ),
     Bug(

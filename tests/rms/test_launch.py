@@ -136,7 +136,7 @@ ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
 """
 
 
-def test_stopping_ends_what_goes_on_without_its_first_thread(lab, launcher, ready, tmp_path):
+def test_stopping_ends_what_goes_on_without_its_first_thread(any_shell, lab, launcher, ready, tmp_path):
     program = tmp_path / "program.py"
     program.write_text(WITHOUT_ITS_FIRST_THREAD)
     launcher.start("a", f"{sys.executable} {program} {ready} & sleep 1000")
@@ -505,7 +505,7 @@ def test_a_signal_that_is_none_is_refused(lab, launcher):
         launcher.signal("a", "SIGTERM")
 
 
-def test_stopping_leaves_time_to_those_whom_a_dead_shell_has_left_behind(lab, launcher, ready):
+def test_stopping_leaves_time_to_those_whom_a_dead_shell_has_left_behind(any_shell, lab, launcher, ready):
     """A capture in a script must write what it has, although its shell dies of TERM at once."""
     child = f"trap 'sleep 0.2; echo saved; exit' TERM; echo >{ready}; while :; do sleep 0.05; done"
     launcher.start("a", f'sh -c "{child}"; true')

@@ -37,26 +37,26 @@ BUGS = (
     Bug(
         "who has reached a state by failing is waited for",
         "core/world.py",
-        "return state in self.times or (ResourceState.FAILED in self.times and not self.critical)",
+        "return state in self.times or (FAILED in self.times and not self.critical)",
         "return state in self.times",
     ),
     Bug(
         "a critical failure counts as having got there",
         "core/watching.py",
-        "if resource.state is ResourceState.RELEASED else not resource.critical",
-        "if resource.state is ResourceState.RELEASED else True",
+        "if resource.state is RELEASED else not resource.critical",
+        "if resource.state is RELEASED else True",
     ),
     Bug(
         "a failure that is not critical breaks those who wait",
         "core/watching.py",
-        "if resource.state is ResourceState.RELEASED else not resource.critical",
-        "if resource.state is ResourceState.RELEASED else False",
+        "if resource.state is RELEASED else not resource.critical",
+        "if resource.state is RELEASED else False",
     ),
     Bug(
         "a barrier counts FAILED wrongly",
         "core/watching.py",
         "            (_see if seen else _break)(world, condition, entry)",
-        "            if condition.origin != 'group' or resource.state is ResourceState.RELEASED:\n"
+        "            if condition.origin != 'group' or resource.state is RELEASED:\n"
         "                (_see if seen else _break)(world, condition, entry)",
     ),
     Bug(
@@ -125,8 +125,8 @@ BUGS = (
     Bug(
         "a stopped resource starts by itself",
         "core/plan.py",
-        "    if resource.state is ResourceState.READY:\n        return Step.START",
-        "    if resource.state in (ResourceState.READY, ResourceState.STOPPED):\n        return Step.START",
+        "    if resource.state is READY:\n        return START",
+        "    if resource.state in (READY, STOPPED):\n        return START",
     ),
     Bug(
         "one is released under those who need it",
@@ -137,8 +137,8 @@ BUGS = (
     Bug(
         "a running one is released without being stopped",
         "core/plan.py",
-        "    return Step.STOP if failed_while_running or resource.state is ResourceState.STARTED else Step.RELEASE",
-        "    return Step.RELEASE",
+        "    return STOP if failed_while_running or resource.state is STARTED else RELEASE",
+        "    return RELEASE",
     ),
     Bug(
         "steps are passed beyond a gate",
@@ -146,7 +146,7 @@ BUGS = (
         "        if following in hooks or opened is None or opened[0] > now:",
         "        if following in hooks:",
     ),
-    Bug("a stop condition is forgotten", "core/plan.py", "Step.STOP in resource.gates", "Step.STOP in ()"),
+    Bug("a stop condition is forgotten", "core/plan.py", "STOP in resource.gates", "STOP in ()"),
     # --- answers, late and lost
     Bug(
         "an answer of another attempt counts",
@@ -163,7 +163,7 @@ BUGS = (
     Bug(
         "the end of an earlier run ends this one",
         "core/kernel.py",
-        "        if token not in (None, resource.tokens.get(Step.START)):\n            return",
+        "        if token not in (None, resource.tokens.get(START)):\n            return",
         "        if False:\n            return",
     ),
     Bug(
@@ -196,7 +196,7 @@ BUGS = (
     Bug(
         "nobody asks after what was running",
         "core/kernel.py",
-        "        elif attempt is None and resource.state is ResourceState.STARTED and",
+        "        elif attempt is None and resource.state is STARTED and",
         "        elif False and",
     ),
     Bug(
@@ -265,7 +265,7 @@ BUGS = (
     Bug(
         "a restart forgets that it was stopped",
         "core/apply.py",
-        "        tokens.pop(Step.STOP, None)\n",
+        "        tokens.pop(STOP, None)\n",
         "",
     ),
     # --- who is given up, and what an end means
@@ -287,9 +287,7 @@ BUGS = (
         "        if not undoing and resource.unknown_since is not None:",
         "        if False:",
     ),
-    Bug(
-        "no failure aborts anything", "core/kernel.py", "is ResourceState.FAILED and self._wants_abort(guid)", "is None"
-    ),
+    Bug("no failure aborts anything", "core/kernel.py", "is FAILED and self._wants_abort(guid)", "is None"),
     Bug(
         "the exit status of what is told to end is not kept",
         "core/kernel.py",

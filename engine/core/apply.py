@@ -11,7 +11,22 @@ from typing import Any, Final, TypeVar
 
 from engine.core import events
 from engine.core.events import Entry
-from engine.core.states import DEPLOYMENT, TRANSITIONS, ResourceState, Step, Turn
+from engine.core.states import (
+    DEPLOYMENT,
+    END,
+    FAIL,
+    NEW,
+    READY,
+    RELEASE,
+    RELEASED,
+    START,
+    STARTED,
+    STOP,
+    TRANSITIONS,
+    ResourceState,
+    Step,
+    Turn,
+)
 from engine.core.watching import entered, touch_all, unwatch, watch
 from engine.core.world import (
     EXPERIMENT,
@@ -100,7 +115,7 @@ def _(event: events.TypeDeclared, world: World, entry: Entry) -> None:
 def _(event: events.ResourceRegistered, world: World, entry: Entry) -> None:
     resource = Resource(event.guid, event.rtype, dict(event.attributes), critical=True, label=event.label)
     resource.critical = _is_critical(world, resource)
-    resource.times[ResourceState.NEW] = entry.time
+    resource.times[NEW] = entry.time
     resource.moved_by = entry.seq
     world.resources[event.guid] = resource
     world.last_guid = max(world.last_guid, event.guid)
@@ -216,7 +231,7 @@ def _depends(world: World, guid: int, needed: int) -> bool:
 def _(event: events.ResourceDisconnected, world: World, entry: Entry) -> None:
     one, two = world.resources[event.guid], world.resources[event.other]
     for mine, other in ((one, two), (two, one)):
-        if mine.releasing and mine.state is not ResourceState.RELEASED:
+        if mine.releasing and mine.state is not RELEASED:
             other.blockers -= mine.depends_on.count(other.guid)
         _let_go(mine, other.guid)
         for link in links_to(world.types, mine, other):
@@ -301,7 +316,7 @@ def _(event: events.GroupDeployed, world: World, entry: Entry) -> None:
     if group is None:
         barrier = None
         if event.wait_all_ready:
-            barrier = Condition(entry.seq, "group", Step.START, [], [], ResourceState.READY)
+            barrier = Condition(entry.seq, "group", START, [], [], READY)
         group = world.groups[event.group] = Group([], barrier)
     group.members.extend(event.guids)
     for guid in event.guids:
@@ -317,7 +332,7 @@ def _join_barrier(world: World, barrier: Condition, guids: list[int], entry: Ent
     barrier.guids.extend(guids)
     barrier.on.extend(guids)
     for guid in guids:
-        world.resources[guid].gates.setdefault(Step.START, []).append(barrier)
+        world.resources[guid].gates.setdefault(START, []).append(barrier)
     barrier.met_at = None
     watch(world, barrier, guids, entry)
 
@@ -378,8 +393,8 @@ def _(event: events.StepBegun, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = Attempt(event.step, event.token, entry.seq)
     tokens = {**resource.tokens, event.step: event.token}
-    if event.step is Step.START:
-        tokens.pop(Step.STOP, None)
+    if event.step is START:
+        tokens.pop(STOP, None)
         resource.exit_code = None
     resource.tokens = tokens
 
@@ -407,8 +422,8 @@ def _(event: events.StepFailed, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
     resource.attempt = resource.requested = None
     resource.error = event.error
-    _take(world, resource, Step.RELEASE if event.step is Step.RELEASE else Turn.FAIL, entry)
-    if event.step is Step.STOP:
+    _take(world, resource, RELEASE if event.step is RELEASE else FAIL, entry)
+    if event.step is STOP:
         resource.running = False  # it was tried: it is not tried for ever
 
 
@@ -438,9 +453,9 @@ def _(event: events.ResourceEnded, world: World, entry: Entry) -> None:
     resource.unknown_since = None
     resource.running = False
     # While it is being stopped, the end is what was asked for: the step says when it is over.
-    if resource.attempt is None and resource.state is ResourceState.STARTED:
+    if resource.attempt is None and resource.state is STARTED:
         resource.requested = None
-        _take(world, resource, Turn.END, entry)
+        _take(world, resource, END, entry)
 
 
 @_on(events.ResourceFailed)
@@ -451,7 +466,7 @@ def _(event: events.ResourceFailed, world: World, entry: Entry) -> None:
     resource.requested = None
     if event.by == EXPERIMENT and tells_an_end(event.error):
         resource.running = False
-    _take(world, resource, Turn.FAIL, entry)
+    _take(world, resource, FAIL, entry)
 
 
 # --- states and those who wait for them -------------------------------------------------------------------------
@@ -463,7 +478,7 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
         resource.requested = None
     if occurrence in _DEPLOYING:
         resource.walked += 1
-    if occurrence is Step.STOP:
+    if occurrence is STOP:
         resource.running = False
     resource.unknown_since = None
     resource.moved_by = entry.seq
@@ -472,7 +487,7 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
     if state is not before:
         resource.state = state
         resource.times[state] = entry.time
-        if state is ResourceState.STARTED:
+        if state is STARTED:
             resource.started_by = entry.seq
             resource.running = True
         entered(world, resource, entry)

@@ -20,7 +20,19 @@ from engine.core.errors import (
     UnknownGuid,
     nearest,
 )
-from engine.core.states import FINAL, GATE, ResourceAction, ResourceState
+from engine.core.states import (
+    DISCOVERED,
+    FINAL,
+    GATE,
+    NEW,
+    PROVISIONED,
+    READY,
+    RELEASED,
+    RESERVED,
+    STARTED,
+    ResourceAction,
+    ResourceState,
+)
 from engine.core.world import EXPERIMENT, Condition, Resource, World, links_to, type_info, values_of
 from engine.core.world import describe as describe  # noqa: PLC0414 - others know it by this module
 
@@ -35,18 +47,12 @@ _LAST_GUID: Final = 2**63 - 1
 _LONGEST_LABEL: Final = 100
 """Characters."""
 
-_READY: Final = (
-    ResourceState.NEW,
-    ResourceState.DISCOVERED,
-    ResourceState.RESERVED,
-    ResourceState.PROVISIONED,
-    ResourceState.READY,
-)
+_READY: Final = (NEW, DISCOVERED, RESERVED, PROVISIONED, READY)
 
 _BEFORE: Final = {
     ResourceAction.DEPLOY: _READY[:1],
     ResourceAction.START: _READY,
-    ResourceAction.STOP: (*_READY, ResourceState.STARTED),
+    ResourceAction.STOP: (*_READY, STARTED),
 }
 """The states that a resource is in before an action of its own: it may wait for itself to have been in one."""
 
@@ -93,7 +99,7 @@ def _numbers(world: World) -> str:
 
 def standing(resource: Resource) -> str:
     """Its state, or that it is on its way out."""
-    on_its_way = resource.releasing and resource.state is not ResourceState.RELEASED
+    on_its_way = resource.releasing and resource.state is not RELEASED
     return "being released" if on_its_way else resource.state.name
 
 
@@ -223,7 +229,7 @@ def set_attribute(resource: Resource, name: str, value: Any, when: str) -> event
         raise BadState(f"{name} of {describe(resource)} is told by the resource itself and cannot be set")
     if resource.state in FINAL:
         raise BadState(f"{describe(resource)} is {resource.state.name}: {name} cannot be set any more")
-    if when == "design" and resource.state is not ResourceState.NEW:
+    if when == "design" and resource.state is not NEW:
         raise BadState(f"{name} of {describe(resource)} can be set while it is NEW; it is {resource.state.name}")
     return events.AttributeSet(resource.guid, name, value, 0)
 
@@ -365,13 +371,13 @@ def _deployable(world: World, guids: Sequence[int] | None) -> list[Resource]:
         return [
             resource
             for resource in world.resources.values()
-            if resource.state is ResourceState.NEW and resource.group is None and not resource.releasing
+            if resource.state is NEW and resource.group is None and not resource.releasing
         ]
     wanted = [find(world, guid) for guid in dict.fromkeys(guids)]
     for resource in wanted:
         if resource.group is not None:
             raise BadState(f"{describe(resource)} is deployed already, in group {resource.group}")
-        if ResourceState.STARTED in resource.times or resource.state in FINAL or resource.releasing:
+        if STARTED in resource.times or resource.state in FINAL or resource.releasing:
             raise BadState(f"{describe(resource)} is {standing(resource)} and cannot be deployed")
     return wanted
 

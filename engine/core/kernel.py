@@ -14,7 +14,7 @@ from engine.core import conditions, events, messages, plan
 from engine.core.apply import apply
 from engine.core.effects import Call, Cancel, Changed, Connected, Effect, Forgotten, GiveUp, Probe, Run
 from engine.core.revise import without_own
-from engine.core.states import ENDS, FINAL, ResourceState, Step
+from engine.core.states import ENDS, FAILED, FINAL, RELEASE, RELEASED, START, STARTED, STOP, STOPPED, Step
 from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ NEVER_RETURNED: Final = "NeverReturned"
 
 _NS = 1_000_000_000
 
-_UNDOING = (Step.STOP, Step.RELEASE)
+_UNDOING = (STOP, RELEASE)
 
 PATIENCE: Final = 10_000_000_000
 """How long a step may take to end once its result is no longer wanted, in ns."""
@@ -217,11 +217,7 @@ class Kernel:
 
     def _is_running(self, guid: int, token: str) -> bool:
         resource = self.world.resources.get(guid)
-        return (
-            resource is not None
-            and resource.state is ResourceState.STARTED
-            and resource.tokens.get(Step.START) == token
-        )
+        return resource is not None and resource.state is STARTED and resource.tokens.get(START) == token
 
     def _doing(self, guid: int, token: str, what: str) -> None:
         attempt = self._current(guid, token)
@@ -241,7 +237,7 @@ class Kernel:
         state = self.world.resources[guid].state
         if state in FINAL:  # it is over already
             self._early.pop(guid, None)
-        elif early is not None and (state is ResourceState.STARTED or isinstance(early, events.ResourceFailed)):
+        elif early is not None and (state is STARTED or isinstance(early, events.ResourceFailed)):
             del self._early[guid]
             self._end(early)
 
@@ -250,7 +246,7 @@ class Kernel:
         if attempt is None:
             return
         self._early.pop(guid, None)
-        failed_before = self.world.resources[guid].state is ResourceState.FAILED
+        failed_before = self.world.resources[guid].state is FAILED
         entry = self.emit(events.StepFailed(guid, attempt.step, error), attempt.seq)
         if not failed_before:
             self._judge(entry)
@@ -301,19 +297,19 @@ class Kernel:
 
     def _by_itself(self, event: events.ResourceEnded | events.ResourceFailed, token: str | None) -> None:
         resource = self.world.resources.get(event.guid)
-        if resource is None or resource.state is ResourceState.RELEASED:
+        if resource is None or resource.state is RELEASED:
             return
-        if token not in (None, resource.tokens.get(Step.START)):
+        if token not in (None, resource.tokens.get(START)):
             return  # what an earlier run came to says nothing about this one
         attempt = resource.attempt
-        if resource.state is ResourceState.FAILED or (attempt is not None and attempt.step in _UNDOING):
+        if resource.state is FAILED or (attempt is not None and attempt.step in _UNDOING):
             # However it went, it was told to end, or has failed already. How it ended is kept, once.
             self._note_end(event, resource)
-        elif attempt is not None or ResourceState.STARTED not in resource.times:
+        elif attempt is not None or STARTED not in resource.times:
             self._early[event.guid] = event
             if attempt is None:
                 self._catch_up(event.guid)
-        elif resource.state is ResourceState.STARTED:
+        elif resource.state is STARTED:
             self._end(event)
 
     def _note_end(self, event: events.ResourceEnded | events.ResourceFailed, resource: Resource) -> None:
@@ -333,7 +329,7 @@ class Kernel:
     def _judge(self, failed: events.Entry) -> None:
         """Ask the failure policy about the resource that an event has made fail."""
         guid = failed.event.guid
-        if self.world.resources[guid].state is ResourceState.FAILED and self._wants_abort(guid):
+        if self.world.resources[guid].state is FAILED and self._wants_abort(guid):
             self.emit(events.ExperimentAborted(EXPERIMENT, guid), failed.seq)
 
     # --- tasks --------------------------------------------------------------------------------------------------
@@ -374,9 +370,9 @@ class Kernel:
     def _advance(self, resource: Resource, cause: int) -> None:
         if resource.releasing and resource.attempt is not None:
             self._hurry(resource, cause)
-        if resource.plans and resource.state is ResourceState.STARTED and not resource.releasing:
+        if resource.plans and resource.state is STARTED and not resource.releasing:
             self._set_planned(resource, cause)
-        if resource.state is ResourceState.STOPPED:
+        if resource.state is STOPPED:
             self._doubt(resource, cause)
         match plan.next_for(self.world, resource, self._now):
             case None:
@@ -449,7 +445,7 @@ class Kernel:
 
     def _doubt(self, resource: Resource, cause: int) -> None:
         """Say that those who wait for a failure wait in vain, now that it has ended well."""
-        for condition in self.world.watched.get(resource.guid, {}).get(ResourceState.FAILED, ()):
+        for condition in self.world.watched.get(resource.guid, {}).get(FAILED, ()):
             waiting = [self.world.resources[guid] for guid in condition.guids]
             message = f"it waits for #{resource.guid} {resource.rtype} to fail, which has ended well: it waits in vain"
             for it in waiting:
@@ -492,9 +488,9 @@ class Kernel:
         attempt = resource.attempt
         if attempt is not None and attempt.step not in _UNDOING:
             self.effects.append(Probe(resource.guid, attempt, None))
-        elif attempt is None and resource.state is ResourceState.STARTED and Step.START in self._hooks(resource):
-            started = Attempt(Step.START, resource.tokens[Step.START], 0)
-            self.effects.append(Probe(resource.guid, started, resource.receipts.get(Step.START)))
+        elif attempt is None and resource.state is STARTED and START in self._hooks(resource):
+            started = Attempt(START, resource.tokens[START], 0)
+            self.effects.append(Probe(resource.guid, started, resource.receipts.get(START)))
 
     def _hooks(self, resource: Resource) -> frozenset[Step]:
         return self.world.types[resource.rtype].hooks

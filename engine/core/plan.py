@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from engine.core import conditions
-from engine.core.states import DEPLOYMENT, ResourceState, Step
+from engine.core.states import DEPLOYMENT, FAILED, READY, RELEASE, RELEASED, START, STARTED, STOP, Step
 
 if TYPE_CHECKING:
     from engine.core.world import Condition, Resource, World
@@ -77,13 +77,13 @@ def _obstacle(world: World, gate: list[Condition]) -> Condition | None:
 
 def _wish(resource: Resource) -> Step | None:
     """The step that it is to take next, whether or not it may."""
-    if resource.attempt is not None or resource.state is ResourceState.RELEASED:
+    if resource.attempt is not None or resource.state is RELEASED:
         return None
     if resource.releasing:
         return _undoing(resource)
     if resource.requested is not None:
         return resource.requested
-    if resource.group is None or resource.state is ResourceState.FAILED:
+    if resource.group is None or resource.state is FAILED:
         return None
     return going_on(resource)
 
@@ -91,18 +91,18 @@ def _wish(resource: Resource) -> Step | None:
 def _undoing(resource: Resource) -> Step | None:
     if resource.blockers:
         return None
-    failed_while_running = resource.state is ResourceState.FAILED and resource.running
-    return Step.STOP if failed_while_running or resource.state is ResourceState.STARTED else Step.RELEASE
+    failed_while_running = resource.state is FAILED and resource.running
+    return STOP if failed_while_running or resource.state is STARTED else RELEASE
 
 
 def going_on(resource: Resource) -> Step | None:
     """The step that comes next in the life of a deployed resource, if nothing special was asked for."""
     if resource.walked < len(DEPLOYMENT):
         return DEPLOYMENT[resource.walked]
-    if resource.state is ResourceState.READY:
-        return Step.START
-    if resource.state is ResourceState.STARTED and Step.STOP in resource.gates:
-        return Step.STOP
+    if resource.state is READY:
+        return START
+    if resource.state is STARTED and STOP in resource.gates:
+        return STOP
     return None
 
 
@@ -115,7 +115,7 @@ def _gate(resource: Resource, step: Step) -> list[Condition]:
 
 def _may_go_on(resource: Resource, step: Step) -> bool:
     """After an abort nothing is deployed or started any more; stopping and releasing go on."""
-    return resource.releasing or step in (Step.STOP, Step.RELEASE)
+    return resource.releasing or step in (STOP, RELEASE)
 
 
 def _run_of_passes(world: World, resource: Resource, step: Step, now: int) -> list[Step]:

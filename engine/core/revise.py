@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from engine.core import events
 from engine.core.decide import awaited, describe, find
 from engine.core.errors import BadAttribute, BadCondition, BadConnection, BadState
-from engine.core.states import FINAL, GATE, ResourceState
+from engine.core.states import FINAL, GATE, RELEASED, ResourceState
 from engine.core.world import EXPERIMENT, Condition, World, links_to
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def disconnect(world: World, guid: int, other: int) -> list[events.Event]:
     if two.guid not in one.connections:
         return []
     for mine, needed in ((one, two), (two, one)):
-        in_use = mine.is_touched and mine.state is not ResourceState.RELEASED
+        in_use = mine.is_touched and mine.state is not RELEASED
         if in_use and links_to(world.types, mine, needed):
             raise BadConnection(
                 f"{describe(mine)} is {mine.state.name} and stands on {describe(needed)}: release it before it is "
@@ -159,7 +159,7 @@ def remove(world: World, guid: int) -> list[events.Event]:
     """
     resource = find(world, guid)
     untouched = not resource.is_touched and resource.group is None and resource.requested is None
-    if resource.state is not ResourceState.RELEASED and not untouched:
+    if resource.state is not RELEASED and not untouched:
         raise BadState(f"{describe(resource)} is {resource.state.name} and deployed: release it first")
     if resource.connections:
         raise BadState(
@@ -179,7 +179,7 @@ def forget(world: World) -> list[events.Event]:
     gone = {
         guid
         for guid, resource in world.resources.items()
-        if resource.state is ResourceState.RELEASED and world.values(resource).get("hard_release")
+        if resource.state is RELEASED and world.values(resource).get("hard_release")
     }
     left = {guid for guid in gone if _is_clear(world, guid)}
     return [events.ResourceRemoved(EXPERIMENT, sorted(left))] if left else []
@@ -191,7 +191,7 @@ def _is_clear(world: World, guid: int) -> bool:
     connected = (world.resources[other] for other in resource.connections)
     standing = [other.guid for other in connected if links_to(world.types, other, resource)]
     others = {*standing, *_waiting_for(world, guid), *_held_by(world, guid)}
-    return all(world.resources[other].state is ResourceState.RELEASED for other in others)
+    return all(world.resources[other].state is RELEASED for other in others)
 
 
 def _waiting_for(world: World, guid: int) -> set[int]:
@@ -204,4 +204,4 @@ def _held_by(world: World, guid: int) -> set[int]:
     """The others whose group cannot start because of a resource: whoever of them gets ready fails, naming it."""
     barriers = (group.barrier for group in world.groups.values() if group.barrier is not None)
     members = {other for it in barriers if it.broken_by == guid for other in it.guids} - {guid}
-    return {other for other in members if world.resources[other].state is not ResourceState.RELEASED}
+    return {other for other in members if world.resources[other].state is not RELEASED}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.core import events
 from engine.core.decide import check_not_aborted, describe, failure, find, standing
 from engine.core.errors import BadState
-from engine.core.states import TRANSITIONS, ResourceState, Step
+from engine.core.states import FAILED, RELEASED, STOP, TRANSITIONS, Step
 from engine.core.world import EXPERIMENT, links_to
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def request_step(world: World, guid: int, step: Step) -> list[events.Event]:
         ExperimentAborted: nothing is deployed or started any more.
     """
     resource = find(world, guid)
-    if step is not Step.STOP:
+    if step is not STOP:
         check_not_aborted(world)
     if resource.releasing:
         raise BadState(f"{describe(resource)} is {standing(resource)}: nothing else can be done with it any more")
@@ -41,8 +41,8 @@ def request_step(world: World, guid: int, step: Step) -> list[events.Event]:
 def _possible(resource: Resource) -> list[Step]:
     """The steps that its state allows."""
     steps = [step for step in TRANSITIONS[resource.state] if isinstance(step, Step)]
-    if resource.state is ResourceState.FAILED and not resource.running:
-        steps.remove(Step.STOP)
+    if resource.state is FAILED and not resource.running:
+        steps.remove(STOP)
     return steps
 
 
@@ -84,7 +84,7 @@ def release(world: World, guids: Sequence[int] | None) -> list[events.Event]:
 
 
 def _on_its_way_out(resource: Resource) -> bool:
-    return resource.releasing or resource.state is ResourceState.RELEASED
+    return resource.releasing or resource.state is RELEASED
 
 
 def _check_not_needed(world: World, resource: Resource, chosen: Mapping[int, Resource]) -> None:

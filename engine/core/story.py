@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.core import conditions, plan
 from engine.core.naming import named
-from engine.core.states import ENDS, ResourceState, Step
+from engine.core.states import ENDS, FAILED, RELEASED, STARTED, STOP
 
 if TYPE_CHECKING:
     from engine.core.world import Condition, Resource, World
@@ -35,11 +35,11 @@ def _obstacles(world: World, resource: Resource) -> list[str]:
     step = plan.going_on(resource)
     if step is None:
         return ["it runs until it ends or is stopped", *_planned(world, resource)]
-    if world.aborted and step is not Step.STOP:
+    if world.aborted and step is not STOP:
         return ["the experiment was aborted"]
     open_ones = [condition for condition in conditions.gates(resource, step) if not _holds(world, condition)]
     steps = [f"before its {step}, {_in_words(world, condition)}" for condition in open_ones]
-    return steps + (_planned(world, resource) if resource.state is ResourceState.STARTED else [])
+    return steps + (_planned(world, resource) if resource.state is STARTED else [])
 
 
 def _planned(world: World, resource: Resource) -> list[str]:
@@ -56,7 +56,7 @@ def _in_words(world: World, condition: Condition) -> str:
         return f"{condition.delay / _NS:g} s are to go by"
     missing = [guid for guid in condition.on if not world.resources[guid].has_reached(condition.state)]
     if condition.origin == "group":  # it goes on without those that were released
-        missing = [guid for guid in missing if world.resources[guid].state is not ResourceState.RELEASED]
+        missing = [guid for guid in missing if world.resources[guid].state is not RELEASED]
     first = [world.resources[guid] for guid in missing[:5]]
     names = ", ".join(f"{named(world, each)} ({each.state.name})" for each in first)
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -74,7 +74,7 @@ def tell(world: World, guid: int) -> str:
     """One line: the resource, its state, and what it waits for."""
     resource = world.resources[guid]
     reasons = waiting_for(world, guid)
-    if resource.state is ResourceState.FAILED and resource.error:
+    if resource.state is FAILED and resource.error:
         reasons = [str(resource.error["message"])]
     line = f"{named(world, resource)} is {resource.state.name}"
     return f"{line}: {'; '.join(reasons)}" if reasons else line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.core.states import FINAL, ResourceState
+from engine.core.states import FAILED, FINAL, RELEASED, ResourceState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +24,7 @@ def entered(world: World, resource: Resource, entry: Entry) -> None:
     if watching is not None:
         for condition in watching.pop(state, ()):
             _see(world, condition, entry)
-    if state is ResourceState.RELEASED:
+    if state is RELEASED:
         _unblock(world, resource, entry)
     if watching is not None:
         if state in FINAL:
@@ -38,11 +38,11 @@ def _tell_the_rest(
 ) -> None:
     """Tell the conditions that count on what a resource will not reach any more."""
     for state in ResourceState:
-        if state is ResourceState.RELEASED and resource.state is ResourceState.FAILED and resource.critical:
+        if state is RELEASED and resource.state is FAILED and resource.critical:
             continue  # a critical one can still be released; another one counts as having reached that, too
         for condition in watching.pop(state, ()):
             # A group goes on without those of its members that were released before it was ready.
-            seen = condition.origin == "group" if resource.state is ResourceState.RELEASED else not resource.critical
+            seen = condition.origin == "group" if resource.state is RELEASED else not resource.critical
             (_see if seen else _break)(world, condition, entry)
 
 
@@ -70,7 +70,7 @@ def look_out(world: World, condition: Condition, guid: int) -> None:
 
 def _reached_at(resource: Resource, state: ResourceState) -> int:
     """When it reached a state that it has reached, in ns since 1970. One that failed first had got there then."""
-    counted = (state,) if resource.critical else (state, ResourceState.FAILED)
+    counted = (state,) if resource.critical else (state, FAILED)
     return min(resource.times[it] for it in counted if it in resource.times)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.core.states import ResourceState, Step
+from engine.core.states import FAILED, NEW, RELEASED, ResourceState, Step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,7 +163,7 @@ class Resource:
     rtype: str
     attributes: dict[str, Any]
     critical: bool
-    state: ResourceState = ResourceState.NEW
+    state: ResourceState = NEW
     times: dict[ResourceState, int] = field(default_factory=dict)
     walked: int = 0
     group: int | None = None
@@ -190,17 +190,17 @@ class Resource:
     @property
     def is_touched(self) -> bool:
         """Whether anything was ever done with it."""
-        return self.state is not ResourceState.NEW or self.attempt is not None
+        return self.state is not NEW or self.attempt is not None
 
     def has_reached(self, state: ResourceState) -> bool:
         """Whether it was ever in that state, or failed without being critical."""
-        return state in self.times or (ResourceState.FAILED in self.times and not self.critical)
+        return state in self.times or (FAILED in self.times and not self.critical)
 
     def is_lost_for(self, state: ResourceState) -> bool:
         """Whether it will never be in a state that it has not been in."""
-        if self.state is ResourceState.FAILED:
-            return state is not ResourceState.RELEASED
-        return self.state is ResourceState.RELEASED
+        if self.state is FAILED:
+            return state is not RELEASED
+        return self.state is RELEASED
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for comparison and JSON."""

@@ -7,37 +7,48 @@ from __future__ import annotations
 
 from collections import ChainMap
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadCondition
-from engine.core.states import DEPLOYMENT, FINAL, ResourceState, Step
+from engine.core.states import (
+    DEPLOY,
+    DEPLOYMENT,
+    DISCOVER,
+    DISCOVERED,
+    FINAL,
+    PROVISION,
+    PROVISIONED,
+    READY,
+    RESERVE,
+    RESERVED,
+    START,
+    STARTED,
+    STOPPED,
+    Step,
+)
 from engine.core.world import Condition, describe, links_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from engine.core.world import Resource, TypeInfo, World
 
-_Moment = tuple[int, Step] | Condition
-"""When a resource takes a step, or when a condition holds."""
+_PLACES: Final[Mapping[Step | None, int]] = {step: place for place, step in enumerate((*DEPLOYMENT, START))}
+"""The place of each step that is planned, in order."""
 
-_STEPS: Final = (*DEPLOYMENT, Step.START)
-"""The steps that are planned, in order."""
-
-_PLACES: Final = {step: place for place, step in enumerate(_STEPS)}
-
-_NONE: Final[list[Condition]] = []
+_TAKEN: Final = len(_PLACES)
+"""Behind all of them."""
 
 _BY: Final = {
     # The step with which a state is entered. STOPPED, FAILED and RELEASED come by themselves or on demand, so what
     # waits for them waits for nothing that is planned but the start.
-    ResourceState.DISCOVERED: Step.DISCOVER,
-    ResourceState.RESERVED: Step.RESERVE,
-    ResourceState.PROVISIONED: Step.PROVISION,
-    ResourceState.READY: Step.DEPLOY,
-    ResourceState.STARTED: Step.START,
-    ResourceState.STOPPED: Step.START,
+    DISCOVERED: DISCOVER,
+    RESERVED: RESERVE,
+    PROVISIONED: PROVISION,
+    READY: DEPLOY,
+    STARTED: START,
+    STOPPED: START,
 }
 
 
@@ -55,9 +66,10 @@ def check_can_hold(world: World, joining: Sequence[int], barrier: Sequence[int])
     Raises:
         BadCondition: the message spells the circle out.
     """
-    everybody = Condition(0, "group", Step.START, list(barrier), list(barrier), ResourceState.READY)
-    starts: list[_Moment] = [(guid, Step.START) for guid in joining]
-    _refuse_circle(world.resources, _reach(world.resources, _by_moment([everybody]), starts))
+    everybody = Condition(0, "group", START, list(barrier), list(barrier), READY)
+    waits = _Waits(world.resources, [everybody])
+    starts = (condition for guid in joining for condition in waits.asked(world.resources[guid], START))
+    _refuse_circle(waits, _reach(waits, starts))
 
 
 def check_still_holds(
@@ -76,16 +88,14 @@ def check_still_holds(
     """
     if not world.groups and not deployed:
         return
-    resources = world.resources if new is None else ChainMap({new.guid: new}, world.resources)
-    by_moment = _by_moment(added)
+    waits = _Waits(world.resources if new is None else ChainMap({new.guid: new}, world.resources), added)
     awaited = {guid for condition in added for guid in condition.on}
     for condition in added:
         if any(guid in awaited or _is_awaited(world, guid) for guid in condition.guids):
-            graph = _reach(resources, by_moment, [condition])
-            ring = _waiting_for(graph, condition)
-            members = [resources[moment[0]] for moment in ring if not isinstance(moment, Condition)]
+            ring = _ring(_reach(waits, [condition]), condition)
+            members = (it for each in ring for it, asked in waits.of(each) if not ring.keys().isdisjoint(asked))
             if any(it.group is not None or (deployed and it is new) for it in members):
-                _refuse_circle(resources, {moment: [it for it in graph[moment] if it in ring] for moment in ring})
+                _refuse_circle(waits, ring)
 
 
 def through_links(types: Mapping[str, TypeInfo], one: Resource, two: Resource) -> list[Condition]:
@@ -97,123 +107,114 @@ def through_links(types: Mapping[str, TypeInfo], one: Resource, two: Resource) -
     ]
 
 
+def is_behind(resource: Resource, condition: Condition) -> bool:
+    """Whether a resource has come past a condition, so that it is asked no more."""
+    # Who has stopped may be started, and stopped, again.
+    return condition.step in _PLACES and _last_place(condition) < _behind(resource)
+
+
 def _is_awaited(world: World, guid: int) -> bool:
     return not _BY.keys().isdisjoint(world.watched.get(guid, ()))
 
 
-def _by_moment(conditions: Iterable[Condition]) -> dict[tuple[int, Step], list[Condition]]:
-    """The conditions that are not in the world yet, by what waits for them."""
-    found: dict[tuple[int, Step], list[Condition]] = {}
-    for condition in conditions:
-        if condition.step is not None:
-            for guid in condition.guids:
-                found.setdefault((guid, condition.step), []).append(condition)
-    return found
-
-
-_Graph = dict[_Moment, list[_Moment]]
-"""By moment, the moments that come before it."""
-
-
-def _reach(
-    resources: Mapping[int, Resource], added: Mapping[tuple[int, Step], list[Condition]], starts: Iterable[_Moment]
-) -> _Graph:
-    """All that these wait for, directly or through others, and that has not happened yet."""
-    graph: _Graph = {}
-    ahead = list(starts)
-    while ahead:
-        moment = ahead.pop()
-        if moment in graph:
-            continue
-        if isinstance(moment, Condition):
-            graph[moment] = _before_condition(moment)
-        else:
-            graph[moment] = _before_step(resources[moment[0]], moment[1], added)
-        ahead.extend(graph[moment])
-    return graph
-
-
-def _before_condition(condition: Condition) -> list[_Moment]:
-    step = _BY.get(condition.state)
-    return [] if step is None or condition.met_at is not None else [(guid, step) for guid in condition.on]
-
-
-def _before_step(resource: Resource, step: Step, added: Mapping[tuple[int, Step], list[Condition]]) -> list[_Moment]:
-    """The conditions that a step waits for, and the step before it: the nearest that waits for any in its turn."""
-    place, behind = _PLACES[step], _behind(resource)
-    if place < behind:
-        return []
-    asked: list[_Moment] = [*_asked_before(resource, place, behind, added)]
-    for earlier in range(place - 1, behind - 1, -1):
-        if _asked_before(resource, earlier, behind, added):
-            return [(resource.guid, _STEPS[earlier]), *asked]
-    return asked
-
-
-def _asked_before(
-    resource: Resource, place: int, behind: int, added: Mapping[tuple[int, Step], list[Condition]]
-) -> list[Condition]:
-    step = _STEPS[place]
-    asked = resource.gates.get(step, _NONE)
-    new = added.get((resource.guid, step))
-    if new is not None:
-        asked = [*asked, *new]
-    if place != behind or step is _STEPS[0] or step is Step.START:
-        return asked
-    # What the user asks before a deployment is asked before all that is left of it, so again before the next step.
-    first = _asked_before(resource, 0, behind, added)
-    return [*(condition for condition in first if condition.origin == "user"), *asked]
-
-
-def is_behind(resource: Resource, condition: Condition) -> bool:
-    """Whether a resource has come past a condition, so that it is asked no more."""
-    if condition.step not in _PLACES:
-        return False  # who has stopped may be started, and stopped, again
-    # What the user asks before a deployment is asked before all of it.
-    is_of_deploy = condition.origin == "user" and condition.step is _STEPS[0]
-    return _behind(resource) > _PLACES[DEPLOYMENT[-1] if is_of_deploy else condition.step]
-
-
 def _behind(resource: Resource) -> int:
     """How many of its steps a resource has taken, is at, or never will take."""
-    if resource.state in FINAL or ResourceState.STARTED in resource.times:
-        return len(_STEPS)
+    if resource.state in FINAL or STARTED in resource.times:
+        return _TAKEN
     if resource.attempt is not None and resource.attempt.step in _PLACES:
         return _PLACES[resource.attempt.step] + 1
     return resource.walked
 
 
-def _waiting_for(graph: _Graph, goal: _Moment) -> set[_Moment]:
-    """Those in a graph that wait for a moment, directly or through others, and itself."""
+def _last_place(condition: Condition) -> int:
+    """The place of the last step before which a condition is asked."""
+    # What the user asks before a deployment is asked before all of it.
+    is_of_deploy = condition.origin == "user" and condition.step is DISCOVER
+    return _PLACES[DEPLOY if is_of_deploy else condition.step]
+
+
+class _Waits:
+    """Who waits for what, as far as it has not happened yet.
+
+    Args:
+        resources: those that may wait.
+        added: conditions that are not in the world yet.
+    """
+
+    def __init__(self, resources: Mapping[int, Resource], added: Iterable[Condition]) -> None:
+        self._resources = resources
+        self._added: dict[int, list[Condition]] = {}  # by who waits
+        for condition in added:
+            for guid in condition.guids:
+                self._added.setdefault(guid, []).append(condition)
+
+    def of(self, condition: Condition) -> Iterator[tuple[Resource, list[Condition]]]:
+        """The resources that a condition waits for, each with the conditions that it must come past to get there."""
+        step = _BY.get(condition.state)
+        if step is not None and condition.met_at is None:
+            for guid in condition.on:
+                resource = self._resources[guid]
+                yield resource, self.asked(resource, step)
+
+    def asked(self, resource: Resource, step: Step) -> list[Condition]:
+        """The conditions that a resource must still come past to take a step."""
+        place, behind = _PLACES[step], _behind(resource)
+        if place < behind:
+            return []
+        gates = chain(*resource.gates.values(), self._added.get(resource.guid, ()))
+        return [it for it in gates if _PLACES.get(it.step, _TAKEN) <= place and _last_place(it) >= behind]
+
+
+_Graph = dict[Condition, list[Condition]]
+"""By condition, those that must hold before it can be met."""
+
+
+def _reach(waits: _Waits, starts: Iterable[Condition]) -> _Graph:
+    """These and all that they wait for, directly or through others."""
+    graph: _Graph = {}
+    ahead = list(starts)
+    while ahead:
+        condition = ahead.pop()
+        if condition not in graph:
+            graph[condition] = list({it: None for _, asked in waits.of(condition) for it in asked})
+            ahead.extend(graph[condition])
+    return graph
+
+
+def _ring(graph: _Graph, goal: Condition) -> _Graph:
+    """The part of a graph that waits for a condition, directly or through others, and itself."""
     waiting: _Graph = {}
-    for moment, before in graph.items():
+    for condition, before in graph.items():
         for earlier in before:
-            waiting.setdefault(earlier, []).append(moment)
+            waiting.setdefault(earlier, []).append(condition)
     found, ahead = {goal}, [goal]
     while ahead:
-        following = [moment for moment in waiting.get(ahead.pop(), ()) if moment not in found]
+        following = [condition for condition in waiting.get(ahead.pop(), ()) if condition not in found]
         found.update(following)
         ahead.extend(following)
-    return found
+    return {
+        condition: [it for it in before if it in found] for condition, before in graph.items() if condition in found
+    }
 
 
-def _refuse_circle(resources: Mapping[int, Resource], graph: _Graph) -> None:
+def _refuse_circle(waits: _Waits, graph: _Graph) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        # The error lists a moment before what waits for it; a reader wants it the other way round.
-        raise BadCondition(_spell_out(resources, error.args[1][::-1])) from None
+        # The error lists a condition before what waits for it; a reader wants it the other way round.
+        raise BadCondition(_spell_out(waits, error.args[1][::-1])) from None
 
 
-def _spell_out(resources: Mapping[int, Resource], circle: list[_Moment]) -> str:
+def _spell_out(waits: _Waits, circle: list[Condition]) -> str:
     """The circle in words: who waits for whom, step by step."""
-    moments = [moment for moment in circle[1:] if not isinstance(moment, Condition)]
+    moments = [
+        (_BY[one.state], next(it for it, asked in waits.of(one) if two in asked)) for one, two in pairwise(circle)
+    ]
     # The first one of each resource, from where the circle comes to another resource.
-    moves = [moment for before, moment in pairwise([moments[-1], *moments]) if moment[0] != before[0]]
+    moves = [moment for before, moment in pairwise([moments[-1], *moments]) if moment[1] is not before[1]]
     moves = [*moves, moves[0]] if moves else moments[:1] * 2
-    names = [f"{step} of {describe(resources[guid])}" for guid, step in moves]
     return (
         "these conditions wait for each other in a circle and can never hold: "
-        + " waits for ".join(names)
+        + " waits for ".join(f"{step} of {describe(resource)}" for step, resource in moves)
         + "; take one of them out"
     )

@@ -259,8 +259,8 @@ def test_a_deployment_is_checked_no_further_than_it_waits(lab):
 @pytest.mark.slow
 def test_a_deployment_one_by_one_looks_at_one_by_one(lab, monkeypatch):
     looked_at = []
-    before = topology._before_step
-    monkeypatch.setattr(topology, "_before_step", lambda *args: looked_at.append(1) or before(*args))
+    asked = topology._Waits.asked
+    monkeypatch.setattr(topology._Waits, "asked", lambda *args: looked_at.append(1) or asked(*args))
     guids = [lab.add("start") for _ in range(50)]
     for guid in guids:
         lab.deploy(guid)

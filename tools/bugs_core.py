@@ -359,13 +359,13 @@ BUGS = (
     Bug(
         "who undoes comes last",
         "runtime/limiter.py",
-        "        return self._urgent if lane.urgent else self._ordinary",
-        "        return self._ordinary",
+        "self._urgent if lane.urgent else self._ordinary",
+        "self._ordinary",
     ),
     Bug(
         "a hook that nobody waits for keeps its worker",
         "runtime/limiter.py",
-        "        with self._lock:\n            self._uncount(lane)\n            self._let_in()",
+        "        self._see_to(self._uncount, lane, self._workers.submit)",
         "        pass",
     ),
     Bug(
@@ -377,8 +377,8 @@ BUGS = (
     Bug(
         "nobody is let in when a worker is free",
         "runtime/limiter.py",
-        "            job = None if following is None else self._enter(following)\n            self._let_in()\n",
-        "            job = None\n",
+        "        self._see_to(self._leave, lane, self._workers.follow)\n",
+        "        self._leave(lane)\n",
     ),
     Bug(
         "a hook that was cancelled while it waited is called",
@@ -483,15 +483,27 @@ BUGS = (
         "                if False:\n",
     ),
     Bug(
-        "what a job returns is not run",
+        "what comes late finds no worker",
         "runtime/pool.py",
-        "                self._jobs.append(following)\n",
-        "                pass\n",
+        "                self._threads -= 1  #",
+        "                pass  #",
     ),
     Bug(
-        "a job that comes late keeps a worker",
-        "runtime/pool.py",
-        "            if self._closed:  #",
-        "            if False:  #",
+        "what is left as word for another is not seen to",
+        "runtime/limiter.py",
+        "        while news and self._busy",
+        "        if news and self._busy",
+    ),
+    Bug(
+        "what comes while an actor's shift ends is not heard",
+        "runtime/actors.py",
+        "        if self._envelopes and not self._closed and",
+        "        if False and",
+    ),
+    Bug(
+        "who asks one that has stopped is not answered",
+        "runtime/actors.py",
+        "        if self._closed:\n            self._refuse_all()\n        elif",
+        "        if",
     ),
 )

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from engine.core.world import Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """Call the hook of a step; `attempt` is the intent, which is on disk before."""
 
     guid: int
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, frozen=True):
     """Ask what became of this attempt, or of a running resource: its `start`."""
 
     guid: int
@@ -26,22 +25,19 @@ class Probe:
     receipt: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """The result of the step under way is no longer wanted."""
 
     guid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Call the user's function of this task."""
 
     task: int
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """Tell the resource's manager that an attribute has another value."""
 
     guid: int
@@ -50,15 +46,13 @@ class Changed:
     new: Any
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """The step under way did not end in time after its result was no longer wanted: wait for it no longer."""
 
     guid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Struct, frozen=True):
     """Tell the resource's manager that it is connected to another one, or, with `made` false, no longer is."""
 
     guid: int
@@ -66,8 +60,7 @@ class Connected:
     made: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True):
     """The resource is there no more."""
 
     guid: int

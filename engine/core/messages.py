@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class HookDone:
+
+class HookDone(Struct, frozen=True):
     """The hook of an attempt returned a receipt, or nothing."""
 
     guid: int
@@ -15,8 +15,7 @@ class HookDone:
     receipt: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class HookFailed:
+class HookFailed(Struct, frozen=True):
     """The hook of an attempt raised. `error` is what the log keeps of it; `raised` itself is for this process only."""
 
     guid: int
@@ -25,24 +24,21 @@ class HookFailed:
     raised: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What an earlier controller had started, or was about to, is there."""
 
     guid: int
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotBegun:
+class NotBegun(Struct, frozen=True):
     """An attempt of an earlier controller never began, and never will."""
 
     guid: int
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Doing:
+class Doing(Struct, frozen=True):
     """The hook that runs is doing this."""
 
     guid: int
@@ -50,8 +46,7 @@ class Doing:
     what: str
 
 
-@dataclass(frozen=True, slots=True)
-class Lost:
+class Lost(Struct, frozen=True):
     """What an earlier controller had begun or had running cannot be found again."""
 
     guid: int
@@ -59,8 +54,7 @@ class Lost:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(Struct, frozen=True):
     """The host of what an earlier controller had begun or had running does not answer, so nothing is known of it."""
 
     guid: int
@@ -68,8 +62,7 @@ class Unanswered:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class EndedByItself:
+class EndedByItself(Struct, frozen=True):
     """A resource came to its end, with an exit status. `token` names the start that ended, None for the latest."""
 
     guid: int
@@ -77,8 +70,7 @@ class EndedByItself:
     token: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class FailedByItself:
+class FailedByItself(Struct, frozen=True):
     """A resource failed; `code` is its exit status if it had one, `token` and `raised` as above."""
 
     guid: int
@@ -88,16 +80,14 @@ class FailedByItself:
     raised: BaseException | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskReturned:
+class TaskReturned(Struct, frozen=True):
     """The user's function returned, or raised `error`."""
 
     task: int
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """The time that the kernel asked for has come."""
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
+
+from msgspec import Struct, field
 
 from engine.core.errors import UsageError
 from engine.core.states import Step
@@ -38,8 +40,7 @@ Receipt: TypeAlias = Mapping[str, Any] | None
 """What a hook returns: a small plain mapping, whatever a stranger needs to find again what it made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True, eq=False):
     """Why a hook is called. It was in the log before the hook ran.
 
     Attributes:
@@ -49,8 +50,11 @@ class Intent:
 
     token: str
     step: Step
-    _cancelled: Event = field(default_factory=Event, repr=False, compare=False)
-    _tell: Callable[[str, str], None] | None = field(default=None, repr=False, compare=False)
+    _cancelled: Event = field(default_factory=Event)
+    _tell: Callable[[str, str], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"Intent(token={self.token!r}, step={self.step!r})"
 
     def doing(self, what: str) -> None:
         """Say what the hook is doing from now on, such as "installing iperf3", where that may take long.
@@ -325,8 +329,9 @@ class ResourceManager(Described):
 
     def brief(self, receipts: Mapping[Step, Any], tokens: Mapping[Step, str]) -> None:
         """Take what has come of the steps so far."""
-        self._bound.receipts = receipts
-        self._bound.tokens = tokens
+        bound = self._bound
+        bound.receipts = receipts
+        bound.tokens = tokens
 
     @classmethod
     def hooks(cls) -> list[Step]:

@@ -32,14 +32,18 @@ class MailboxEmpty(Exception):
 
 
 class Mailbox:
-    """The inbox of a pooled actor. It hands its actor to the executor when the first message comes."""
+    """The inbox of a pooled actor. It hands its actor to the executor when the first message comes.
 
-    __slots__ = ("_actor", "_closed", "_envelopes", "_left", "_lock", "_scheduled")
+    Nobody ever waits at it for anybody: threads that do hand the interpreter to each other for each message, which
+    takes far longer than the message. What is done to the list of envelopes is one step of the interpreter each.
+    """
+
+    __slots__ = ("_actor", "_closed", "_envelopes", "_left", "_shift")
 
     def __init__(self) -> None:
         self._envelopes: list[Envelope[Any]] = []  # no deque: one takes 600 bytes, and most hold one message or none
-        self._lock = threading.Lock()
-        self._scheduled = True  # until it is attached
+        self._shift = threading.Lock()  # held from when the actor is handed to the executor until it is done
+        self._shift.acquire()
         self._left = 0
         self._closed = False
         self._actor: PooledActor | None = None
@@ -51,14 +55,11 @@ class Mailbox:
 
     def put(self, envelope: Envelope[Any]) -> None:
         """Take a message, and have the actor run if it does not already."""
-        with self._lock:
-            if self._closed:
-                _refuse(envelope)
-                return
-            self._envelopes.append(envelope)
-            wake, self._scheduled = not self._scheduled, True
-        if wake and self._actor is not None:
-            self._actor.executor.submit(self._actor.run_shift)
+        self._envelopes.append(envelope)
+        if self._closed:
+            self._refuse_all()
+        elif self._shift.acquire(blocking=False):
+            self._begin()
 
     def get(self) -> Envelope[Any]:
         """The next message of this shift.
@@ -73,8 +74,8 @@ class Mailbox:
 
     def take_all(self) -> list[Envelope[Any]]:
         """All messages that are there."""
-        with self._lock:
-            taken, self._envelopes = self._envelopes, []
+        taken = self._envelopes.copy()
+        del self._envelopes[: len(taken)]
         return taken
 
     def empty(self) -> bool:
@@ -87,11 +88,9 @@ class Mailbox:
 
     def end_shift(self) -> None:
         """The actor gives its worker back, and gets in line again if there is more to do."""
-        assert self._actor is not None
-        with self._lock:
-            self._scheduled = bool(self._envelopes)
-        if self._scheduled:
-            self._actor.executor.submit(self._actor.run_shift)
+        self._shift.release()
+        if self._envelopes and not self._closed and self._shift.acquire(blocking=False):
+            self._begin()
 
     def drain(self) -> None:
         """Let pykka's tear-down see all that is left."""
@@ -99,10 +98,18 @@ class Mailbox:
 
     def close(self) -> None:
         """Refuse what comes from now on. Who asked while the actor stopped is answered, too."""
-        with self._lock:
-            self._closed = True
-        for envelope in self.take_all():
-            _refuse(envelope)
+        self._closed = True
+        self._refuse_all()
+
+    def _begin(self) -> None:
+        assert self._actor is not None
+        self._actor.executor.submit(self._actor.run_shift)
+
+    def _refuse_all(self) -> None:
+        """By whoever has closed it, and by each who comes after that."""
+        with suppress(IndexError):
+            while True:
+                _refuse(self._envelopes.pop())
 
 
 def _refuse(envelope: Envelope[Any]) -> None:
@@ -176,12 +183,16 @@ class PooledActor(pykka.Actor):
         self._actor_loop_setup()
         self.actor_inbox.attach(self)
 
+    def _actor_loop_running(self) -> None:
+        """Pykka's loop, until nothing is left or it is the turn of others."""
+        with suppress(MailboxEmpty):
+            super()._actor_loop_running()
+
     def run_shift(self) -> None:
         """Handle what is in the mailbox, on the worker that calls this."""
         self.actor_inbox.begin_shift()
         try:
-            with suppress(MailboxEmpty):
-                self._actor_loop_running()
+            self._actor_loop_running()
             if self.actor_stopped.is_set():
                 self.actor_inbox.drain()
                 self._actor_loop_teardown()

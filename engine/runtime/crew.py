@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from engine.core.world import Resource, World
     from engine.rm.base import Port, ResourceManager
     from engine.runtime.limiter import Limiter
+
+
+_UNDO: Final = (Step.STOP, Step.RELEASE)
 
 
 class Briefing(NamedTuple):
@@ -89,7 +93,7 @@ class Place:
 
 
 class Perform(NamedTuple):
-    """Call the hook of the intent's step."""
+    """Call the hook of the intent's step; the manager is told before what has come of the others."""
 
     intent: Intent
     briefing: Briefing
@@ -129,6 +133,14 @@ class ResourceActor(PooledActor):
         self._place = place
         self._tell = tell
 
+    def _actor_loop_running(self) -> None:
+        """Handle one message, in place of pykka's loop: nobody asks this actor anything, or stops it."""
+        try:
+            self.on_receive(self.actor_inbox.get().message)
+        except Exception:  # noqa: BLE001 - it is our own code that failed, as hooks may
+            self._handle_failure(*sys.exc_info())
+            self.on_failure(*sys.exc_info())
+
     def on_receive(self, message: Any) -> None:
         """Do what is asked."""
         match message:
@@ -157,12 +169,13 @@ class ResourceActor(PooledActor):
             return messages.NotBegun(guid, intent.token)
         try:
             manager = self._place.brief(briefing)
-            receipt = getattr(manager, intent.step)(intent)
+            receipt = getattr(manager, intent.step.value)(intent)
             if receipt is not None:
                 _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
+                receipt = copied(receipt)
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything: it is how it says that it failed
             return messages.HookFailed(guid, intent.token, self._describe(error, intent.step), shown(error))
-        return messages.HookDone(guid, intent.token, copied(receipt))
+        return messages.HookDone(guid, intent.token, receipt)
 
     def _inquire(self, intent: Intent, receipt: Mapping[str, Any] | None) -> messages.Message:
         guid, token = self._place.guid, intent.token
@@ -253,6 +266,7 @@ class Crew:
         self._places: dict[int, Place] = {}
         self._actors: dict[int, ResourceActor] = {}
         self._unwanted: list[Lane] = []
+        self._curious: dict[str, bool] = {}  # by type
         self._met: dict[int, set[int]] = {}  # of those whose type wants to know, to whom they know they are connected
 
     def place(self, guid: int) -> Place:
@@ -282,7 +296,7 @@ class Crew:
         """Have a hook called."""
         guid, attempt = effect.guid, effect.attempt
         actor = self._actor(guid)
-        actor.executor.set_urgent(urgent=attempt.step in (Step.STOP, Step.RELEASE))
+        actor.executor.set_urgent(urgent=attempt.step in _UNDO)
         actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor.hear)
         actor.tell(Perform(intent, _briefing(self._world.resources[guid])))
 
@@ -327,6 +341,16 @@ class Crew:
         if known is not None and made is not (other in known):
             self._introduce(guid, other, made=made)
 
+    def _introduce_all(self, guid: int) -> None:
+        """Tell a manager of its connections, if its type wants to know."""
+        resource = self._world.resources[guid]
+        if resource.rtype not in self._curious:
+            self._curious[resource.rtype] = _wants_to_know(resource.rtype)
+        if self._curious[resource.rtype]:
+            self._met[guid] = set()
+            for other in resource.connections:
+                self._introduce(guid, other, made=True)
+
     def _introduce(self, guid: int, other: int, *, made: bool) -> None:
         known = self._met[guid]
         (known.add if made else known.remove)(other)
@@ -348,16 +372,14 @@ class Crew:
         if actor is None or actor.actor_stopped.is_set():
             actor = self._actors[guid] = ResourceActor(Lane(self._limiter), self.place(guid), self._tell)
             actor.begin()
-            if self._wants_to_know(guid):
-                self._met[guid] = set()
-                for other in self._world.resources[guid].connections:
-                    self._introduce(guid, other, made=True)
+            self._introduce_all(guid)
         return actor
 
-    def _wants_to_know(self, guid: int) -> bool:
-        """Whether the type of a resource has code for its connections."""
-        try:
-            resource_type = ResourceFactory.get_resource_type(self._world.resources[guid].rtype)
-        except ExperimentError:
-            return False  # whoever calls its hooks will say so
-        return resource_type.overrides("on_connect") or resource_type.overrides("on_disconnect")
+
+def _wants_to_know(rtype: str) -> bool:
+    """Whether a type has code for its connections."""
+    try:
+        resource_type = ResourceFactory.get_resource_type(rtype)
+    except ExperimentError:
+        return False  # whoever calls its hooks will say so
+    return resource_type.overrides("on_connect") or resource_type.overrides("on_disconnect")

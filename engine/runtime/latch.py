@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Final, cast
 
+from msgspec import Struct
+
 _making: Final = threading.Lock()
 
 
@@ -13,12 +15,9 @@ def latch() -> threading.Event:
     return cast("threading.Event", _Latch())
 
 
-class _Latch:
-    __slots__ = ("_event", "_set")
-
-    def __init__(self) -> None:
-        self._set = False
-        self._event: threading.Event | None = None
+class _Latch(Struct, eq=False):  # one is made for each hook that is called
+    _set: bool = False
+    _event: threading.Event | None = None
 
     def is_set(self) -> bool:
         return self._set

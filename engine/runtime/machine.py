@@ -20,6 +20,7 @@ from engine.runtime.clock import SystemClock
 from engine.runtime.pool import Pool
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -35,8 +36,8 @@ class Machine(Protocol):
     def clock(self, not_before: int) -> Clock:
         """A clock that shows no time before this one, in ns since 1970."""
 
-    def workers(self, size: int, name: str) -> Workers:
-        """So many workers at the most, for what the name says."""
+    def workers(self, size: int, name: str, initializer: Callable[[], object] | None = None) -> Workers:
+        """So many workers at the most, for what the name says; what each of them does first."""
 
     def future(self) -> pykka.Future[Any]:
         """A future whose `get` lets others go on meanwhile."""
@@ -91,9 +92,9 @@ class System:
         """The system's clock."""
         return SystemClock(not_before)
 
-    def workers(self, size: int, name: str) -> Workers:
+    def workers(self, size: int, name: str, initializer: Callable[[], object] | None = None) -> Workers:
         """Threads."""
-        return Pool(size, name)
+        return Pool(size, name, initializer)
 
     def future(self) -> pykka.Future[Any]:
         """A future for threads."""

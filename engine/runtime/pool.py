@@ -5,15 +5,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol
 
 from engine.diagnostics import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    Job: TypeAlias = Callable[[], "Job | None"]
-    """What it returns is run next: by the same worker, since to wake another one takes as long as a short job."""
 
 _log = get_logger()
 
@@ -25,15 +22,11 @@ class Executor(Protocol):
         """Run the job soon."""
 
 
-class Chain(Executor, Protocol):
-    """An executor that goes on with what a job returns."""
-
-    def submit(self, job: Job) -> None:
-        """Run the job soon, and what it returns next."""
-
-
-class Workers(Chain, Protocol):
+class Workers(Executor, Protocol):
     """An executor with workers of its own."""
+
+    def follow(self, job: Callable[[], None]) -> None:
+        """Run the job soon; said by a worker at the end of another one, which may as well do it itself."""
 
     def close(self) -> None:
         """Let them end once they have done what was submitted. Does not wait for them."""
@@ -47,27 +40,34 @@ class Pool:
 
     Daemons, because a script that ends without shutting down lets its experiment go on without it, and must not wait
     for a hook that takes an hour.
+
+    Args:
+        size: how many workers.
+        name: of their threads.
+        initializer: what each of them does first.
     """
 
-    def __init__(self, size: int, name: str) -> None:
+    def __init__(self, size: int, name: str, initializer: Callable[[], object] | None = None) -> None:
         self._size = size
         self._name = name
-        self._jobs: deque[Job] = deque()
+        self._initializer = initializer
+        self._jobs: deque[Callable[[], None]] = deque()
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of what follows; never taken for a job that finds a worker awake
         self._threads = 0
         self._idle = 0
-        self._waking = False  # whether a worker is on its way
+        self._waking = False  # whether a worker is on its way: it looks for jobs once it has said that it is not
         self._closed = False
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Callable[[], None]) -> None:
         """Run the job on the next free worker."""
-        with self._lock:
-            if self._closed:  # the workers are on their way out: one thread, for this job alone
-                threading.Thread(target=self._do_all, args=(job,), name=f"{self._name}-late", daemon=True).start()
-                return
-            self._jobs.append(job)
+        self._jobs.append(job)
+        if not self._waking:
             self._wake()
+
+    def follow(self, job: Callable[[], None]) -> None:
+        """Run the job soon; the worker that says this looks for one next."""
+        self._jobs.append(job)
 
     def close(self) -> None:
         """Let the workers end once they have done what was submitted. Does not wait for them."""
@@ -79,42 +79,44 @@ class Pool:
 
     def _wake(self) -> None:
         """Have one more worker come if there is work for it. One that is on its way sees to the next itself."""
-        if self._waking or not self._jobs:
-            return
-        if self._idle > 0:
-            self._idle -= 1
-            self._waking = True
-            self._bell.put(None)
-        elif self._threads < self._size:
-            name = f"{self._name}-{self._threads + 1}"
-            threading.Thread(target=self._work, name=name, daemon=True).start()  # it waits for the lock that we hold
-            self._threads += 1
-            self._waking = True
+        with self._lock:
+            if self._waking or not self._jobs:
+                return
+            if self._idle > 0:
+                self._idle -= 1
+                self._waking = True
+                self._bell.put(None)
+            elif self._threads < self._size:
+                name = f"{self._name}-{self._threads + 1}"
+                threading.Thread(
+                    target=self._work, name=name, daemon=True
+                ).start()  # it waits for the lock that we hold
+                self._threads += 1
+                self._waking = True
 
     def _work(self) -> None:
+        if self._initializer is not None:
+            self._initializer()
         self._arrive()
         while (job := self._take()) is not None:
-            following = self._do(job)
-            if following is not None:
-                self._jobs.append(following)
-            del job, following  # what they hold may be large, and the next one may be long in coming
+            self._do(job)
+            del job  # what it holds may be large, and the next one may be long in coming
 
     def _arrive(self) -> None:
         with self._lock:
             self._waking = False
 
-    def _take(self) -> Job | None:
+    def _take(self) -> Callable[[], None] | None:
         """The next job, once there is one; None if no more will come."""
         while True:
             try:
-                job = self._jobs.popleft()  # without the lock: whoever waits for one is let in for a single job
+                job = self._jobs.popleft()
             except IndexError:
                 if not self._wait():
                     return None
             else:
                 if self._jobs and not self._waking:
-                    with self._lock:
-                        self._wake()
+                    self._wake()
                 return job
 
     def _wait(self) -> bool:
@@ -123,6 +125,7 @@ class Pool:
             if self._jobs:
                 return True
             if self._closed:
+                self._threads -= 1  # one that comes late finds nobody: it gets a worker for itself
                 return False
             self._idle += 1
         self._bell.get()
@@ -130,14 +133,8 @@ class Pool:
         return True
 
     @staticmethod
-    def _do(job: Job) -> Job | None:
+    def _do(job: Callable[[], None]) -> None:
         try:
-            return job()
+            job()
         except BaseException:  # noqa: BLE001 - whatever it is, the worker goes on
             _log.exception("a job raised")
-            return None
-
-    def _do_all(self, job: Job) -> None:
-        following: Job | None = job
-        while following is not None:
-            following = self._do(following)

@@ -7,8 +7,6 @@ import sys
 import threading
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import pykka
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     from engine.runtime.clock import Clock
     from engine.runtime.crew import Place
     from engine.runtime.machine import Machine
-    from engine.runtime.pool import Job, Workers
     from engine.runtime.waiters import Outlook
     from engine.tasks import Task
 
@@ -109,12 +106,12 @@ class Session:
         self._kernel = Kernel(world, writer.epoch, run_dir.name.rpartition("-")[2], self._ask_policy, patience)
         self._control = self.machine.workers(1, "netreel-control")
         # How many hooks run is not the pool's affair: one whose result is no longer wanted must not hold up others.
-        self._hooks = self.machine.workers(sys.maxsize, "netreel-hook")
+        self._hooks = self.machine.workers(sys.maxsize, "netreel-hook", self._mark_worker)
         # Functions of the user's may wait for hooks, and for each other: each has a thread.
         self._callbacks = self.machine.workers(sys.maxsize, "netreel-task")
         self._snapshots = SnapshotWriter(run_dir, self._callbacks.submit)
         self._scheduler = Scheduler.start(self.clock)
-        self._crew = Crew(world, self, Limiter(_ForHooks(self, self._hooks), workers), self._hear, self.machine.lock)
+        self._crew = Crew(world, self, Limiter(self._hooks, workers), self._hear, self.machine.lock)
         self._actor = Coordinator(
             self._control,
             self._callbacks,
@@ -287,6 +284,10 @@ class Session:
                 f"requests that return at once, and say with ended() and failed() how it went"
             )
 
+    def _mark_worker(self) -> None:
+        """What asks from here is a hook."""
+        _works_for.set(self)
+
     def _at_once(self, message: object) -> Any:
         """The failure policy asks, in the middle of a turn that waits for it."""
         return self._actor.decide(message)
@@ -389,25 +390,6 @@ class Session:
         for pool in (self._control, self._hooks, self._callbacks):
             pool.close()
         return True
-
-
-@dataclass(frozen=True, slots=True)
-class _ForHooks:
-    """Where the hooks of a session run: what asks it from there is known as one of them."""
-
-    session: Session
-    workers: Workers
-
-    def submit(self, job: Job) -> None:
-        self.workers.submit(partial(self._run, job))
-
-    def _run(self, job: Job) -> Job | None:
-        marked = _works_for.set(self.session)
-        try:
-            following = job()
-        finally:
-            _works_for.reset(marked)
-        return None if following is None else partial(self._run, following)
 
 
 def _status(code: int) -> int:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from engine.controller import ExperimentController
     from engine.home import Readable
-    from engine.runtime.pool import Job
     from engine.testing.simulation.disk import LogWriter
     from engine.testing.simulation.hub import Hub, Owner
     from engine.testing.simulation.simulation import Simulation
@@ -86,20 +85,23 @@ class SimAlarm:
 class SimWorkers:
     """An executor whose every job is a fiber of a program."""
 
-    def __init__(self, hub: Hub, program: Program, name: str) -> None:
+    def __init__(self, hub: Hub, program: Program, name: str, initializer: Callable[[], object] | None) -> None:
         self._hub = hub
         self._program = program
         self._name = name
+        self._initializer = initializer
 
-    def submit(self, job: Job) -> None:
-        """Run the job soon, and what it returns soon after it."""
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run the job soon."""
 
         def run() -> None:
-            following = job()
-            if following is not None:
-                self.submit(following)
+            if self._initializer is not None:
+                self._initializer()
+            job()
 
         self._hub.spawn(self._program, self._name, run)
+
+    follow = submit
 
     def close(self) -> None:
         """Nothing: the fibers end once they have done what was submitted."""
@@ -183,9 +185,9 @@ class Program:
         """The time of the simulation."""
         return SimClock(self._simulation.hub, self)
 
-    def workers(self, size: int, name: str) -> SimWorkers:  # noqa: ARG002 - the controller keeps to its limits itself
+    def workers(self, size: int, name: str, initializer: Callable[[], object] | None = None) -> SimWorkers:  # noqa: ARG002 - the controller keeps to its limits itself
         """Fibers."""
-        return SimWorkers(self._simulation.hub, self, name)
+        return SimWorkers(self._simulation.hub, self, name, initializer)
 
     def future(self) -> SimFuture[Any]:
         """A future for fibers."""

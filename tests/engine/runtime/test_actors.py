@@ -193,3 +193,28 @@ def test_told_from_many_threads_nothing_is_lost(echo):
     for thread in threads:
         thread.join(PATIENCE)
     assert sorted(heard(echo)) == sorted([*range(500)] * 4)
+
+
+class Meanwhile:
+    """Stands for the lock of a mailbox: while its holder is about to let go of it, a message comes."""
+
+    def __init__(self, lock, act):
+        self._lock, self._act = lock, act
+        self.acquire = lock.acquire
+
+    def release(self):
+        act, self._act = self._act, lambda: None
+        act()
+        self._lock.release()
+
+
+def test_what_comes_while_a_shift_ends_is_heard():
+    line = Line()
+    echo = Echo.start(line)
+    inbox, late = echo.actor_inbox, []
+    inbox._shift = Meanwhile(inbox._shift, lambda: late.append(echo.ask("late", block=False)))
+    first = echo.ask("first", block=False)
+    line.step()
+    assert first.get(timeout=0) == "first"
+    line.step()
+    assert late[0].get(timeout=0) == "late"

@@ -1,10 +1,13 @@
 """How many hooks run at once: so many and no more, undoing first, and nobody waits for one that was given up."""
 
+import threading
 from random import Random
 
 import pytest
 
 from engine.runtime.limiter import Lane, Limiter
+from engine.runtime.pool import Pool
+from tests.engine.kinds import PATIENCE
 
 
 class Workers:
@@ -13,6 +16,9 @@ class Workers:
     def __init__(self):
         self.jobs = []
         self.submit = self.jobs.append
+
+    def follow(self, job):
+        self.jobs.insert(0, job)
 
 
 class Room:
@@ -40,9 +46,7 @@ class Room:
 
     def end(self, name):
         self.running.remove(name)
-        following = self._jobs.pop(name)()
-        if following is not None:
-            self._workers.jobs.insert(0, following)
+        self._jobs.pop(name)()
         self._look()
 
     def excuse(self, name):
@@ -54,9 +58,9 @@ class Room:
         self._look()
 
     def _look(self):
-        names = {lane: name for name, lane in self._lanes.items()}
+        names = {lane.run: name for name, lane in self._lanes.items()}
         for job in self._workers.jobs:
-            self.running.append(names[job.args[0]])
+            self.running.append(names[job])
             self._jobs[self.running[-1]] = job
         self._workers.jobs.clear()
 
@@ -164,8 +168,8 @@ def test_whatever_happens_there_are_never_too_many_and_everyone_has_a_turn(seed,
 
 
 def test_one_who_has_more_to_do_gets_in_line_again(room):
-    room.come("a", "b")
-    room.come("a", "c")
+    room.lane("a").submit(lambda: room.lane("a").submit(lambda: None))
+    room.come("b", "c")
     room.end("a")
     assert room.running == ["b", "c"]
     room.end("b")
@@ -183,3 +187,44 @@ def test_a_job_that_raises_gives_its_place_back(room):
         room.end("a")
     room._look()
     assert room.running == ["b", "c"]
+
+
+class Meanwhile:
+    """A lock; just before its holder lets go of it the first time, somebody else does something."""
+
+    def __init__(self, act):
+        self._act = act
+        self._lock = threading.Lock()
+        self.acquire = self._lock.acquire
+
+    def release(self):
+        act, self._act = self._act, lambda: None
+        act()
+        self._lock.release()
+
+
+def test_who_comes_while_somebody_else_is_at_it_is_not_forgotten(room):
+    room._limiter._busy = Meanwhile(lambda: room.come("b"))
+    room.come("a")
+    assert room.running == ["a", "b"]
+
+
+def test_whoever_comes_from_many_threads_has_a_turn():
+    pool, jobs, done = Pool(4, "limited"), 2_000, threading.Semaphore(0)
+    limiter = Limiter(pool, 3)
+
+    def come():
+        for number in range(jobs):
+            lane = Lane(limiter)
+            lane.set_urgent(urgent=number % 3 == 0)
+            lane.submit(done.release)
+            if number % 5 == 0:
+                lane.excuse()
+
+    threads = [threading.Thread(target=come) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert all(done.acquire(timeout=PATIENCE) for _ in range(3 * jobs))
+    for thread in threads:
+        thread.join()
+    pool.close()

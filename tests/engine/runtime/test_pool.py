@@ -98,13 +98,57 @@ def test_what_comes_after_it_was_closed_is_done_and_keeps_no_worker(pool):
     assert workers() == []
 
 
-def test_what_a_job_returns_is_run_next_by_the_same_worker(pool):
+def test_what_comes_when_all_workers_have_gone_is_done_too():
+    pool, door = Pool(1, "test-pool"), Door()
+    pool.submit(door.pass_through)
+    door.await_hook()
+    pool.close()
+    door.open()
+    for _ in range(2):
+        for thread in workers_threads():
+            thread.join(PATIENCE)
+        late = threading.Event()
+        pool.submit(late.set)
+        assert late.wait(PATIENCE)
+
+
+def test_what_follows_a_job_is_done_by_its_worker(pool):
     ran = SimpleQueue()
 
     def first():
         ran.put(threading.get_ident())
-        return lambda: ran.put(threading.get_ident())
+        pool.follow(lambda: ran.put(threading.get_ident()))
 
     pool.submit(first)
-    pool.submit(lambda: None)
     assert ran.get(timeout=PATIENCE) == ran.get(timeout=PATIENCE)
+
+
+def test_of_two_that_follow_a_job_none_waits_for_the_other(pool):
+    doors = [Door(), Door()]
+
+    def first():
+        for door in doors:
+            pool.follow(door.pass_through)
+
+    pool.submit(first)
+    for door in doors:
+        door.await_hook()
+        door.open()
+
+
+def test_each_worker_is_made_ready_before_it_works():
+    ready, local = SimpleQueue(), threading.local()
+
+    def get_ready():
+        local.ready = True
+
+    pool = Pool(2, "test-ready", get_ready)
+    doors = [Door(), Door()]
+    for door in doors:
+        pool.submit(lambda door=door: (door.pass_through(), ready.put(local.ready)))
+    for door in doors:
+        door.await_hook()
+    for door in doors:
+        door.open()
+    assert [ready.get(timeout=PATIENCE) for _ in doors] == [True, True]
+    pool.close()

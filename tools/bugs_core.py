@@ -220,8 +220,8 @@ BUGS = (
     Bug(
         "what never began is lost",
         "core/kernel.py",
-        '            self.emit(events.StepVoided(guid, attempt.step, "it never began"), attempt.seq)',
-        '            self._hook_failed(guid, token, {"type": "Gone", "message": "lost"})',
+        '            self.emit(events.StepVoided(heard.guid, attempt.step, "it never began"), attempt.seq)',
+        '            self._failed(heard.guid, attempt, {"type": "Gone", "message": "lost"})',
     ),
     Bug(
         "a silent host is not asked again",

@@ -1,4 +1,7 @@
-"""What is to be done in the world outside because of a turn, once the turn is on disk."""
+"""What is to be done in the world outside because of a turn, once the turn is on disk.
+
+What there may be very many of at once is kept from the collector: no circle can be in plain values.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from engine.core import events
+from engine.core.revise import without_own
+from engine.core.states import FINAL
+
 if TYPE_CHECKING:
-    from engine.core.world import Attempt
+    from engine.core.world import Attempt, World
 
 
-class Run(Struct, frozen=True):
+class Run(Struct, frozen=True, gc=False):
     """Call the hook of a step; `attempt` is the intent, which is on disk before."""
 
     guid: int
@@ -67,3 +74,29 @@ class Forgotten(Struct, frozen=True):
 
 
 Effect = Run | Probe | Cancel | Call | Changed | GiveUp | Connected | Forgotten
+
+
+def old_values(world: World, event: events.Event) -> dict[int, Any]:
+    """The value that an attribute has before an event, by guid, for those who are to be told of another one."""
+    match event:
+        case events.AttributeSet(guid, name):
+            resources = [world.resources[guid]]
+        case events.GlobalSet(_, rtype, name):
+            resources = [it for it in without_own(world, rtype, name) if it.state not in FINAL]
+        case _:
+            return {}
+    return {resource.guid: world.value(resource, name) for resource in resources}
+
+
+def to_be_told(world: World, event: events.Event, old: dict[int, Any]) -> list[Effect]:
+    """What an event, now that it has been applied, means for the managers of those that it is about."""
+    match event:
+        case events.ResourceConnected(guid, other) | events.ResourceDisconnected(guid, other):
+            made = isinstance(event, events.ResourceConnected)
+            return [Connected(guid, other, made), Connected(other, guid, made)]
+        case events.AttributeSet() | events.GlobalSet():
+            new = {guid: world.value(world.resources[guid], event.name) for guid in old}
+            return [Changed(guid, event.name, value, new[guid]) for guid, value in old.items()]
+        case events.ResourceRemoved(_, guids):
+            return [Forgotten(guid) for guid in guids]
+    return []

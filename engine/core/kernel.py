@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from engine.core import conditions, events, messages, plan
+from engine.core import conditions, effects, events, messages, plan
 from engine.core.apply import apply
-from engine.core.effects import Call, Cancel, Changed, Connected, Effect, Forgotten, GiveUp, Probe, Run
-from engine.core.revise import without_own
+from engine.core.effects import Call, Cancel, Changed, GiveUp, Probe, Run
 from engine.core.states import ENDS, FAILED, FINAL, RELEASE, RELEASED, START, STARTED, STOP, STOPPED, Step
 from engine.core.world import EXPERIMENT, Attempt, Resource, World, tells_an_end
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping
 
     from engine.core.calls import ScriptCall
+    from engine.core.effects import Effect
 
 _T = TypeVar("_T")
 
@@ -127,45 +127,17 @@ class Kernel:
     def emit_all(self, made: Iterable[events.Event]) -> None:
         """The events of a request of the user's."""
         for event in made:
-            old = self._old_values(event)
+            old = effects.old_values(self.world, event)
             self.emit(event)
             if isinstance(event, events.ResourceRemoved):
                 self._forget(event.guids)
-            self.effects.extend(self._to_be_told(event, old))
+            self.effects.extend(effects.to_be_told(self.world, event, old))
 
     def _forget(self, guids: Iterable[int]) -> None:
         """Keep nothing of resources that are gone: another one may be registered under the number of one of them."""
         for guid in guids:
             for kept in (self._early, self._silent, self._limits):
                 kept.pop(guid, None)
-
-    def _old_values(self, event: events.Event) -> dict[int, Any]:
-        """The value that an attribute has before an event, by guid, for those who are to be told of another one."""
-        match event:
-            case events.AttributeSet(guid, name):
-                resources = [self.world.resources[guid]]
-            case events.GlobalSet(_, rtype, name):
-                resources = [it for it in without_own(self.world, rtype, name) if it.state not in FINAL]
-            case _:
-                return {}
-        return {resource.guid: self._value(resource, name) for resource in resources}
-
-    def _value(self, resource: Resource, name: str) -> Any:
-        default = self.world.types[resource.rtype].attributes.get(name)
-        return self.world.values(resource).get(name, default)
-
-    def _to_be_told(self, event: events.Event, old: dict[int, Any]) -> list[Effect]:
-        """What an event means for the managers of those that it is about."""
-        match event:
-            case events.ResourceConnected(guid, other) | events.ResourceDisconnected(guid, other):
-                made = isinstance(event, events.ResourceConnected)
-                return [Connected(guid, other, made), Connected(other, guid, made)]
-            case events.AttributeSet() | events.GlobalSet():
-                new = {guid: self._value(self.world.resources[guid], event.name) for guid in old}
-                return [Changed(guid, event.name, value, new[guid]) for guid, value in old.items()]
-            case events.ResourceRemoved(_, guids):
-                return [Forgotten(guid) for guid in guids]
-        return []
 
     def settle(self) -> None:
         """Begin all that may begin now."""
@@ -184,30 +156,7 @@ class Kernel:
 
     def hear(self, message: messages.Message) -> None:
         """Turn what was heard into events. Answers that come too late are dropped here, by rule."""
-        match message:
-            case messages.HookDone(guid, token, receipt):
-                self._hook_done(guid, token, receipt)
-            case messages.HookFailed(guid, token, error):
-                self._hook_failed(guid, token, error)
-            case messages.Found(guid, token):
-                self._found(guid, token)
-            case messages.Doing(guid, token, what):
-                self._doing(guid, token, what)
-            case messages.NotBegun(guid, token):
-                self._not_begun(guid, token)
-            case messages.Lost(guid, token, why):
-                self._lost(guid, token, why)
-            case messages.Unanswered(guid, token, why):
-                self._unanswered(guid, token, why)
-            case messages.EndedByItself(guid, code, token):
-                self._by_itself(events.ResourceEnded(guid, code, None), token)
-            case messages.FailedByItself(guid, error, code, token):
-                self._by_itself(events.ResourceFailed(guid, error, code, EXPERIMENT), token)
-            case messages.TaskReturned(task, error):
-                if self.world.tasks[task].state == "running":  # it may have been given up
-                    self.emit(events.TaskDone(EXPERIMENT, task, error, lost=False), self._task_begun.pop(task))
-            case messages.Tick():
-                pass  # a turn is all that it asks for
+        _HEARD[type(message)](self, message)
 
     def _current(self, guid: int, token: str) -> Attempt | None:
         """The attempt under way, if it is this one."""
@@ -219,67 +168,76 @@ class Kernel:
         resource = self.world.resources.get(guid)
         return resource is not None and resource.state is STARTED and resource.tokens.get(START) == token
 
-    def _doing(self, guid: int, token: str, what: str) -> None:
-        attempt = self._current(guid, token)
-        if attempt is not None and what != attempt.doing:
-            self.emit(events.StepTold(guid, attempt.step, what), attempt.seq)
+    def _doing(self, heard: messages.Doing) -> None:
+        attempt = self._current(heard.guid, heard.token)
+        if attempt is not None and heard.what != attempt.doing:
+            self.emit(events.StepTold(heard.guid, attempt.step, heard.what), attempt.seq)
 
-    def _hook_done(self, guid: int, token: str, receipt: dict[str, Any] | None) -> None:
-        attempt = self._current(guid, token)
-        if attempt is None:
-            return
+    def _hook_done(self, heard: messages.HookDone) -> None:
+        attempt = self._current(heard.guid, heard.token)
+        if attempt is not None:
+            self._done(heard.guid, attempt, heard.receipt)
+
+    def _done(self, guid: int, attempt: Attempt, receipt: dict[str, Any] | None) -> None:
         self.emit(events.StepDone(guid, attempt.step, receipt), attempt.seq)
         self._catch_up(guid)
 
     def _catch_up(self, guid: int) -> None:
         """Let an end take effect that was told too early: a failure after any step, another end after the start."""
         early = self._early.get(guid)
+        if early is None:
+            return
         state = self.world.resources[guid].state
         if state in FINAL:  # it is over already
-            self._early.pop(guid, None)
-        elif early is not None and (state is STARTED or isinstance(early, events.ResourceFailed)):
+            del self._early[guid]
+        elif state is STARTED or isinstance(early, events.ResourceFailed):
             del self._early[guid]
             self._end(early)
 
-    def _hook_failed(self, guid: int, token: str, error: dict[str, Any]) -> None:
-        attempt = self._current(guid, token)
-        if attempt is None:
-            return
+    def _hook_failed(self, heard: messages.HookFailed) -> None:
+        attempt = self._current(heard.guid, heard.token)
+        if attempt is not None:
+            self._failed(heard.guid, attempt, heard.error)
+
+    def _failed(self, guid: int, attempt: Attempt, error: dict[str, Any]) -> None:
         self._early.pop(guid, None)
         failed_before = self.world.resources[guid].state is FAILED
         entry = self.emit(events.StepFailed(guid, attempt.step, error), attempt.seq)
         if not failed_before:
             self._judge(entry)
 
-    def _found(self, guid: int, token: str) -> None:
-        if self._current(guid, token) is not None:
-            self._hook_done(guid, token, None)
-        elif self._is_running(guid, token):
-            self.emit(events.ResourceFound(guid), self.world.opened)
-
-    def _not_begun(self, guid: int, token: str) -> None:
-        attempt = self._current(guid, token)
+    def _found(self, heard: messages.Found) -> None:
+        attempt = self._current(heard.guid, heard.token)
         if attempt is not None:
-            self._early.pop(guid, None)  # what was told of it was told of nothing
-            self.emit(events.StepVoided(guid, attempt.step, "it never began"), attempt.seq)
+            self._done(heard.guid, attempt, None)
+        elif self._is_running(heard.guid, heard.token):
+            self.emit(events.ResourceFound(heard.guid), self.world.opened)
+
+    def _not_begun(self, heard: messages.NotBegun) -> None:
+        attempt = self._current(heard.guid, heard.token)
+        if attempt is not None:
+            self._early.pop(heard.guid, None)  # what was told of it was told of nothing
+            self.emit(events.StepVoided(heard.guid, attempt.step, "it never began"), attempt.seq)
         else:
-            self._lost(guid, token, "nothing is known of it where it was started")
+            self._lost(messages.Lost(heard.guid, heard.token, "nothing is known of it where it was started"))
 
-    def _lost(self, guid: int, token: str, why: str) -> None:
-        error = {"type": "Gone", "message": f"it cannot be found again: {why}"}
-        if self._current(guid, token) is not None:
-            self._hook_failed(guid, token, error)
-        elif self._is_running(guid, token):
-            self._by_itself(events.ResourceFailed(guid, error, None, EXPERIMENT), token)
+    def _lost(self, heard: messages.Lost) -> None:
+        attempt = self._current(heard.guid, heard.token)
+        error = {"type": "Gone", "message": f"it cannot be found again: {heard.why}"}
+        if attempt is not None:
+            self._failed(heard.guid, attempt, error)
+        elif self._is_running(heard.guid, heard.token):
+            self._by_itself(events.ResourceFailed(heard.guid, error, None, EXPERIMENT), heard.token)
 
-    def _unanswered(self, guid: int, token: str, why: str) -> None:
+    def _unanswered(self, heard: messages.Unanswered) -> None:
+        guid, token = heard.guid, heard.token
         attempt = self._current(guid, token)
         if attempt is None and not self._is_running(guid, token):
             return
         resource = self.world.resources[guid]
         if resource.unknown_since is None:
             self._silent.pop(guid, None)
-            self.emit(events.ResourceUnknown(guid, why), self.world.opened)
+            self.emit(events.ResourceUnknown(guid, heard.why), self.world.opened)
         before = self._silent.get(guid)
         pause = _FIRST_PAUSE if before is None else min(2 * before.pause, _LAST_PAUSE)
         self._silent[guid] = _Silence(self._now + pause, pause)
@@ -294,6 +252,12 @@ class Kernel:
             del self._silent[guid]
         else:
             self._probe(resource)
+
+    def _ended_by_itself(self, heard: messages.EndedByItself) -> None:
+        self._by_itself(events.ResourceEnded(heard.guid, heard.code, None), heard.token)
+
+    def _failed_by_itself(self, heard: messages.FailedByItself) -> None:
+        self._by_itself(events.ResourceFailed(heard.guid, heard.error, heard.code, EXPERIMENT), heard.token)
 
     def _by_itself(self, event: events.ResourceEnded | events.ResourceFailed, token: str | None) -> None:
         resource = self.world.resources.get(event.guid)
@@ -340,6 +304,14 @@ class Kernel:
         entry = self.emit(events.TaskScheduled(EXPERIMENT, task, due))
         heappush(self._timers, (due, -task, entry.seq))
         return task
+
+    def _task_returned(self, heard: messages.TaskReturned) -> None:
+        if self.world.tasks[heard.task].state == "running":  # it may have been given up
+            returned = events.TaskDone(EXPERIMENT, heard.task, heard.error, lost=False)
+            self.emit(returned, self._task_begun.pop(heard.task))
+
+    def _tick(self, _: messages.Tick) -> None:
+        """A turn is all that it asks for."""
 
     def drop_tasks(self, why: str, but: Container[int] = ()) -> None:
         """Give up the tasks that have not come to their end, `but` these."""
@@ -425,7 +397,7 @@ class Kernel:
         seconds = self._patience / _NS
         message = f"its {attempt.step} was given up: it had not ended {seconds:g} s after it was cancelled"
         error = {"type": NEVER_RETURNED, "message": message, "step": str(attempt.step)}
-        self._hook_failed(resource.guid, attempt.token, error)
+        self._failed(resource.guid, attempt, error)
 
     def _set_planned(self, resource: Resource, cause: int) -> None:
         """Give attributes the values that were planned for now, in the order in which they came due."""
@@ -438,7 +410,7 @@ class Kernel:
             if due > self._now:
                 heappush(self._timers, (due, resource.guid, cause))
                 continue
-            old = self._value(resource, it.name)
+            old = self.world.value(resource, it.name)
             event = events.AttributeSet(resource.guid, it.name, it.value, it.condition.seq)
             self.emit(event, max(cause, it.condition.met_by))
             self.effects.append(Changed(resource.guid, it.name, old, it.value))
@@ -494,3 +466,19 @@ class Kernel:
 
     def _hooks(self, resource: Resource) -> frozenset[Step]:
         return self.world.types[resource.rtype].hooks
+
+
+_HEARD: Final[Mapping[type[messages.Message], Callable[[Kernel, Any], None]]] = {
+    messages.HookDone: Kernel._hook_done,
+    messages.HookFailed: Kernel._hook_failed,
+    messages.Found: Kernel._found,
+    messages.Doing: Kernel._doing,
+    messages.NotBegun: Kernel._not_begun,
+    messages.Lost: Kernel._lost,
+    messages.Unanswered: Kernel._unanswered,
+    messages.EndedByItself: Kernel._ended_by_itself,
+    messages.FailedByItself: Kernel._failed_by_itself,
+    messages.TaskReturned: Kernel._task_returned,
+    messages.Tick: Kernel._tick,
+}
+"""What each message comes to. By its class: to try one pattern after the other takes ten times as long."""

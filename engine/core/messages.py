@@ -1,4 +1,7 @@
-"""What the kernel hears of the world outside: how hooks ended, what became of a resource, what a task came to."""
+"""What the kernel hears of the world outside: how hooks ended, what became of a resource, what a task came to.
+
+Those of which there may be very many at once are kept from the collector: no circle can be in plain values.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Any, Final, get_args
 from msgspec import Struct
 
 
-class HookDone(Struct, frozen=True):
+class HookDone(Struct, frozen=True, gc=False):
     """The hook of an attempt returned a receipt, or nothing."""
 
     guid: int
@@ -62,7 +65,7 @@ class Unanswered(Struct, frozen=True):
     why: str
 
 
-class EndedByItself(Struct, frozen=True):
+class EndedByItself(Struct, frozen=True, gc=False):
     """A resource came to its end, with an exit status. `token` names the start that ended, None for the latest."""
 
     guid: int

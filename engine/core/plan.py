@@ -6,7 +6,9 @@ gives the right answer, so recovery is no second way through the code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.core import conditions
 from engine.core.states import DEPLOYMENT, FAILED, READY, RELEASE, RELEASED, START, STARTED, STOP, Step
@@ -15,27 +17,27 @@ if TYPE_CHECKING:
     from engine.core.world import Condition, Resource, World
 
 
-class Begin(NamedTuple):
+class Begin(Struct, frozen=True, gc=False):
     """The step may begin; its hook is to be called. `cause` is the event that opened the way, 0 if none did."""
 
     step: Step
     cause: int
 
 
-class Pass(NamedTuple):
+class Pass(Struct, frozen=True, gc=False):
     """These steps need no code of the type: the state just moves on."""
 
     steps: list[Step]
     cause: int
 
 
-class Later(NamedTuple):
+class Later(Struct, frozen=True, gc=False):
     """Everything holds but a delay: look again at `due` (ns since 1970)."""
 
     due: int
 
 
-class Fail(NamedTuple):
+class Fail(Struct, frozen=True, gc=False):
     """It waits for something that can no longer come."""
 
     condition: Condition

@@ -294,6 +294,10 @@ class World:
         """The attributes of a resource that have a value beside their default: its own, else that of its type."""
         return values_of(self.types[resource.rtype], self.globals, resource)
 
+    def value(self, resource: Resource, name: str) -> Any:
+        """What an attribute of a resource comes to, its default included."""
+        return self.values(resource).get(name, self.types[resource.rtype].attributes.get(name))
+
     def trace_enabled(self, resource: Resource, name: str) -> bool:
         """Whether a trace of a resource is recorded. One that its type does not declare is, unless switched off."""
         return resource.traces.get(name, self.types[resource.rtype].traces.get(name, True))

@@ -17,12 +17,13 @@ from engine.dates import NS, to_ns
 from engine.describing import Describing
 from engine.description import build, save
 from engine.handles import guids_of
+from engine.rm.registry import ResourceFactory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.controller import ExperimentController
-    from engine.core.world import World
+    from engine.core.world import Resource, World
     from engine.dates import Duration
     from engine.description import Description
     from engine.handles import Guids
@@ -159,8 +160,14 @@ def that_end(world: World) -> list[int]:
     return [
         resource.guid
         for resource in world.resources.values()
-        if Step.START in world.types[resource.rtype].hooks or Step.STOP in resource.gates
+        if Step.STOP in resource.gates or ends_by_itself(world, resource)
     ]
+
+
+def ends_by_itself(world: World, resource: Resource) -> bool:
+    """Whether it is of a type that starts something which comes to an end, as a command does and a network does not."""
+    starts = Step.START in world.types[resource.rtype].hooks
+    return starts and not ResourceFactory.get_resource_type(resource.rtype).endless
 
 
 def is_precise(ec: object, run: int, samples: Sequence[Any]) -> bool:  # noqa: ARG001 - as the user's own is called

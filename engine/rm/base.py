@@ -140,6 +140,8 @@ class ResourceManager(Described):
 
     traces: ClassVar[tuple[Trace, ...]] = ()
     links: ClassVar[Mapping[str, LinkDeclaration]] = {}
+    endless: ClassVar[bool] = False
+    """Whether it runs until it is stopped or released, as a network does: nobody waits for its end."""
 
     critical: bool = attr(default=True, help="Whether its failure aborts the experiment.")
     hard_release: bool = attr(default=False, help="Whether it is forgotten, results and all, once it is released.")

@@ -15,9 +15,10 @@ from engine import description
 from engine.controller import ExperimentController
 from engine.core.decide import describe
 from engine.core.errors import Closed, ExperimentError, UnknownResourceType
-from engine.core.states import ENDS, ResourceState, Step
+from engine.core.states import ENDS, ResourceState
+from engine.description import foreign
 from engine.ending import RAISED
-from engine.runner import that_end
+from engine.runner import ends_by_itself, that_end
 from replay.cli import runs, screen, scripts, words
 from replay.cli.charge import Charge
 from replay.cli.completing import RUN
@@ -80,13 +81,15 @@ def _prepare(path: Path, args: tuple[str, ...], charge: Charge) -> Callable[[], 
         raise description.BadDescription(problems)
     for remark in found.remarks:
         say(f"{path}: {remark}")
-    return lambda: _carry_out(found)
+    return lambda: _carry_out(found, is_foreign=foreign.reader(path) is not None)
 
 
-def _carry_out(found: Description) -> int:
+def _carry_out(found: Description, *, is_foreign: bool) -> int:
+    """Run a description until what ends in it has ended. A file of another program only says what is to be there."""
     with description.build(found, ExperimentController) as ec:
         ec.deploy()
-        ec.wait_finished(ec._session.read(that_end))
+        ends = [] if is_foreign else ec._session.read(that_end)
+        ec.wait_finished(ends or ec.resources)
         return _release(ec)
 
 
@@ -134,9 +137,9 @@ def _left(world: World, name: str) -> str:
 
 
 def _will_end(world: World, resource: Resource) -> bool:
-    """Whether an end of its own is still to come: of what is started by its type's code, as a command is."""
+    """Whether an end of its own is still to come."""
     begun = resource.group is not None or resource.state is ResourceState.STARTED
-    return begun and resource.state not in ENDS and Step.START in world.types[resource.rtype].hooks
+    return begun and resource.state not in ENDS and ends_by_itself(world, resource)
 
 
 # --- reconnect ----------------------------------------------------------------------------------------------------

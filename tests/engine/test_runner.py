@@ -10,7 +10,7 @@ from engine import ExperimentAborted, FailureManager, ResourceAction, ResourceSt
 from engine.description import read
 from engine.runner import ExperimentRunner, is_precise
 from tests.engine.clock import OwnClock, S
-from tests.engine.kinds import boom
+from tests.engine.kinds import Thing, boom
 
 pytestmark = pytest.mark.slow
 
@@ -104,6 +104,12 @@ def test_who_is_not_waited_for_may_go_on(described, stage):
         compute_metric_callback=lambda ec, run: states.append(ec.state(2)),
     )
     assert states == [ResourceState.STARTED]
+
+
+def test_who_has_no_end_is_not_waited_for(described, monkeypatch):
+    monkeypatch.setattr(Thing, "endless", True)
+    described.register_resource("test::Thing")
+    assert ExperimentRunner().run(described, max_runs=1) == 1
 
 
 def test_who_is_stopped_by_a_condition_is_waited_for(described):

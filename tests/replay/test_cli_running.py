@@ -57,9 +57,21 @@ class Thing(ResourceManager, rtype="lab::Thing"):
         return Alive()
 
 
+class Network(ResourceManager, rtype="lab::Network"):
+    """Is watched from its start on, and never ends."""
+
+    endless = True
+
+    def start(self, intent):
+        pass
+
+    def probe(self, intent, receipt):
+        return Alive()
+
+
 @pytest.fixture(autouse=True)
 def _known_types(monkeypatch):
-    monkeypatch.setattr(ResourceFactory, "_types", {"lab::Thing": Thing})
+    monkeypatch.setattr(ResourceFactory, "_types", {"lab::Thing": Thing, "lab::Network": Network})
 
 
 def released_by(monkeypatch, hook):
@@ -237,6 +249,17 @@ def test_reconnecting_waits_for_the_end_and_leaves_the_run(home):
     assert [line.split()[1] for line in result.stdout.splitlines()] == ["STATE", "STOPPED"]
     assert result.stderr == f"netreel: hello is not released; to do so: netreel release {short(run_dir)}\n"
     assert not replay.state(run_dir).closed
+
+
+def test_reconnecting_does_not_wait_for_what_has_no_end(home):
+    with ExperimentController("hello", home) as ec:
+        all_of_it = [ec.register_resource("lab::Network"), ec.register_resource("lab::Thing", lasts=False)]
+        ec.deploy()
+        ec.wait_started(all_of_it)
+        ec.detach()
+    result = netreel("reconnect", "hello")
+    assert result.exit_code == 0
+    assert [line.split()[1] for line in result.stdout.splitlines()] == ["STATE", "STARTED", "STOPPED"]
 
 
 def test_reconnecting_with_release_closes_the_run(home):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import replay
-from engine import ResourceFactory, ResourceManager, ResourceState, attr
-from engine.description import Description, SFormats, save
+from engine import ExperimentController, ResourceFactory, ResourceManager, ResourceState, attr
+from engine.description import Description, SFormats, foreign, read, save
 from engine.description.model import ResourceDescription
 from tests.replay.shell import netreel
 
@@ -128,6 +128,28 @@ def test_a_description_is_deployed_and_released_once_it_has_ended(home, write):
     assert world.closed
     assert ResourceState.STOPPED in world.resources[2].times
     assert replay.check(run_dir) == []
+
+
+def never_ends(monkeypatch):
+    """Whom a run waits for, in place of waiting."""
+    awaited = []
+    monkeypatch.setattr(ExperimentController, "wait_finished", lambda ec, guids: awaited.append(list(guids)))
+    return awaited
+
+
+def test_one_in_which_nothing_ends_is_there_until_it_is_interrupted(home, write, monkeypatch):
+    monkeypatch.setattr(Thing, "endless", True)
+    awaited = never_ends(monkeypatch)
+    netreel("run", write())
+    assert awaited == [[1, 2]]
+
+
+def test_the_network_of_another_program_is_there_until_it_is_interrupted(home, write, monkeypatch):
+    awaited = never_ends(monkeypatch)
+    netreel("run", write())
+    monkeypatch.setattr(foreign, "reader", lambda path: read)
+    netreel("run", write())
+    assert awaited == [[2], [1, 2]]
 
 
 def test_a_failure_fails_and_is_released_all_the_same(home, write):

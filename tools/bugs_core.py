@@ -425,7 +425,7 @@ BUGS = (
     Bug(
         "a manager does not know what it began",
         "runtime/crew.py",
-        "        manager.brief(_own(briefing.receipts), briefing.tokens)\n",
+        "        manager.brief(_own(self._resource.receipts), self._resource.tokens)\n",
         "",
     ),
     Bug(

@@ -21,7 +21,6 @@ from engine.rm.outcomes import Gone
 from engine.rm.secret import told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
     from typing import Self
 
@@ -40,6 +39,13 @@ Receipt: TypeAlias = Mapping[str, Any] | None
 """What a hook returns: a small plain mapping, whatever a stranger needs to find again what it made."""
 
 
+class Listener(Protocol):
+    """Whoever wants to know what hooks are doing."""
+
+    def doing(self, token: str, what: str) -> None:
+        """The hook of an attempt does this from now on."""
+
+
 class Intent(Struct, frozen=True, eq=False):
     """Why a hook is called. It was in the log before the hook ran.
 
@@ -51,7 +57,7 @@ class Intent(Struct, frozen=True, eq=False):
     token: str
     step: Step
     _cancelled: Event = field(default_factory=Event)
-    _tell: Callable[[str, str], None] | None = None
+    _listener: Listener | None = None
 
     def __repr__(self) -> str:
         return f"Intent(token={self.token!r}, step={self.step!r})"
@@ -61,8 +67,8 @@ class Intent(Struct, frozen=True, eq=False):
 
         The log keeps it, and who asks why nothing happens is told. It is not waited for, and costs little.
         """
-        if self._tell is not None:
-            self._tell(self.token, what)
+        if self._listener is not None:
+            self._listener.doing(self.token, what)
 
     @property
     def cancelled(self) -> bool:

@@ -181,8 +181,6 @@ class Coordinator(PooledActor):
         """Decide on a message. What it raises is the caller's, unless it is a bug."""
         if isinstance(message, _ActorStop):
             return self._handle_receive(message)
-        if isinstance(message, GiveUp):
-            return self._waiters.remove(message.waiter)
         if self.failure is not None:
             return self.failure
         before = self._kernel.world.seq
@@ -201,6 +199,8 @@ class Coordinator(PooledActor):
                 return self._asked(call, act)
             case Wait(waiter):
                 self._arrived.append(waiter)
+            case GiveUp(waiter):
+                self._waiters.remove(waiter)
             case Schedule(due, task, call):
                 return self._asked(call, lambda _: self._schedule(due, task))
             case GetManager(guid):
@@ -233,18 +233,17 @@ class Coordinator(PooledActor):
             except Exception as error:  # noqa: BLE001 - whatever kept it from being written, it is not on disk
                 self._fail(error)
                 return []
-        self._wake_waiters(entries)
+        self._wake_waiters([entry.event for entry in entries])
         _warn(entries)
         return effects
 
-    def _wake_waiters(self, entries: list[events.Entry]) -> None:
+    def _wake_waiters(self, made: list[events.Event]) -> None:
         """Now that it is on disk: who has waited for this, and what do those see who have just come?"""
         if self._waiters:
-            made = [entry.event for entry in entries]
-            guids = {event.guid for event in made}
-            guids.update(*(event.guids for event in made if isinstance(event, events.ResourceRemoved)))
-            aborted = any(isinstance(event, events.ExperimentAborted) for event in made)
-            self._waiters.look(self._kernel.world, guids, aborted=aborted)
+            kinds, guids = set(map(type, made)), {event.guid for event in made}
+            if events.ResourceRemoved in kinds:
+                guids.update(*(event.guids for event in made if isinstance(event, events.ResourceRemoved)))
+            self._waiters.look(self._kernel.world, guids, aborted=events.ExperimentAborted in kinds)
         arrived, self._arrived = self._arrived, []
         for waiter in arrived:
             self._waiters.add(waiter, self._kernel.world)

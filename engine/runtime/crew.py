@@ -31,34 +31,28 @@ if TYPE_CHECKING:
 _UNDO: Final = (Step.STOP, Step.RELEASE)
 
 
-class Briefing(NamedTuple):
-    """What has come of the steps of a resource so far."""
-
-    receipts: Mapping[Step, Any]
-    tokens: Mapping[Step, str]
-
-
-class Recipe(NamedTuple):
-    """What a manager is made of."""
-
-    rtype: str
-    values: Mapping[str, Any]
-    briefing: Briefing
-    port: Port
-
-
 class Place:
     """Where the manager of a resource is, and is made by whoever needs it first.
 
     That is never the coordinator: a type's own code runs, and may take long or ask the engine.
+
+    Args:
+        resource: what the log says of it; only read. What its hooks left does not change while one of them is called.
+        values: its attributes at this moment.
+        port: what the manager is given.
+        making: held while it is made.
     """
 
-    __slots__ = ("_making", "_manager", "_recipe", "guid")
+    __slots__ = ("_making", "_manager", "_port", "_resource", "_values", "guid")
 
-    def __init__(self, guid: int, recipe: Recipe, making: AbstractContextManager[object]) -> None:
-        self.guid = guid
-        self._recipe: Recipe | None = recipe  # until it is made
+    def __init__(
+        self, resource: Resource, values: Mapping[str, Any], port: Port, making: AbstractContextManager[object]
+    ) -> None:
+        self.guid = resource.guid
+        self._resource = resource
+        self._values: Mapping[str, Any] | None = values  # until it is made
         self._making: AbstractContextManager[object] | None = making  # as well
+        self._port = port
         self._manager: ResourceManager | None = None
 
     def manager(self) -> ResourceManager:
@@ -70,33 +64,26 @@ class Place:
         making = self._making
         if making is not None:
             with making:
-                if self._recipe is not None:
-                    self._manager = self._made_by(self._recipe)
-                    self._recipe = self._making = None
+                if self._values is not None:
+                    self._manager = self._made_of(self._values)
+                    self._values = self._making = None
         assert self._manager is not None
         return self._manager
 
-    def brief(self, briefing: Briefing) -> ResourceManager:
-        """Show the manager what has come of the steps so far."""
+    def brief(self) -> ResourceManager:
+        """The manager, once it is shown what has come of the steps so far."""
         manager = self.manager()
-        manager.brief(_own(briefing.receipts), briefing.tokens)
+        manager.brief(_own(self._resource.receipts), self._resource.tokens)
         return manager
 
-    def _made_by(self, recipe: Recipe) -> ResourceManager:
-        receipts, tokens = recipe.briefing
+    def _made_of(self, values: Mapping[str, Any]) -> ResourceManager:
+        resource = self._resource
         try:
-            resource_type = ResourceFactory.get_resource_type(recipe.rtype)
-            return resource_type.bind(self.guid, recipe.values, recipe.port, _own(receipts), tokens)
+            resource_type = ResourceFactory.get_resource_type(resource.rtype)
+            return resource_type.bind(self.guid, values, self._port, _own(resource.receipts), resource.tokens)
         except BaseException as error:
             why = f"{type(error).__name__}: {message_of(error)}"
-            raise ExperimentError(f"the manager of #{self.guid} {recipe.rtype} cannot be made: {why}") from error
-
-
-class Perform(NamedTuple):
-    """Call the hook of the intent's step; the manager is told before what has come of the others."""
-
-    intent: Intent
-    briefing: Briefing
+            raise ExperimentError(f"the manager of #{self.guid} {resource.rtype} cannot be made: {why}") from error
 
 
 class Inquire(NamedTuple):
@@ -144,8 +131,8 @@ class ResourceActor(PooledActor):
     def on_receive(self, message: Any) -> None:
         """Do what is asked."""
         match message:
-            case Perform(intent, briefing):
-                self._report(self._perform(intent, briefing))
+            case Intent():
+                self._report(self._perform(message))
             case Inquire(intent, receipt):
                 self._report(self._inquire(intent, receipt))
             case Changed(name, old, new):
@@ -159,16 +146,17 @@ class ResourceActor(PooledActor):
         self.intent = None  # before it is told: by then there may be the next one
         self._tell(outcome)
 
-    def hear(self, token: str, what: str) -> None:
+    def doing(self, token: str, what: str) -> None:
         """Pass on what the hook of an attempt says that it is doing. On the thread of the hook."""
         self._tell(messages.Doing(self._place.guid, token, told(what)))
 
-    def _perform(self, intent: Intent, briefing: Briefing) -> messages.Message:
+    def _perform(self, intent: Intent) -> messages.Message:
+        """Call the hook of the intent's step."""
         guid = self._place.guid
         if intent.cancelled:
             return messages.NotBegun(guid, intent.token)
         try:
-            manager = self._place.brief(briefing)
+            manager = self._place.brief()
             receipt = getattr(manager, intent.step.value)(intent)
             if receipt is not None:
                 _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
@@ -227,10 +215,6 @@ def _own(receipts: Mapping[Step, Any]) -> Mapping[Step, Any]:
     return {step: copied(receipt) for step, receipt in receipts.items()} if receipts else receipts
 
 
-def _briefing(resource: Resource) -> Briefing:
-    return Briefing(resource.receipts, resource.tokens)
-
-
 def _check_receipt(receipt: object, where: str) -> None:
     if not isinstance(receipt, dict):
         raise UsageError(f"{where} is a {type(receipt).__name__}; return a dict of plain values, or nothing")
@@ -274,8 +258,7 @@ class Crew:
         place = self._places.get(guid)
         if place is None:
             resource = self._world.resources[guid]
-            recipe = Recipe(resource.rtype, self._world.values(resource), _briefing(resource), self._port)
-            place = self._places[guid] = Place(guid, recipe, self._make_lock())
+            place = self._places[guid] = Place(resource, self._world.values(resource), self._port, self._make_lock())
         return place
 
     def linked(self, guid: int, rtype: str) -> list[Place]:
@@ -294,11 +277,11 @@ class Crew:
 
     def run(self, effect: Run) -> None:
         """Have a hook called."""
-        guid, attempt = effect.guid, effect.attempt
-        actor = self._actor(guid)
+        attempt = effect.attempt
+        actor = self._actor(effect.guid)
         actor.executor.set_urgent(urgent=attempt.step in _UNDO)
-        actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor.hear)
-        actor.tell(Perform(intent, _briefing(self._world.resources[guid])))
+        actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor)
+        actor.tell(intent)
 
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""

@@ -143,7 +143,7 @@ def test_a_shutdown_waits_for_no_hook_that_hangs(ec, site):
 class Resource:
     """What the crew looks at."""
 
-    rtype, attributes, receipts, tokens = "room::Slow", {}, {}, {}
+    guid, rtype, attributes, receipts, tokens = 1, "room::Slow", {}, {}, {}
 
 
 class World:

@@ -240,7 +240,8 @@ class Coordinator(PooledActor):
     def _wake_waiters(self, made: list[events.Event]) -> None:
         """Now that it is on disk: who has waited for this, and what do those see who have just come?"""
         if self._waiters:
-            kinds, guids = set(map(type, made)), {event.guid for event in made}
+            kinds = set(map(type, made))
+            guids = {event.guid for event in made}
             if events.ResourceRemoved in kinds:
                 guids.update(*(event.guids for event in made if isinstance(event, events.ResourceRemoved)))
             self._waiters.look(self._kernel.world, guids, aborted=events.ExperimentAborted in kinds)

@@ -21,8 +21,6 @@ Only the last three run anything: the rest reads. Only they and `trace` need the
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from replay.state import ResourceView, Timer, World, state
-
 if TYPE_CHECKING:
     from replay.audit import Violation, check
     from replay.comparing import diff
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from replay.resumption import resume, resuming
     from replay.takeover import reconnect
     from replay.traces import trace
+    from replay.views import ResourceView, Timer, World, state
 
 __all__ = [
     "Interval",
@@ -58,8 +57,11 @@ __all__ = [
 
 _HOME = {
     "Interval": "replay.intervals",
+    "ResourceView": "replay.views",
     "Timeline": "replay.intervals",
+    "Timer": "replay.views",
     "Violation": "replay.audit",
+    "World": "replay.views",
     "check": "replay.audit",
     "critical_path": "replay.critical",
     "diff": "replay.comparing",
@@ -69,6 +71,7 @@ _HOME = {
     "resume": "replay.resumption",
     "resuming": "replay.resumption",
     "report": "replay.reporting",
+    "state": "replay.views",
     "timeline": "replay.intervals",
     "trace": "replay.traces",
 }

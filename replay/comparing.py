@@ -16,8 +16,8 @@ import eventlog
 from engine.core.errors import UsageError
 from engine.core.states import DEPLOYMENT, ResourceState
 from engine.dates import NS
-from replay.state import fold
 from replay.telling import message, one_line
+from replay.views import fold
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from engine.core.world import Condition, Resource, World
     from replay import answers
-    from replay.state import Moment
+    from replay.views import Moment
 
     Side = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 

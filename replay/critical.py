@@ -11,8 +11,8 @@ from engine.core import events
 from engine.core.errors import BadState
 from engine.dates import NS
 from replay.history import History, last_of
-from replay.state import find, fold
 from replay.telling import awaited, duration, host, name, tell, with_place
+from replay.views import find, fold
 
 if TYPE_CHECKING:
     import os
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.core.world import Resource, World
     from replay import answers
     from replay.history import Cause, Links
-    from replay.state import Moment
+    from replay.views import Moment
 
 _SHORT: Final = 0.01
 """Where a path is told as a text, parts that took less than so many seconds are told together."""

@@ -11,8 +11,8 @@ from engine.core import conditions, events, plan
 from engine.core.states import DEPLOYMENT, ENDS, ResourceState, Step
 from engine.dates import NS
 from replay.history import History, chain, last_of
-from replay.state import find, fold, to_time
 from replay.telling import awaited, duration, end, host, message, name, names, tell, with_place
+from replay.views import find, fold, to_time
 
 if TYPE_CHECKING:
     import os
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from engine.core.world import Condition, Resource, World
     from replay import answers
-    from replay.state import Moment
+    from replay.views import Moment
 
 _WIDE: Final = 3
 """Of more resources than that for which one waits, only the first are explained."""

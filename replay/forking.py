@@ -18,7 +18,7 @@ from engine import description, from_graph, home
 from engine.core.errors import UsageError
 from engine.dates import NS
 from replay.encoding import to_json
-from replay.state import fold
+from replay.views import fold
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from engine.core.world import World
     from engine.description import Description
     from replay import answers
-    from replay.state import Moment
+    from replay.views import Moment
 
 NOTE: Final = "forked.json"
 """The file in the directory of a run that says which one it was forked from."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine import notebook
-from replay.state import since_start
+from replay.views import since_start
 
 if TYPE_CHECKING:
-    from replay.state import ResourceView, World
+    from replay.views import ResourceView, World
 
 
 def resource(view: ResourceView) -> str:

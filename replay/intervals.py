@@ -15,8 +15,8 @@ from engine.core.world import World
 from engine.dates import NS, to_datetime
 from engine.plots.drawing import clean
 from engine.plots.gantt import Bar, Gantt, Row
-from replay.state import fold
 from replay.telling import awaited, message
+from replay.views import fold
 
 if TYPE_CHECKING:
     import os
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from engine.core.world import Condition, Resource
     from engine.plot import PFormats
-    from replay.state import Moment
+    from replay.views import Moment
 
 STATE: Final = "state"
 HOOK: Final = "hook"

@@ -21,8 +21,8 @@ from engine.core.events import ControllerOpened, RunClosed
 from engine.past import Past, PastRun
 from engine.runtime import script
 from replay.main import run_as_main
-from replay.state import fold
 from replay.traces import Traces
+from replay.views import fold
 
 if TYPE_CHECKING:
     import os

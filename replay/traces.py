@@ -28,7 +28,7 @@ from engine.rm.secret import message_of
 from engine.rm.traces import TraceAttr, read_trace
 from engine.rm.transport import CommandFailed, TransportLost
 from engine.runtime.pool import Pool
-from replay.state import find, fold
+from replay.views import find, fold
 
 if TYPE_CHECKING:
     import os

@@ -39,7 +39,7 @@ import transfer
 import eventlog
 import replay
 from engine.runtime.session import Session
-from replay.cli import main as netreel
+from replay.cli.program import main as netreel
 
 TIMEOUT = 300.0
 SECONDS = {"loopback": ["0.4"]}

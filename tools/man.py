@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 from click_man.core import generate_man_page
 
-from replay.cli import main as program
+from replay.cli.program import main as program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import eventlog
 from engine.core.states import ResourceState
 from eventlog import FileStore, MemoryStore
-from replay.state import fold
+from replay.views import fold
 from replay.watch.app import Watch
 from tests.engine.core.lab import START, STOP, S, link
 from tests.replay.labs import Recorded

@@ -11,7 +11,7 @@ import eventlog
 from engine.core.errors import ExperimentError
 from replay.cli import runs, words
 from replay.cli.program import Refused, common, main
-from replay.state import find
+from replay.views import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

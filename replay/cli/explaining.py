@@ -14,7 +14,7 @@ from replay.cli.completing import GUID, RUN
 from replay.cli.program import Refused, common
 from replay.critical import path_to
 from replay.explaining import explained
-from replay.state import find
+from replay.views import find
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from engine.core.errors import UsageError
 from replay.cli import runs, screen, words
 from replay.cli.completing import RUN
 from replay.cli.program import FAILED, common, say
-from replay.state import timers, view
+from replay.views import timers, view
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

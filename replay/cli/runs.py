@@ -15,12 +15,12 @@ from engine.core.errors import UsageError, nearest
 from engine.dates import NS, to_datetime, to_ns
 from replay.cli import words
 from replay.cli.program import Refused, say
-from replay.state import fold, view
+from replay.views import fold, view
 
 if TYPE_CHECKING:
     from engine.core.world import World
     from replay import answers
-    from replay.state import Moment
+    from replay.views import Moment
 
 _RUN_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 _SHOWN: Final = 5

@@ -15,7 +15,7 @@ from engine import journal
 from replay.cli import looking, runs
 from replay.cli.completing import RUN
 from replay.cli.program import common
-from replay.state import to_time
+from replay.views import to_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -26,8 +26,8 @@ from replay.export import crate_metadata
 from replay.export.crate_metadata import Part
 from replay.forking import NOTE
 from replay.origins import origins
-from replay.state import fold
 from replay.traces import NotRead, Traces, side_by_side
+from replay.views import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

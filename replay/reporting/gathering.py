@@ -18,9 +18,9 @@ from replay.explaining import explained
 from replay.forking import read_note
 from replay.intervals import Recorder
 from replay.origins import origins
-from replay.state import view
 from replay.telling import tell
 from replay.traces import Traces, side_by_side
+from replay.views import view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from replay.audit import Violation
     from replay.critical import CriticalPath
     from replay.origins import Origins
-    from replay.state import World as WorldView
     from replay.traces import Listed
+    from replay.views import World as WorldView
 
 _MOST_EVENTS: Final = 10_000
 """Of more events the first and the last are on the page: half of these each."""

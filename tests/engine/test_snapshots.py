@@ -10,7 +10,7 @@ from engine.core import decide, events
 from engine.core.kernel import Kernel
 from engine.core.world import EXPERIMENT, World
 from engine.snapshots import DIRECTORY, SnapshotWriter
-from replay.state import fold
+from replay.views import fold
 
 T = events.TypeDeclared(EXPERIMENT, "lab::Thing", ["lab::Thing"], [], [], {"critical": True}, [], {})
 

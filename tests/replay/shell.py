@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from jsonschema import Draft202012Validator
 
 from replay import answers
-from replay.cli import main
+from replay.cli.program import main
 
 SCHEMA = Path(answers.__file__).with_name("schema.json")
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from replay.answers import ANSWERS
-from replay.cli import main
+from replay.cli.program import main
 from tests.replay.shell import validator
 
 pytestmark = pytest.mark.slow

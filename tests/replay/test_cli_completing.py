@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 from msgspec.structs import replace
 
 from engine.core import events
-from replay.cli import main
+from replay.cli.program import main
 from tests.replay.shell import answer, refusal
 from tests.replay.test_cli_looking import RUN, THING, WAITING, damage, segment, write
 

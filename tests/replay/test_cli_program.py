@@ -11,7 +11,7 @@ import pytest
 
 import eventlog
 from engine.core import events
-from replay.cli import main
+from replay.cli.program import main
 from tests.replay.shell import lines, netreel, refusal
 from tests.replay.test_cli_looking import WAITING, write
 
@@ -137,11 +137,36 @@ def test_an_answer_that_finds_a_full_disk_is_told_in_a_line(home, args):
     assert (done.returncode, done.stderr) == (2, "netreel: no space left on device\n")
 
 
+INTERRUPTED_WHILE = """
+import os, signal, sys
+class Loading:
+    def find_spec(self, name, *_):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.{handler})
+sys.meta_path.insert(0, Loading())
+from replay.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "handler", "status"),
+    [("click", "default_int_handler", -2), ("rich", "default_int_handler", 130), ("click", "SIG_IGN", 0)],
+)
+def test_ctrl_c_is_quiet_while_the_program_is_loaded(home, module, handler, status):
+    write(home)
+    code = INTERRUPTED_WHILE.format(module=module, handler=handler)
+    done = subprocess.run([sys.executable, "-c", code, "ls"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (status, "")
+
+
 @pytest.mark.slow
 def test_a_command_that_only_reads_loads_no_engine(home):
     write(home)
     code = (
-        "import sys\nfrom replay.cli import main\ntry: main(['ls'])\nexcept SystemExit: pass\n"
+        "import sys\nfrom replay.cli.program import main\ntry: main(['ls'])\nexcept SystemExit: pass\n"
         "print(sorted({'pykka', 'paramiko', 'networkx', 'engine.controller', 'rms'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

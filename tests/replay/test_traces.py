@@ -13,8 +13,8 @@ from engine.rm import collected, registry
 from engine.rm.fetching import Fetched, NotFetched, fetch
 from replay import patience
 from replay.following import Follow
-from replay.state import fold
 from replay.traces import NoTrace, NotRead, Traces
+from replay.views import fold
 from tests.replay.recorders import Recorder, path_of
 
 pytestmark = pytest.mark.usefixtures("lab1")

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from textual.widgets import Static
 
 import eventlog
-from replay.state import fold
+from replay.views import fold
 from replay.watch.app import Watch
 from replay.watch.bar import Bar
 from replay.watch.panel import Trace

@@ -9,7 +9,7 @@ from engine import journal
 from engine.core import snapshot
 from engine.core.world import World
 from eventlog import FileStore
-from replay.state import fold
+from replay.views import fold
 from replay.watch import moments
 from replay.watch.moments import Asked, Look, Moments, told, world_at
 from replay.watch.source import Source

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import msgpack
-from msgspec import Struct
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 MAX_EVENT: Final = 1 << 20
 """Bytes of one encoded event. What is larger belongs in a file that the event names."""
@@ -16,10 +16,16 @@ MAX_EVENT: Final = 1 << 20
 MAX_PAYLOAD: Final = 64 << 20
 """Bytes of one encoded batch."""
 
+MAX_DEPTH: Final = 500
+"""How many lists and dicts may stand in each other: what msgpack reads in any version."""
+
 _SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
 
 
-class Event(Struct, frozen=True, gc=False):
+_REFUSALS: Final = (TypeError, ValueError, OverflowError, RecursionError)
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One thing that happened, as it stands in the log.
 
     Attributes:
@@ -48,7 +54,7 @@ class Encoder:
     """Turns batches of events into payloads. For one thread at a time."""
 
     def __init__(self) -> None:
-        self._packer = msgpack.Packer()
+        self._packer = msgspec.msgpack.Encoder()
 
     def encode(self, events: Sequence[Event], *, first: int, epoch: int) -> bytes:
         """One msgpack array of event arrays `[kind, version, time, guid, cause, data]`.
@@ -62,30 +68,54 @@ class Encoder:
             TypeError: A value is of a type that would not come back as it was.
             ValueError: Wrong seq, epoch or cause, a number out of range, or too large.
         """
-        records = [self._record(event, seq, epoch) for seq, event in enumerate(events, first)]
-        payload = b"".join((self._packer.pack_array_header(len(records)), *records))
+        arrays = [_array(event, seq, epoch) for seq, event in enumerate(events, first)]
+        payload = self._pack(events, arrays)
+        for event in events:
+            _check_values(event)
         if len(payload) > MAX_PAYLOAD:
             raise ValueError(
-                f"events {first} to {first + len(records) - 1} take {len(payload)} bytes together; "
+                f"events {first} to {first + len(events) - 1} take {len(payload)} bytes together; "
                 f"one append may have {MAX_PAYLOAD}: append them in several batches"
             )
         return payload
 
-    def _record(self, event: Event, seq: int, epoch: int) -> bytes:
-        if event.seq != seq or event.epoch != epoch or not 0 <= event.cause < seq:
-            raise ValueError(_misplaced(event, seq, epoch))
-        array = [event.kind, event.version, event.time, event.guid, event.cause, event.data]
+    def _pack(self, events: Sequence[Event], arrays: list[list[Any]]) -> bytes:
+        """All events at once; one after the other only if that fails, or if one of them may be too large."""
         try:
-            record = self._packer.pack(array)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise _refusal(event, error) from error
-        _check_types(event)
+            payload = self._packer.encode(arrays)
+        except _REFUSALS:
+            payload = b""
+        if not payload or len(payload) > MAX_EVENT:
+            for event, array in zip(events, arrays, strict=True):
+                self._check_alone(event, array)
+        return payload
+
+    def _check_alone(self, event: Event, array: list[Any]) -> None:
+        try:
+            record = self._packer.encode(array)
+        except _REFUSALS as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"event {event.seq} ({event.kind}) cannot be written: {error}; see Event for the types"
+            ) from error
         if len(record) > MAX_EVENT:
             raise ValueError(
-                f"event {seq} ({event.kind}) takes {len(record)} bytes; an event may have {MAX_EVENT}: "
+                f"event {event.seq} ({event.kind}) takes {len(record)} bytes; an event may have {MAX_EVENT}: "
                 "put large data in a file and its name in the event"
             )
-        return record
+
+
+def _array(event: Event, seq: int, epoch: int) -> list[Any]:
+    """What is written of an event, if it is what is to come next."""
+    if event.seq != seq or event.epoch != epoch or not 0 <= event.cause < seq:
+        raise ValueError(_misplaced(event, seq, epoch))
+    kind, version, time, guid, cause, data = event.kind, event.version, event.time, event.guid, event.cause, event.data
+    if not (
+        type(kind) is str and type(version) is type(time) is type(guid) is type(cause) is int and type(data) is dict
+    ):
+        types = ", ".join(f"{name}: {type(getattr(event, name)).__name__}" for name in event.__struct_fields__)
+        raise TypeError(f"event {event.seq} has fields of wrong types ({types}); see Event for the right ones")
+    return [kind, version, time, guid, cause, data]
 
 
 def _misplaced(event: Event, seq: int, epoch: int) -> str:
@@ -96,37 +126,33 @@ def _misplaced(event: Event, seq: int, epoch: int) -> str:
     return f"event {seq} ({event.kind}) has cause {event.cause}; a cause is an earlier event, or 0"
 
 
-def _refusal(event: Event, error: Exception) -> Exception:
-    kind = TypeError if isinstance(error, TypeError) else ValueError
-    return kind(f"event {event.seq} ({event.kind}) cannot be written: {error}; see Event for the types")
-
-
-def _check_types(event: Event) -> None:
-    """Refuse what msgpack would take and give back as something else (a tuple, an enum, a key that is a number)."""
-    if not (
-        type(event.kind) is str
-        and type(event.version) is type(event.time) is type(event.guid) is type(event.cause) is int
-        and type(event.data) is dict
-    ):
-        types = ", ".join(f"{name}: {type(getattr(event, name)).__name__}" for name in event.__struct_fields__)
-        raise TypeError(f"event {event.seq} has fields of wrong types ({types}); see Event for the right ones")
-    _check_values(event)
-
-
 def _check_values(event: Event) -> None:
-    containers: list[Any] = [event.data]
-    for value in containers:
-        if type(value) is dict:
-            for key, part in value.items():
-                if type(key) is not str:
-                    raise TypeError(f"event {event.seq} ({event.kind}) has the key {key!r}; keys are of type str")
-                if type(part) not in _SCALARS:
-                    containers.append(part)
-        elif type(value) is list:
-            containers += [part for part in value if type(part) not in _SCALARS]
-        else:
-            name = type(value).__name__  # the value itself may be a secret
-            raise TypeError(f"event {event.seq} ({event.kind}) holds a {name}; see Event for the types that are kept")
+    """Refuse what would be written and come back as something else (a tuple, an enum, a key that is a number)."""
+    for key, value in event.data.items():
+        if type(key) is not str or type(value) not in _SCALARS:
+            _check_nested(event)
+            return
+
+
+def _check_nested(event: Event) -> None:
+    level: list[Any] = [event.data]
+    for _ in range(MAX_DEPTH):
+        level = [part for container in level for part in _parts(event, container) if type(part) not in _SCALARS]
+        if not level:
+            return
+    raise ValueError(f"event {event.seq} ({event.kind}) is nested more than {MAX_DEPTH} deep")
+
+
+def _parts(event: Event, container: Any) -> Iterable[Any]:
+    if type(container) is list:
+        return container
+    if type(container) is not dict:
+        name = type(container).__name__  # the value itself may be a secret
+        raise TypeError(f"event {event.seq} ({event.kind}) holds a {name}; see Event for the types that are kept")
+    for key in container:
+        if type(key) is not str:
+            raise TypeError(f"event {event.seq} ({event.kind}) has the key {key!r}; keys are of type str")
+    return container.values()
 
 
 def decode(payload: bytes | memoryview, *, first: int, count: int, epoch: int) -> list[Event]:

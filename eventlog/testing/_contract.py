@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from msgspec.structs import replace
 
-from eventlog._events import MAX_EVENT, Event
+from eventlog._events import MAX_DEPTH, MAX_EVENT, Event
 from eventlog.errors import Locked, WriteFailed
 
 if TYPE_CHECKING:
@@ -166,6 +167,22 @@ class LogContract(ABC):
         with store.open_writer("test") as writer:
             writer.append([event(1, nested=nested)])
         assert [found.data["nested"] for found in store.read()] == [nested]
+
+    def test_values_nested_deeper_than_can_be_read_are_refused(self, store: LogStore) -> None:
+        """Also where Python itself would go deeper."""
+        nested: list[Any] = []
+        for _ in range(MAX_DEPTH):
+            nested = [nested]
+        before = sys.getrecursionlimit()
+        sys.setrecursionlimit(10 * MAX_DEPTH)
+        try:
+            with store.open_writer("test") as writer:
+                with pytest.raises(ValueError, match="event 1"):
+                    writer.append([event(1, nested=nested)])
+                writer.append([event(1, nested=nested[0][0])])
+                assert [found.data["nested"] for found in store.read()] == nested[0]
+        finally:
+            sys.setrecursionlimit(before)
 
     def test_values_nested_without_end_are_refused(self, store: LogStore) -> None:
         """A list that holds itself is no value."""

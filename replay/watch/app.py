@@ -78,7 +78,8 @@ class Watch(App[None]):
         Binding("o", "only", show=False),
         Binding("t", "trace", "Trace"),
         Binding("g", "group", "Tree"),
-        Binding("slash", "filter", "Filter", key_display="/"),
+        # Before whatever has the focus: keys that are typed right after it must find the field for words.
+        Binding("slash", "filter", "Filter", key_display="/", priority=True),
         Binding("escape", "clear", show=False),
         Binding("question_mark", "help", "Help", key_display="?"),
         Binding("q", "quit", "Quit"),
@@ -375,10 +376,15 @@ class Watch(App[None]):
         self.notify(f"by {self._table.by}", timeout=2)
         self._go()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's
+        """Whether a key does something now: words may have a ``/``, too, and so may what is read about the keys."""
+        is_elsewhere = self.focused is self._words or isinstance(self.screen, HelpScreen)
+        return None if action == "filter" and is_elsewhere else True
+
     def action_filter(self) -> None:
         """Ask for words."""
         self._words.display = True
-        self._words.focus()
+        self.screen.set_focus(self._words)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Show what has these words."""

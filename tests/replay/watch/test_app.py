@@ -5,6 +5,8 @@ import time
 
 import pytest
 from msgspec.structs import replace
+from textual.events import Key
+from textual.widgets import Input
 
 from engine.core import events
 from engine.core.states import ResourceState
@@ -184,6 +186,21 @@ def test_resources_are_found_grouped_and_folded(over):
             assert screen.title == ["why #3 client"]
             await screen.press("slash", "escape")
             assert len(screen.resources) == 5
+
+    asyncio.run(look())
+
+
+def test_what_is_typed_in_a_hurry_goes_to_the_words(over):
+    """Where the keys that follow are there before the field for words is, `q` would leave."""
+
+    async def look():
+        async with watching(over) as screen:
+            for key, character in ("slash", "/"), ("q", "q"), ("slash", "/"), ("e", "e"):
+                screen.app.post_message(Key(key, character))
+            await screen.settle()
+            assert screen.app.query_one("#filter", Input).value == "q/e"
+            assert screen.title == ["why"]  # and not events, by its `e`
+            assert screen.app.is_running
 
     asyncio.run(look())
 

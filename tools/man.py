@@ -43,8 +43,7 @@ def make_pages() -> Iterator[tuple[str, str]]:
     lazy = click.Context(program)
     commands = {name: program.get_command(lazy, name) for name in program.list_commands(lazy)}
     whole = click.Group("netreel", commands, help=program.help, epilog=program.epilog, params=program.params)
-    for command in (whole, *commands.values()):
-        command.short_help = command.get_short_help_str(limit=200)  # else it is cut to 45 characters
+    whole.short_help = whole.get_short_help_str(limit=200)  # else it is cut to 45 characters
     top = click.Context(whole, info_name="netreel")
     yield "netreel.1", page(top)
     for name, command in commands.items():

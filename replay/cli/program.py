@@ -33,6 +33,7 @@ TERMINATED: Final = 143
 """Exit status: SIGTERM."""
 
 _DEBUG: Final = "netreel.debug"
+_WHOLE_SENTENCE: Final = 200  # characters
 
 _MODULES: Final = {
     "run": "replay.cli.running",
@@ -79,6 +80,7 @@ class Program(click.Group):
             return None
         command: click.Command = getattr(import_module(_MODULES[cmd_name]), cmd_name)
         _name_variables(command, cmd_name)
+        command.short_help = command.get_short_help_str(_WHOLE_SENTENCE)  # which is cut by whoever shows it otherwise
         return command
 
     def resolve_command(

@@ -27,6 +27,7 @@ def test_without_a_command_the_help_is_shown():
     result = netreel()
     assert result.exit_code == 2
     assert "Usage: netreel" in result.stderr
+    assert "..." not in result.stderr.partition("COMMAND [ARGS]...")[2]
 
 
 def test_the_version_is_told():

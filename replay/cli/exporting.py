@@ -152,7 +152,9 @@ def _write_results(
         return {"rows": 0}, problems
     if not table.rows:
         known = {each for resource in traces.world.resources.values() for each in traces.names(resource)}
-        say(f"there is nothing in a trace {name!r} of any resource; {nearest(name, known)}")
+        if name not in known:
+            raise Refused(f"no resource has a trace {name!r}; {nearest(name, known)}")
+        say(f"there is nothing in a trace {name!r} of any resource")
     with destination(path) as file:
         return {"rows": rows.FORMATS[to](table, file)}, problems
 

@@ -141,10 +141,18 @@ def test_a_trace_that_no_type_declares_is_looked_for_everywhere(live):
     ]
 
 
-def test_a_trace_that_nobody_has_is_told(live):
-    result = netreel("export", "hello", "--to", "csv", "--trace", "reslt")
+def test_a_trace_that_nobody_has_is_refused(live, tmp_path):
+    kept = tmp_path / "kept.csv"
+    kept.write_text("precious")
+    refused = refusal("export", "hello", "--to", "csv", "--trace", "reslt", "--output", kept)
+    assert refused == "no resource has a trace 'reslt'; did you mean result?"
+    assert kept.read_text() == "precious"
+
+
+def test_a_trace_in_which_nobody_has_anything_is_told(live):
+    result = netreel("export", "hello", "--to", "csv", "--trace", "debug")
     assert (result.exit_code, result.stdout) == (0, "run,guid,label,rtype\n")
-    assert result.stderr == "netreel: there is nothing in a trace 'reslt' of any resource; did you mean result?\n"
+    assert result.stderr == "netreel: there is nothing in a trace 'debug' of any resource\n"
 
 
 @pytest.mark.parametrize(

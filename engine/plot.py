@@ -150,8 +150,8 @@ def _picture(drawing: Drawing | Gantt, format: PFormats) -> bytes:  # noqa: A002
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != "matplotlib":
             raise
-        others = "" if isinstance(drawing, Gantt) else f"; {PFormats.DOT} and {PFormats.MERMAID} need nothing"
-        raise UsageError(f"a plot as {format} needs matplotlib: pip install 'netreel[plots]'{others}") from error
+        others = "" if isinstance(drawing, Gantt) else "; DOT and Mermaid need nothing"
+        raise UsageError(f"a picture needs matplotlib: pip install 'netreel[plots]'{others}") from error
     data: bytes = figure.png(drawing) if format is PFormats.FIGURE else figure.svg(drawing)
     return data
 

@@ -391,7 +391,9 @@ def test_without_matplotlib_texts_are_still_written(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     for kind in (PFormats.FIGURE, PFormats.SVG):
-        with pytest.raises(UsageError, match=r"^a picture needs matplotlib: pip install 'netreel\[plots\]'; DOT and Mermaid "):
+        with pytest.raises(
+            UsageError, match=r"^a picture needs matplotlib: pip install 'netreel\[plots\]'; DOT and Mermaid "
+        ):
             plot.write(everything(), tmp_path, kind)
     assert list(tmp_path.iterdir()) == []
     assert plot.write(everything(), tmp_path, PFormats.DOT).exists()

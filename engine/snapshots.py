@@ -10,10 +10,10 @@ import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-import msgpack
+from msgspec import msgpack
 
 from engine.core import snapshot
 
@@ -58,20 +58,29 @@ class SnapshotWriter:
         """Take a snapshot if it is time for one."""
         if world.seq - self._last >= max(_EVERY, _PER_RESOURCE * len(world.resources)):
             self._last = world.seq
-            name, plain = f"{world.seq:016d}-{world.time:020d}.snap", snapshot.to_plain(world, msgpack.Packer().pack)
-            self._later(lambda: self._write(name, plain))
+            name, data = f"{world.seq:016d}-{world.time:020d}.snap", dump(world)
+            self._later(lambda: self._write(name, data))
 
-    def _write(self, name: str, plain: dict[str, Any]) -> None:
+    def _write(self, name: str, data: bytes) -> None:
         with contextlib.suppress(OSError):
             self._directory.mkdir(mode=0o700, exist_ok=True)
             draft = self._directory / f".{name}"
-            draft.write_bytes(_pack(plain))
+            draft.write_bytes(crc32(data).to_bytes(4, "big") + data)
             draft.replace(self._directory / name)
 
 
-def _pack(plain: dict[str, Any]) -> bytes:
-    payload = msgpack.packb(plain)
-    return crc32(payload).to_bytes(4, "big") + payload
+def dump(world: World) -> bytes:
+    """A world as bytes."""
+    return msgpack.encode(snapshot.to_plain(world, msgpack.encode))
+
+
+def load(data: bytes) -> World | None:
+    """The world that was dumped; None if that was done by another version.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    return snapshot.from_plain(msgpack.decode(data), msgpack.decode)
 
 
 def nearest(run_dir: str | os.PathLike[str], log: Readable, seq: int | None, time: int | None) -> World | None:
@@ -107,7 +116,7 @@ def _read(found: _Found) -> World | None:
         data = found.path.read_bytes()
         if crc32(data[4:]) != int.from_bytes(data[:4], "big"):
             return None
-        return snapshot.from_plain(msgpack.unpackb(data[4:]), msgpack.unpackb)
+        return load(data[4:])
     except (OSError, ValueError):
         return None
 

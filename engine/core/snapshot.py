@@ -18,7 +18,7 @@ from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, W
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-VERSION: Final = 4
+VERSION: Final = 5
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
 _SCALARS: Final = (
@@ -54,7 +54,6 @@ _RESOURCE: Final = (
     "label",
 )
 _scalars_of: Final = attrgetter(*_RESOURCE)
-_KEYS: Final = {state: str(state.value) for state in ResourceState}
 
 
 def to_plain(world: World, pack: Callable[[list[Any]], Any]) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
         _scalars_of(resource),
         resource.state.value,
         resource.attributes,
-        {_KEYS[state]: time for state, time in resource.times.items()},
+        resource.times,
         None if attempt is None else [attempt.step, *(getattr(attempt, name) for name in _ATTEMPT)],
         resource.requested,
         resource.connections,
@@ -161,7 +160,7 @@ def _to_resource(values: list[Any], conditions: list[Condition], planned: dict[i
         **dict(zip(_RESOURCE, scalars, strict=True)),
         state=ResourceState(state),
         attributes=attributes,
-        times={ResourceState(int(number)): time for number, time in times.items()},
+        times={ResourceState(number): time for number, time in times.items()},
         attempt=None if attempt is None else Attempt(Step(attempt[0]), *attempt[1:]),
         requested=None if requested is None else Step(requested),
         connections=connections,

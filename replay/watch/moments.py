@@ -8,11 +8,8 @@ from enum import Enum
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
-import msgpack
-
 import eventlog
 from engine import journal, snapshots
-from engine.core import snapshot
 from engine.core.errors import ExperimentError
 from engine.core.world import World
 from engine.dates import NS, to_datetime
@@ -77,7 +74,7 @@ class Moments:
         """Keep how it stands, now and then: else a log without snapshots would be read from its start each time."""
         if world.seq - self._last < self._every:
             return
-        self._kept.append((world.seq, msgpack.packb(snapshot.to_plain(world, msgpack.packb))))
+        self._kept.append((world.seq, snapshots.dump(world)))
         if len(self._kept) > _MOST:
             self._kept = self._kept[1::2]
             self._every *= 2
@@ -97,7 +94,7 @@ class Moments:
         with eventlog.open(self._run_dir) as log:
             if near < 0 or seq - kept[near][0] > 2 * self._every:  # nothing was kept from there so far
                 return world_at(self._run_dir, log, seq)
-            world = snapshot.from_plain(msgpack.unpackb(kept[near][1]), msgpack.unpackb)
+            world = snapshots.load(kept[near][1])
             assert world is not None, "it was packed by this very program"
             return _read_on(log, world, seq)
 

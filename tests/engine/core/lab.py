@@ -8,10 +8,8 @@ from dataclasses import fields
 from functools import cache
 from types import MappingProxyType
 
-import msgpack
-
-from engine import journal
-from engine.core import decide, events, messages, snapshot, stepping
+from engine import journal, snapshots
+from engine.core import decide, events, messages, stepping
 from engine.core.apply import apply
 from engine.core.effects import Call, Cancel, Changed, Connected, Forgotten, GiveUp, Probe, Run
 from engine.core.kernel import Kernel
@@ -47,7 +45,7 @@ def link(rtype, **how):
 
 def thawed(world):
     """The same world, out of a snapshot of it."""
-    return snapshot.from_plain(msgpack.unpackb(msgpack.packb(snapshot.to_plain(world, msgpack.packb))), msgpack.unpackb)
+    return snapshots.load(snapshots.dump(world))
 
 
 def deep(world):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Final
 
+from engine import warning
 from engine.arguments import check_callable, check_state
 from engine.core import decide
-from engine.core.errors import ExperimentWarning, WaitTimeout
+from engine.core.errors import WaitTimeout
 from engine.core.states import ResourceState
 from engine.dates import NS, to_ns
 from engine.handles import guids_of
@@ -122,5 +122,4 @@ class Waiting(Looking):
         resources = self._calls.read(lambda world: [decide.find(world, guid) for guid in guids])
         idle = [decide.describe(it) for it in resources if decide.is_left_alone(it)]
         if idle and warn:
-            message = f"waiting for {', '.join(idle[:5])}: nobody has deployed it"
-            warnings.warn(message, ExperimentWarning, stacklevel=4)
+            warning.warn(f"waiting for {', '.join(idle[:5])}: nobody has deployed it")

@@ -11,6 +11,7 @@ from engine import (
     ExperimentController,
     ExperimentError,
     ExperimentWarning,
+    Handle,
     ResourceAction,
     UnknownGuid,
     UnknownResourceType,
@@ -334,6 +335,15 @@ def test_waiting_for_what_nobody_has_deployed_warns(ec):
     things(one, 1)
     with pytest.warns(ExperimentWarning, match="waiting for #1 test::Thing: nobody has deployed it"):
         assert one.wait(1, RELEASED, quit=iter([False, True]).__next__) is False
+
+
+def test_such_a_wait_is_told_at_the_line_of_the_script_also_if_a_handle_waits(ec):
+    one = ec()
+    things(one, 1)
+    for who, guids in (one, [1]), (Handle(one, 1), []):
+        with pytest.raises(WaitTimeout), pytest.warns(ExperimentWarning) as told:
+            who.wait_started(*guids, timeout=0)
+        assert [it.filename for it in told] == [__file__]
 
 
 # --- a hook that never returns

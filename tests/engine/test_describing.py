@@ -342,7 +342,7 @@ def test_such_a_wait_is_told_at_the_line_of_the_script_also_if_a_handle_waits(ec
     things(one, 1)
     for who, guids in (one, [1]), (Handle(one, 1), []):
         with pytest.raises(WaitTimeout), pytest.warns(ExperimentWarning) as told:
-            who.wait_started(*guids, timeout=0)
+            who.wait_finished(*guids, timeout=0)
         assert [it.filename for it in told] == [__file__]
 
 

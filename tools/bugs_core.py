@@ -94,7 +94,7 @@ BUGS = (
     Bug(
         "nobody looks again after a delay",
         "core/kernel.py",
-        "                heappush(self._timers, (due, resource.guid, cause))\n            case plan.Fail",
+        "                heappush(self._timers, (later.due, resource.guid, cause))\n            case plan.Fail",
         "                pass\n            case plan.Fail",
     ),
     Bug(
@@ -143,8 +143,8 @@ BUGS = (
     Bug(
         "steps are passed beyond a gate",
         "core/plan.py",
-        "        if following in hooks or opened is None or opened[0] > now:",
-        "        if following in hooks:",
+        "        if opened is None or opened[0] > now:\n            break\n",
+        "",
     ),
     Bug("a stop condition is forgotten", "core/plan.py", "STOP in resource.gates", "STOP in ()"),
     # --- answers, late and lost

@@ -474,7 +474,7 @@ def _(event: events.ResourceFailed, world: World, entry: Entry) -> None:
 
 def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entry) -> None:
     """Move a resource along the table of transitions."""
-    if occurrence == resource.requested:
+    if occurrence is resource.requested:
         resource.requested = None
     if occurrence in _DEPLOYING:
         resource.walked += 1

@@ -6,9 +6,10 @@ log, and only then carries out the effects. It has no thread, no clock and no fi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from msgspec import Struct
 
 from engine.core import conditions, effects, events, messages, plan
 from engine.core.apply import apply
@@ -42,16 +43,14 @@ _LAST_PAUSE = 30_000_000_000
 """How long a host that does not answer is left alone before it is asked again, in ns; each pause doubles the last."""
 
 
-@dataclass(slots=True)
-class _Silence:
+class _Silence(Struct, gc=False):
     """When a host that does not answer is asked again, and how long it was left alone before that, in ns."""
 
     due: int
     pause: int
 
 
-@dataclass(slots=True)
-class _Limit:
+class _Limit(Struct, gc=False):
     """When the attempt that the event `seq` began is cancelled, or, if it is `cancelled`, given up."""
 
     seq: int
@@ -349,15 +348,15 @@ class Kernel:
         match plan.next_for(self.world, resource, self._now):
             case None:
                 pass  # said first: it is so half of the time
-            case plan.Begin(step, opened_by):
-                self._begin(resource, step, max(cause, opened_by))
-            case plan.Pass(steps, opened_by):
-                self.emit(events.StepPassed(resource.guid, steps), max(cause, opened_by))
+            case plan.Begin() as begin:
+                self._begin(resource, begin.step, max(cause, begin.cause))
+            case plan.Pass() as free:
+                self.emit(events.StepPassed(resource.guid, free.steps), max(cause, free.cause))
                 self._catch_up(resource.guid)
-            case plan.Later(due):
-                heappush(self._timers, (due, resource.guid, cause))
-            case plan.Fail(condition):
-                self._fail_waiting(resource, condition.broken_by, cause)
+            case plan.Later() as later:
+                heappush(self._timers, (later.due, resource.guid, cause))
+            case plan.Fail() as fail:
+                self._fail_waiting(resource, fail.condition.broken_by, cause)
 
     def _begin(self, resource: Resource, step: Step, cause: int) -> None:
         token = f"{self._token_prefix}-{resource.guid}-{self.world.seq + 1}"

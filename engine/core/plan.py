@@ -127,8 +127,10 @@ def _run_of_passes(world: World, resource: Resource, step: Step, now: int) -> li
         return steps
     hooks = world.types[resource.rtype].hooks
     for following in DEPLOYMENT[resource.walked + 1 :]:
+        if following in hooks:
+            break
         opened = conditions.latest(conditions.gates(resource, following))
-        if following in hooks or opened is None or opened[0] > now:
+        if opened is None or opened[0] > now:
             break
         steps.append(following)
     return steps

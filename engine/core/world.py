@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
+
 from engine.core.states import FAILED, NEW, RELEASED, ResourceState, Step
 
 if TYPE_CHECKING:
@@ -21,8 +23,7 @@ EXPERIMENT: Final = 0
 """The guid of the experiment itself."""
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct, gc=False):
     """A step that is under way.
 
     Attributes:

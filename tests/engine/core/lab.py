@@ -4,8 +4,6 @@ After every turn the log is read on through real bytes: the world that it comes 
 that went through a snapshot; and the audit must find nothing.
 """
 
-from dataclasses import fields
-from functools import cache
 from types import MappingProxyType
 
 from engine import journal, snapshots
@@ -74,9 +72,8 @@ def _plain(value, seen):
 _DEEP = {Attempt, Condition, Group, Plan, Resource, Task}
 
 
-@cache
 def _names(kind):
-    return [field.name for field in fields(kind)]
+    return kind.__match_args__  # data classes and structs have them
 
 
 class Lab:

@@ -20,6 +20,8 @@ PORT = 1234
 START, STOP = ResourceAction.START, ResourceAction.STOP
 STARTED, STOPPED = ResourceState.STARTED, ResourceState.STOPPED
 
+if not 4 <= len(sys.argv) <= 6:
+    sys.exit(__doc__)
 file, sender, receiver, *rest = sys.argv[1:]
 address = rest[0] if rest else receiver
 gateway = rest[1] if len(rest) > 1 else None

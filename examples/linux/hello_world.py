@@ -18,6 +18,9 @@ int main(void)
 }
 """
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+
 with ExperimentController("hello-world") as ec:
     host = ec.add(Node(hostname=sys.argv[1]))
     hello = ec.add(

@@ -9,6 +9,8 @@ import sys
 from engine import ExperimentController
 from rms.linux import Node, Ping
 
+if len(sys.argv) != 3:
+    sys.exit(__doc__)
 hostname, target = sys.argv[1:]
 
 with ExperimentController("ping") as ec:

@@ -10,6 +10,7 @@ from engine import journal, notebook
 from engine.core import conditions, events, plan
 from engine.core.apply import apply
 from engine.core.errors import UsageError
+from engine.core.naming import called
 from engine.core.states import ENDS, ResourceState, Step
 from engine.core.world import World
 from engine.dates import NS, to_datetime
@@ -20,7 +21,7 @@ from replay.views import fold
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -84,6 +85,7 @@ class Timeline:
         start: of the run.
         end: of what was read: seconds from the start to the last event.
         seq: of the last event.
+        names: what resources are called that have a label, or a name of their own as hosts and interfaces do.
         intervals: by resource, in order of time; those of one resource that are of one kind do not overlap.
     """
 
@@ -92,6 +94,7 @@ class Timeline:
     start: datetime
     end: float
     seq: int
+    names: Mapping[int, str]
     intervals: tuple[Interval, ...]
 
     def __iter__(self) -> Iterator[Interval]:
@@ -143,11 +146,12 @@ class Timeline:
         return Gantt("_".join([*ids, "gantt"]), "  ".join(ids), moment, self.end, rows)
 
     def _row(self, intervals: list[Interval]) -> Row:
-        guid, label = intervals[0].guid, intervals[0].label
+        guid = intervals[0].guid
+        name = self.names.get(guid, intervals[0].label)
         states = [each for each in intervals if each.what == STATE]
         return Row(
             guid=guid,
-            name=f"#{guid} {clean(label)}" if label else f"#{guid}",
+            name=f"#{guid} {clean(name)}" if name else f"#{guid}",
             rtype=clean(intervals[0].rtype),
             failed=any(each.name == ResourceState.FAILED.name or each.text for each in states),
             bars=tuple(Bar(*self._span(each), ResourceState[each.name]) for each in states if each.name != _GONE),
@@ -241,7 +245,8 @@ class Recorder:
             [*self._closed, *going_on], key=lambda each: (each.guid, each.begin, each.seq, _ORDER[each.what])
         )
         end = (world.time - world.start) / NS
-        return Timeline(world.exp_id, world.run_id, to_datetime(world.start), end, world.seq, tuple(noted))
+        names = {guid: called(world, resource) for guid, resource in world.resources.items()}
+        return Timeline(world.exp_id, world.run_id, to_datetime(world.start), end, world.seq, names, tuple(noted))
 
     def _note_hook(self, entry: events.Entry) -> None:
         match entry.event:

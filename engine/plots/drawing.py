@@ -14,7 +14,8 @@ from engine.plots.folding import fold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from engine.core.world import Condition, Resource, World
+    from engine.core.events import AttributePlanned
+    from engine.core.world import Condition, Plan, Resource, World
     from engine.plots.folding import Folds
 
 _ACTIONS: Final = {step: action.name for action, step in GATE.items()}
@@ -163,10 +164,19 @@ def _rules(world: World) -> Iterator[Rule]:
         if condition.origin == "user" and condition.step is not None:
             yield _rule(_ACTIONS[condition.step], condition, is_plan=False)
     for plan in world.plans.values():
-        yield _rule(f"{plan.name} = {clean(repr(plan.value))}", plan.condition, is_plan=True)
+        yield _rule(_value(plan), plan.condition, is_plan=True)
 
 
-def _rule(what: str, condition: Condition, *, is_plan: bool) -> Rule:
+def planned(events: Iterable[AttributePlanned]) -> tuple[Rule, ...]:
+    """What the user has planned: a world knows only what of it has not come yet."""
+    return _merged(_rule(_value(event), event, is_plan=True) for event in events)
+
+
+def _value(plan: Plan | AttributePlanned) -> str:
+    return f"{plan.name} = {clean(repr(plan.value))}"
+
+
+def _rule(what: str, condition: Condition | AttributePlanned, *, is_plan: bool) -> Rule:
     delay = f" + {condition.delay / NS:g} s" if condition.delay else ""
     return Rule(what, f"{condition.state.name}{delay}", _sorted(condition.on), _sorted(condition.guids), is_plan)
 

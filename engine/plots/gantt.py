@@ -23,7 +23,7 @@ class Row:
     """A resource.
 
     Attributes:
-        name: its number, and its label if it has one.
+        name: its number, and what it is called.
         failed: whether it ever did, or its release.
         bars: its states, in order; nothing where it was not there or had been released.
         busy: from when until when a step of it was under way.

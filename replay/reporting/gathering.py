@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import eventlog
 from engine import journal
 from engine.core.errors import BadState, ExperimentError
+from engine.core.events import AttributePlanned
 from engine.core.world import describe
 from engine.dates import NS
-from engine.plots.drawing import draw
+from engine.plots.drawing import draw, planned
 from replay.audit import audit
 from replay.critical import path_to
 from replay.explaining import explained
@@ -23,12 +24,12 @@ from replay.traces import Traces, side_by_side
 from replay.views import view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from engine.core.events import Entry
     from engine.core.world import Resource, World
-    from engine.plots.drawing import Drawing
+    from engine.plots.drawing import Drawing, Rule
     from engine.plots.gantt import Gantt
     from replay import answers
     from replay.audit import Violation
@@ -125,8 +126,10 @@ class Findings:
     Attributes:
         charge: who is in charge: "over", "running" or "gone".
         world: the experiment as it stands.
+        names: by resource, what it is called; empty if nothing but a number.
         values: by resource, its attributes.
         drawing: its resources, with what connects them and what waits for what.
+        rules: what the user stated: conditions, and values that were planned.
         gantt: when each was in which state.
         path: what took the time; None if nothing has started yet.
         events: what happened.
@@ -141,8 +144,10 @@ class Findings:
 
     charge: str
     world: WorldView
+    names: Mapping[int, str]
     values: Mapping[int, Mapping[str, Any]]
     drawing: Drawing
+    rules: Sequence[Rule]
     gantt: Gantt
     path: CriticalPath | None
     events: Sequence[Told]
@@ -182,12 +187,15 @@ def gather(run_dir: Path, *, with_traces: bool = True) -> Findings:
         path = _path(log, world)
         failures = _failures(run_dir, log, world)
         torn = "" if log.torn is None else str(log.torn)
+    line, drawing = recorder.timeline(), draw(world)
     return Findings(
         charge="over" if world.closed else "gone" if holder is None else "running",
         world=view(world),
+        names=line.names,
         values={guid: world.values(resource) for guid, resource in world.resources.items()},
-        drawing=draw(world),
-        gantt=recorder.timeline().gantt(),
+        drawing=drawing,
+        rules=[*(rule for rule in drawing.rules if not rule.is_plan), *planned(_plans(entries))],
+        gantt=line.gantt(),
         path=path,
         events=_ends(told),
         left_out=max(0, len(told) - _MOST_EVENTS),
@@ -198,6 +206,10 @@ def gather(run_dir: Path, *, with_traces: bool = True) -> Findings:
         recorded=_recorded(Traces(run_dir, world)) if with_traces else None,
         torn=torn,
     )
+
+
+def _plans(entries: Iterable[Entry]) -> Iterator[AttributePlanned]:
+    return (entry.event for entry in entries if isinstance(entry.event, AttributePlanned))
 
 
 def _told(entry: Entry, world: World) -> Told:

@@ -179,7 +179,7 @@ def test_a_chart_has_a_row_for_each_resource(run_dir):
     assert (chart.name, chart.title) == ("lab_run_gantt", "lab  run")
     assert chart.moment == f"after event {replay.state(run_dir).seq}, 6.50 s from its start"
     assert [(row.name, row.rtype, row.failed) for row in chart.rows] == [
-        ("#1", "lab::Host", False),
+        ("#1 h3", "lab::Host", False),
         ("#2 server", "lab::App", True),
         ("#3 client", "lab::App", False),
     ]

@@ -10,6 +10,7 @@ import pytest
 
 import replay
 from engine import UsageError
+from engine.core import events
 from engine.core.states import ResourceState
 from engine.plots.gantt import Bar
 from eventlog import FileStore
@@ -238,6 +239,18 @@ def test_what_is_planned_and_waited_for_is_told(tmp_path):
     told = sections(tmp_path)
     assert "STOP #3 #2 STOPPED" in told["conditions"]
     assert "before its deploy" in told["resources"]
+
+
+def test_a_value_that_was_planned_is_told_also_once_it_is_set(tmp_path):
+    lab = lab_in(tmp_path)
+    host = lab.host()
+    lab.turn([events.AttributePlanned(0, [host], "hostname", "h4", [host], ResourceState.STARTED, 0)])
+    lab.deploy()
+    lab.done(host)
+    told = sections(tmp_path)
+    assert replay.state(tmp_path).resources[host].attributes["hostname"] == "h4"
+    assert told["conditions"].endswith("hostname = 'h4' #1 #1 STARTED")
+    assert "1 h4 lab::Host STARTED" in told["resources"]
 
 
 # --- traces

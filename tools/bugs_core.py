@@ -497,13 +497,13 @@ BUGS = (
     Bug(
         "what comes while an actor's shift ends is not heard",
         "runtime/actors.py",
-        "        if self._envelopes and not self._closed and",
-        "        if False and",
+        "        if self._envelopes and not self._closed:\n",
+        "        if False:\n",
     ),
     Bug(
         "who asks one that has stopped is not answered",
         "runtime/actors.py",
-        "        if self._closed:\n            self._refuse_all()\n        elif",
-        "        if",
+        "        if self._closed:\n            self._refuse_all()\n        else:\n            self.ask",
+        "        if True:\n            self.ask",
     ),
 )

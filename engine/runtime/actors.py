@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
@@ -19,6 +20,8 @@ from pykka._envelope import Envelope
 from engine.runtime.latch import latch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pykka import ActorRef, Future
 
     from engine.runtime.pool import Executor
@@ -31,35 +34,40 @@ class MailboxEmpty(Exception):
     """Nothing is left to handle for now."""
 
 
-class Mailbox:
-    """The inbox of a pooled actor. It hands its actor to the executor when the first message comes.
+class AtOnce:
+    """Runs a job in the thread that has it."""
+
+    def submit(self, job: Callable[[], None]) -> None:
+        """Run it."""
+        job()
+
+
+class Inbox(ABC):
+    """The messages of a pooled actor. Where it gets a worker from is what kinds of them differ in.
 
     Nobody ever waits at it for anybody: threads that do hand the interpreter to each other for each message, which
     takes far longer than the message. What is done to the list of envelopes is one step of the interpreter each.
     """
 
-    __slots__ = ("_actor", "_closed", "_envelopes", "_left", "_shift")
+    __slots__ = ("_actor", "_closed", "_envelopes", "_left")
 
     def __init__(self) -> None:
         self._envelopes: list[Envelope[Any]] = []  # no deque: one takes 600 bytes, and most hold one message or none
-        self._shift = threading.Lock()  # held from when the actor is handed to the executor until it is done
-        self._shift.acquire()
         self._left = 0
         self._closed = False
         self._actor: PooledActor | None = None
 
     def attach(self, actor: PooledActor) -> None:
-        """Begin to deliver. The mailbox is what keeps its actor alive."""
+        """Begin to deliver. The inbox is what keeps its actor alive."""
         self._actor = actor
-        self.end_shift()
 
     def put(self, envelope: Envelope[Any]) -> None:
         """Take a message, and have the actor run if it does not already."""
         self._envelopes.append(envelope)
         if self._closed:
             self._refuse_all()
-        elif self._shift.acquire(blocking=False):
-            self._begin()
+        else:
+            self.ask_for_shift()
 
     def get(self) -> Envelope[Any]:
         """The next message of this shift.
@@ -82,15 +90,22 @@ class Mailbox:
         """Whether nothing is there."""
         return not self._envelopes
 
+    @abstractmethod
+    def ask_for_shift(self) -> None:
+        """Have the actor run soon, unless it runs: then it is seen to at the end of its shift."""
+
+    def shift(self) -> Callable[[], None]:
+        """What the worker does."""
+        assert self._actor is not None
+        return self._actor.run_shift
+
     def begin_shift(self) -> None:
         """The actor has a worker."""
         self._left = 0 if self._actor is None else self._actor.batch
 
+    @abstractmethod
     def end_shift(self) -> None:
         """The actor gives its worker back, and gets in line again if there is more to do."""
-        self._shift.release()
-        if self._envelopes and not self._closed and self._shift.acquire(blocking=False):
-            self._begin()
 
     def drain(self) -> None:
         """Let pykka's tear-down see all that is left."""
@@ -101,15 +116,43 @@ class Mailbox:
         self._closed = True
         self._refuse_all()
 
-    def _begin(self) -> None:
-        assert self._actor is not None
-        self._actor.executor.submit(self._actor.run_shift)
-
     def _refuse_all(self) -> None:
         """By whoever has closed it, and by each who comes after that."""
         with suppress(IndexError):
             while True:
                 _refuse(self._envelopes.pop())
+
+
+class Mailbox(Inbox):
+    """Hands its actor to an executor when the first message comes.
+
+    Args:
+        executor: where the actor runs.
+    """
+
+    __slots__ = ("_executor", "_shift")
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__()
+        self._executor = executor
+        self._shift = threading.Lock()  # held from when the actor is handed to the executor until it is done
+        self._shift.acquire()
+
+    def attach(self, actor: PooledActor) -> None:
+        """Begin to deliver."""
+        super().attach(actor)
+        self.end_shift()
+
+    def ask_for_shift(self) -> None:
+        """Have the actor run soon."""
+        if self._shift.acquire(blocking=False):
+            self._executor.submit(self.shift())
+
+    def end_shift(self) -> None:
+        """The actor gives its worker back, and gets in line again if there is more to do."""
+        self._shift.release()
+        if self._envelopes and not self._closed:
+            self.ask_for_shift()
 
 
 def _refuse(envelope: Envelope[Any]) -> None:
@@ -129,18 +172,17 @@ def ask(ref: ActorRef[Any], message: object, future: Future[_T]) -> _T:
 
 
 class PooledActor(pykka.Actor):
-    """An actor on an executor."""
+    """An actor that has a worker while there is something in its mailbox."""
 
     batch: ClassVar[int] = 32
     """How many messages an actor handles before others get its worker."""
 
-    actor_inbox: Mailbox
+    actor_inbox: Inbox
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, inbox: Inbox) -> None:
         # Not pykka's own: it makes an UUID, an event and a reference for each of what may be 100,000 actors.
-        self.actor_inbox = self._create_actor_inbox()
+        self.actor_inbox = inbox
         self.actor_stopped = latch()
-        self.executor = executor
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # pykka sets it once; nobody changes it
@@ -172,8 +214,8 @@ class PooledActor(pykka.Actor):
         self._start_actor_loop()
 
     @staticmethod
-    def _create_actor_inbox() -> Mailbox:
-        return Mailbox()
+    def _create_actor_inbox() -> Inbox:
+        return Mailbox(AtOnce())
 
     @staticmethod
     def _create_future() -> Future[Any]:

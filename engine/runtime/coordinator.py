@@ -27,7 +27,7 @@ from engine.core.errors import Closed, EngineBug, ExperimentError, ExperimentWar
 from engine.diagnostics import get_logger
 from engine.rm.secret import message_of
 from engine.runtime import script
-from engine.runtime.actors import PooledActor
+from engine.runtime.actors import Mailbox, PooledActor
 from engine.runtime.collecting import nothing_collected
 from engine.runtime.scheduler import At
 from engine.runtime.waiters import Waiters
@@ -127,7 +127,7 @@ class Coordinator(PooledActor):
         scheduler: ActorRef[Scheduler],
         on_failure: Callable[[], None],
     ) -> None:
-        super().__init__(executor)
+        super().__init__(Mailbox(executor))
         self._kernel = kernel
         self._callbacks = callbacks
         self._append = append

@@ -112,10 +112,10 @@ class ResourceActor(PooledActor):
     """Runs the hooks of one resource, one at a time, and reports how they ended."""
 
     batch = 1  # between two hooks others may have their turn, and what undoes may come first
-    executor: Lane
 
     def __init__(self, lane: Lane, place: Place, tell: Callable[[messages.Message], None]) -> None:
         super().__init__(lane)
+        self.lane = lane
         self.intent: Intent | None = None  # what it is at, or is to be
         self._place = place
         self._tell = tell
@@ -279,7 +279,7 @@ class Crew:
         """Have a hook called."""
         attempt = effect.attempt
         actor = self._actor(effect.guid)
-        actor.executor.set_urgent(urgent=attempt.step in _UNDO)
+        actor.lane.set_urgent(urgent=attempt.step in _UNDO)
         actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor)
         actor.tell(intent)
 
@@ -295,8 +295,8 @@ class Crew:
         intent = None if actor is None else actor.intent
         if actor is not None and intent is not None:
             intent.cancel()
-            actor.executor.set_urgent(urgent=True)
-            self._unwanted.append(actor.executor)
+            actor.lane.set_urgent(urgent=True)
+            self._unwanted.append(actor.lane)
 
     def make_room(self) -> None:
         """Let others have the places of those whose result is no longer wanted.

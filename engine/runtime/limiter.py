@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING
 
+from engine.runtime.actors import Inbox
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,17 +15,17 @@ if TYPE_CHECKING:
 
 
 class Limiter:
-    """Lets so many jobs run at once and no more, those that undo before all others.
+    """Lets so many actors run at once and no more, those that undo before all others.
 
-    While any of them does something else than undo, one more job that undoes may run: so the release of one resource
-    gets through while others sit in long installations. A job whose result is no longer wanted does not count: it may
-    never return.
+    While any of them does something else than undo, one more that undoes may run: so the release of one resource gets
+    through while others sit in long installations. One whose result is no longer wanted does not count: it may never
+    return.
 
     Nobody waits here: who finds somebody else at it leaves word, and that one sees to it. Threads that wait for each
-    other hand the interpreter over for each job, which takes longer than a short job.
+    other hand the interpreter over for each message, which takes longer than a short hook.
 
     Args:
-        workers: where the jobs run; a worker for each that may.
+        workers: where they run; a worker for each that may.
         size: how many may run.
     """
 
@@ -39,7 +41,7 @@ class Limiter:
         self._undoing = 0
 
     def came(self, lane: Lane) -> None:
-        """The lane has another job: it gets in line, unless it is still at the one before."""
+        """The lane has something to do: it gets in line, unless it runs."""
         self._see_to(self._line_up, lane, self._workers.submit)
 
     def changed(self, lane: Lane) -> None:
@@ -47,11 +49,11 @@ class Limiter:
         self._see_to(self._line_up_anew, lane, self._workers.submit)
 
     def excuse(self, lane: Lane) -> None:
-        """Count the job that the lane is at no longer: its result is not wanted, and others get its place."""
+        """Count what the lane does no longer: its result is not wanted, and others get its place."""
         self._see_to(self._uncount, lane, self._workers.submit)
 
     def left(self, lane: Lane) -> None:
-        """The lane's job has come to its end; on the worker that did it."""
+        """The lane is done for now; on its worker."""
         self._see_to(self._leave, lane, self._workers.follow)
 
     def _see_to(self, change: Callable[[Lane], None], lane: Lane, let_in: Callable[[Callable[[], None]], None]) -> None:
@@ -69,13 +71,14 @@ class Limiter:
                 self._busy.release()
 
     def _line_up(self, lane: Lane) -> None:
-        if lane.job is not None and not lane.runs:
+        if not lane.runs and lane.line is None and not lane.empty():
             lane.line = self._urgent if lane.urgent else self._ordinary
             lane.line[lane] = None
 
     def _line_up_anew(self, lane: Lane) -> None:
         if lane.line is not None:
             del lane.line[lane]
+            lane.line = None
             self._line_up(lane)
 
     def _leave(self, lane: Lane) -> None:
@@ -89,7 +92,7 @@ class Limiter:
         lane.undoes = lane.urgent
         self._running += 1
         self._undoing += lane.undoes
-        return lane.run
+        return lane.shift()
 
     def _next(self) -> Lane | None:
         one_more = self._running > self._undoing
@@ -106,37 +109,30 @@ class Limiter:
             self._undoing -= lane.undoes
 
 
-class Lane:
-    """One actor's way to a worker, as its `Executor`. An actor asks for one at a time.
+class Lane(Inbox):
+    """The inbox of an actor that has a worker only when there is room.
 
     Attributes:
-        job: what is to run next.
-        urgent: whether that undoes.
+        urgent: whether what it does next undoes.
         line: where it waits.
-        runs: whether a job is under way; `undoes` what it does, `counts` whether its result is wanted.
+        runs: whether its actor has a worker; `undoes` what it does, `counts` whether the result is wanted.
     """
 
-    __slots__ = ("_limiter", "counts", "job", "line", "runs", "undoes", "urgent")
+    __slots__ = ("_limiter", "counts", "line", "runs", "undoes", "urgent")
 
     def __init__(self, limiter: Limiter) -> None:
+        super().__init__()
         self._limiter = limiter
-        self.job: Callable[[], None] | None = None
         self.line: OrderedDict[Lane, None] | None = None
         self.urgent = self.runs = self.undoes = self.counts = False
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Run the job when there is room."""
-        self.job = job
+    def ask_for_shift(self) -> None:
+        """Have the actor run when there is room."""
         self._limiter.came(self)
 
-    def run(self) -> None:
-        """Do the job, on the worker that calls this."""
-        assert self.job is not None
-        job, self.job = self.job, None
-        try:
-            job()
-        finally:
-            self._limiter.left(self)
+    def end_shift(self) -> None:
+        """The actor gives its worker back, and gets in line again if there is more to do."""
+        self._limiter.left(self)
 
     def set_urgent(self, *, urgent: bool) -> None:
         """Say whether what comes next undoes. If that is news, it gets in line anew."""
@@ -145,5 +141,5 @@ class Lane:
             self._limiter.changed(self)
 
     def excuse(self) -> None:
-        """Say that the result of the job under way is not wanted any more."""
+        """Say that the result of what the actor does is not wanted any more."""
         self._limiter.excuse(self)

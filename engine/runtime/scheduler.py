@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from pykka import ActorDeadError
 
-from engine.runtime.actors import PooledActor
+from engine.runtime.actors import AtOnce, Mailbox, PooledActor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pykka import ActorRef
 
     from engine.runtime.clock import Clock
@@ -34,13 +32,6 @@ class _Ring:
     """The alarm has rung."""
 
 
-class _AtOnce:
-    """Runs a job in the thread that has it."""
-
-    def submit(self, job: Callable[[], None]) -> None:
-        job()
-
-
 class Scheduler(PooledActor):
     """Keeps what is to be said later, and says it in time. Messages of one moment go out in the order they came.
 
@@ -49,7 +40,7 @@ class Scheduler(PooledActor):
     """
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(_AtOnce())
+        super().__init__(Mailbox(AtOnce()))
         self._clock = clock
         self._heap: list[tuple[int, int, At]] = []
         self._order = count()

@@ -6,7 +6,7 @@ from collections import deque
 import pykka
 import pytest
 
-from engine.runtime.actors import PooledActor
+from engine.runtime.actors import Mailbox, PooledActor
 from engine.runtime.pool import Pool
 from tests.engine.kinds import PATIENCE, Door
 
@@ -15,7 +15,7 @@ class Echo(PooledActor):
     """Answers, raises, blocks, or stops, as it is told."""
 
     def __init__(self, executor):
-        super().__init__(executor)
+        super().__init__(Mailbox(executor))
         self.heard = []
         self.stopped = threading.Event()
         self.failed = threading.Event()

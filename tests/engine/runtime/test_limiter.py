@@ -21,6 +21,27 @@ class Workers:
         self.jobs.insert(0, job)
 
 
+class Guest:
+    """An actor whose messages are functions."""
+
+    batch = 1
+
+    def __init__(self, lane):
+        self.lane = lane
+        lane.attach(self)
+
+    def run_shift(self):
+        self.lane.begin_shift()
+        try:
+            self.lane.get()()
+        finally:
+            self.lane.end_shift()
+
+
+def nothing():
+    """What one does in the meantime does not matter."""
+
+
 class Room:
     """A limiter and its lanes, by name.
 
@@ -32,22 +53,26 @@ class Room:
         self._workers = Workers()
         self._jobs = {}
         self._limiter = Limiter(self._workers, size)
-        self._lanes = {}
+        self._guests = {}
         self.running = []
 
     def lane(self, name):
-        return self._lanes.setdefault(name, Lane(self._limiter))
+        if name not in self._guests:
+            self._guests[name] = Guest(Lane(self._limiter))
+        return self._guests[name].lane
 
-    def come(self, *names, urgent=False):
+    def come(self, *names, urgent=False, job=nothing):
         for name in names:
             self.lane(name).set_urgent(urgent=urgent)
-            self.lane(name).submit(lambda: None)
+            self.lane(name).put(job)
         self._look()
 
     def end(self, name):
         self.running.remove(name)
-        self._jobs.pop(name)()
-        self._look()
+        try:
+            self._jobs.pop(name)()
+        finally:
+            self._look()
 
     def excuse(self, name):
         self.lane(name).excuse()
@@ -58,7 +83,7 @@ class Room:
         self._look()
 
     def _look(self):
-        names = {lane.run: name for name, lane in self._lanes.items()}
+        names = {guest.run_shift: name for name, guest in self._guests.items()}
         for job in self._workers.jobs:
             self.running.append(names[job])
             self._jobs[self.running[-1]] = job
@@ -168,24 +193,22 @@ def test_whatever_happens_there_are_never_too_many_and_everyone_has_a_turn(seed,
 
 
 def test_one_who_has_more_to_do_gets_in_line_again(room):
-    room.lane("a").submit(lambda: room.lane("a").submit(lambda: None))
-    room.come("b", "c")
+    room.come("a", "b")
+    room.come("a", "c")
     room.end("a")
     assert room.running == ["b", "c"]
     room.end("b")
     assert room.running == ["c", "a"]
 
 
-def test_a_job_that_raises_gives_its_place_back(room):
+def test_one_that_raises_gives_its_place_back(room):
     def fail():
         raise RuntimeError("x")
 
-    room.lane("a").submit(fail)
-    room._look()
+    room.come("a", job=fail)
     room.come("b", "c")
     with pytest.raises(RuntimeError):
         room.end("a")
-    room._look()
     assert room.running == ["b", "c"]
 
 
@@ -215,9 +238,9 @@ def test_whoever_comes_from_many_threads_has_a_turn():
 
     def come():
         for number in range(jobs):
-            lane = Lane(limiter)
+            lane = Guest(Lane(limiter)).lane
             lane.set_urgent(urgent=number % 3 == 0)
-            lane.submit(done.release)
+            lane.put(done.release)
             if number % 5 == 0:
                 lane.excuse()
 

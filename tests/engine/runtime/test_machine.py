@@ -7,7 +7,7 @@ import pykka
 import pytest
 
 import eventlog
-from engine.runtime.actors import PooledActor, ask
+from engine.runtime.actors import Mailbox, PooledActor, ask
 from engine.runtime.machine import Machine, System
 from engine.runtime.pool import Pool
 from tests.engine.kinds import PATIENCE
@@ -61,7 +61,7 @@ class Echo(PooledActor):
 
 def test_an_answer_may_come_into_a_future_of_ones_own(machine):
     pool = Pool(1, "machine")
-    echo = Echo.start(pool)
+    echo = Echo.start(Mailbox(pool))
     assert ask(echo, "hello", machine.future()) == "hello"
     with pytest.raises(KeyError, match="x"):
         ask(echo, KeyError("x"), machine.future())

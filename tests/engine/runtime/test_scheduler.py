@@ -5,7 +5,7 @@ import threading
 import pykka
 import pytest
 
-from engine.runtime.actors import PooledActor
+from engine.runtime.actors import Mailbox, PooledActor
 from engine.runtime.clock import SystemClock
 from engine.runtime.pool import Pool
 from engine.runtime.scheduler import At, Scheduler
@@ -15,7 +15,7 @@ from tests.engine.kinds import PATIENCE
 
 class Listener(PooledActor):
     def __init__(self, executor):
-        super().__init__(executor)
+        super().__init__(Mailbox(executor))
         self.heard = []
 
     def on_receive(self, message):

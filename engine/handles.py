@@ -197,5 +197,5 @@ def number_of(given: int) -> int:
 def guids_of(ec: Looking, given: Guids) -> list[int]:
     """One number, or several, as a list; see `guid_of`."""
     if isinstance(given, Iterable) and not isinstance(given, str | bytes):
-        return [guid_of(ec, guid) for guid in given]
+        return [guid if type(guid) is int else guid_of(ec, guid) for guid in given]  # there may be 100,000
     return [guid_of(ec, given)]  # type: ignore[arg-type]  # bytes are told from a number there

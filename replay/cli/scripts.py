@@ -5,14 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from engine.core.errors import ScriptDiverged, nearest
+from engine.core.errors import EngineBug, ExperimentError, ScriptDiverged, nearest
 from engine.description import foreign
+from engine.runtime.caller import is_ours
 from replay.cli.program import FAILED, Refused
 from replay.main import run_as_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+    from types import TracebackType
 
 _DESCRIPTIONS: Final = (".xml", ".json")
 
@@ -102,4 +104,16 @@ def _show(error: Exception, path: Path) -> None:
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename != str(path):
         place = place.tb_next
+    if isinstance(error, ExperimentError) and not isinstance(error, EngineBug):
+        _end_where_ours_begins(place)
     sys.excepthook(type(error), error.with_traceback(place or error.__traceback__), None)
+
+
+def _end_where_ours_begins(place: TracebackType | None) -> None:
+    """Leave out where in the engine a call was refused, which is no help either."""
+    last = None
+    while place is not None:
+        last = last if is_ours(place.tb_frame.f_code.co_filename) else place
+        place = place.tb_next
+    if last is not None:
+        last.tb_next = None

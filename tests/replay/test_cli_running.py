@@ -164,6 +164,16 @@ def test_what_failed_nothing_is_told_at_the_end(home, script):
     ]
 
 
+def test_what_the_engine_refuses_is_shown_at_the_line_of_the_script(home, script):
+    path = script(
+        'def describe(ec):\n    ec.set(7, "x", 1)\nwith ExperimentController("hello") as ec:\n    describe(ec)'
+    )
+    result = netreel("run", path)
+    assert result.exit_code == 1
+    assert re.findall(r'File ".*/(.*)", line (\d+)', result.stderr) == [("script.py", "7"), ("script.py", "5")]
+    assert "UnknownGuid: there is no resource #7; " in result.stderr
+
+
 def test_a_script_that_raises_shows_its_traceback_and_fails(home, script):
     result = netreel("run", script(IN_A_WITH + '    raise RuntimeError("oh")'))
     assert result.exit_code == 1

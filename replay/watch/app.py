@@ -376,10 +376,9 @@ class Watch(App[None]):
         self.notify(f"by {self._table.by}", timeout=2)
         self._go()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - textual's
-        """Whether a key does something now: words may have a ``/``, too, and so may what is read about the keys."""
-        is_elsewhere = self.focused is self._words or isinstance(self.screen, HelpScreen)
-        return None if action == "filter" and is_elsewhere else True
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:  # noqa: ARG002 - textual's signature
+        """Whether a key does something now: where words are typed, and where keys are explained, `/` does nothing."""
+        return action != "filter" or not (self.focused is self._words or isinstance(self.screen, HelpScreen))
 
     def action_filter(self) -> None:
         """Ask for words."""

@@ -21,16 +21,24 @@ fail() {
 	exit 1
 }
 
+run() { # THE PARAMETERS
+	shift 3
+	[ $# = 0 ] || shift
+	"do_$verb" "$@"
+	exit
+}
+
 mark() { # CONTENT NAME
 	ln -s "$1" "$at/$2" 2>/dev/null
 }
 
-# Sets what is known about a process: its group, its start time, the signals that it ignores. False if it has ended,
+# Sets what is known about a process: its number, group, start time, the signals that it ignores. False if it has ended,
 # which a zombie has. Without a fork: a host may have many processes to look at.
-look() { # PID
+look() { # PID, OR self, WHICH IN A SUBSHELL IS NOT $$
 	stat=
 	while IFS= read -r line; do stat="$stat $line"; done 2>/dev/null <"/proc/$1/stat"
 	case $stat in *') '*) ;; *) return 1 ;; esac
+	pid=${stat%%' ('*} pid=${pid#' '}
 	# The name of the program may hold anything, so fields count from its end. To cut all off at once, by ##, takes longer.
 	until case $stat in *') '*) false ;; esac do stat=${stat#*') '}; done
 	set -- $stat # from field 3 on
@@ -72,10 +80,43 @@ record() { # END
 	mark "end $1" exit && journal "end $token $1" && recorded=$1
 }
 
-claim() {
+# --- Beginning the command. Each part is run as soon as it is read: to read the rest takes as long as to start a program.
+
+do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
+	cd "$at/run" || exit
+	exec 2>>stderr # what goes wrong from here on is for the user to read
+	: >>stdout || exit # whoever is told of the start may follow both
 	look $$
-	ln -s "$epoch $$ $start $boot" "$at/claim"
+	# step: beginning
+	mark "$$ $start" started || exit
+	# step: started
+	if [ -L "$at/void" ]; then # read after the mark: either this sees the void, or the one who voids sees the mark
+		record void
+		exit
+	fi
+	# step: permitted
+	journal "start $token $$ $start $boot"
+	trap : PIPE # `start` may have been killed: that is no reason for the command to die
+	echo "began $$ $start $2 $3 $boot" 2>/dev/null
+	exec >>stdout </dev/null
+	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
+	spec=$1
+	set -- "$(command -v sh)" "../${1##*/}/command" # short, since shells put it before what they complain of
+	if [ "$ignored" != 0 ] && env --default-signal true 2>/dev/null; then
+		set -- "$(command -v env)" --default-signal "$@"
+	fi
+	[ ! -e "$spec/root" ] || set -- sudo -n -E "$@"
+	. /proc/self/fd/4 # last, since it may change any variable; its own last line is `become`
+	fail "its prelude has arrived only in part"
 }
+
+become() { # COMMAND
+	exec "$@" 4<&-
+}
+
+[ "$verb" != command ] || run "$@"
+
+# --- Opening.
 
 private() {
 	set -- $(ls -ldn "$base")
@@ -91,7 +132,9 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 	case $base in "~/"*) base=$HOME/${base#??} ;; esac
 	umask 077
 	[ -d "${base%/*}/" ] || mkdir -p "${base%/*}" || exit
-	if [ -e "$base" ] || ! mkdir -m 700 "$base" "$base/epochs" "$base/epochs/$epoch" 2>/dev/null; then # or it cannot be
+	if [ ! -e "$base" ] && mkdir -m 700 "$base" "$base/epochs" "$base/epochs/$epoch" 2>/dev/null; then
+		put "$base/$1" "$2" && : >"$base/$1.whole" || exit # nobody else writes to that name
+	else # it is there, or cannot be
 		mkdir -p "$base" || exit
 		private
 		[ -z "$(ls -A "$base")" ] || [ -d "$base/epochs" ] || # in this order: another one may be opening it
@@ -104,9 +147,10 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 	printf 'base %s\n' "$base"
 }
 
+# Whoever has made the directory may still be writing the file, or have been killed at it: then it is not whole.
 keep() { # FILE, TEXT
-	[ ! -e "$1" ] || return 0
-	put "$1.$$" "$2" && mv -f "$1.$$" "$1" && return
+	[ ! -e "$1.whole" ] || return 0
+	put "$1.$$" "$2" && mv -f "$1.$$" "$1" && : >"$1.whole" && return
 	rm -f "$1.$$"
 	exit 1
 }
@@ -122,6 +166,8 @@ END
 		;;
 	esac
 }
+
+[ "$verb" != open ] || run "$@"
 
 # --- Starting: this script runs three times over. `start` goes when the command has begun. `supervise` stays until it
 # has recorded how the command ended. `command` becomes the command. `attend` is the first two in one.
@@ -223,6 +269,12 @@ group_lives() { # NUMBER
 	return 1
 }
 
+claim() {
+	look self
+	me="$pid $start"
+	ln -s "$epoch $me $boot" "$at/claim"
+}
+
 do_supervise() { # SPEC
 	cd / # a file system that the controller stood in can be unmounted
 	# Caught, not ignored: the status is to be recorded whatever comes, and the command gets the defaults back.
@@ -237,7 +289,7 @@ do_supervise() { # SPEC
 	fi
 	# step: entitled
 	# It leads a session and a group of its own, with its own pid as number.
-	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $$ "$start" 4<&4
+	setsid sh "$script" command "$base" "$epoch" "$token" "$1" $me 4<&4
 	code=$?
 	exec 2>/dev/null # whoever listened may have left, and ksh does not bear that when it says how the command ended
 	# step: returned
@@ -250,38 +302,6 @@ do_supervise() { # SPEC
 		record void
 	fi
 	# step: recorded
-}
-
-do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
-	cd "$at/run" || exit
-	exec 2>>stderr # what goes wrong from here on is for the user to read
-	: >>stdout || exit # whoever is told of the start may follow both
-	look $$
-	# step: beginning
-	mark "$$ $start" started || exit
-	# step: started
-	if [ -L "$at/void" ]; then # read after the mark: either this sees the void, or the one who voids sees the mark
-		record void
-		exit
-	fi
-	# step: permitted
-	journal "start $token $$ $start $boot"
-	trap : PIPE # `start` may have been killed: that is no reason for the command to die
-	echo "began $$ $start $2 $3 $boot" 2>/dev/null
-	exec >>stdout </dev/null
-	[ ! -e "$1/stdin" ] || exec <"$1/stdin"
-	spec=$1
-	set -- "$(command -v sh)" "../${1##*/}/command" # short, since shells put it before what they complain of
-	if [ "$ignored" != 0 ] && env --default-signal true 2>/dev/null; then
-		set -- "$(command -v env)" --default-signal "$@"
-	fi
-	[ ! -e "$spec/root" ] || set -- sudo -n -E "$@"
-	. /proc/self/fd/4 # last, since it may change any variable; its own last line is `become`
-	fail "its prelude has arrived only in part"
-}
-
-become() { # COMMAND
-	exec "$@" 4<&-
 }
 
 # --- What became of it.
@@ -470,10 +490,8 @@ do_remove() {
 	discard "$base"
 }
 
-shift 3
-[ $# = 0 ] || shift
 case $verb in
-supervise | command | open) ;;
+supervise) ;;
 *) enter ;;
 esac
-"do_$verb" "$@"
+run "$@"

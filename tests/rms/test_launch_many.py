@@ -151,8 +151,9 @@ def test_a_host_that_did_not_answer_at_first_is_asked_after_all_again(lab, at_on
 def test_what_was_forgotten_is_not_made_again(lab, at_once):
     launcher = lab.launcher()
     launcher.start("gone", "exec sleep 1000")
-    os.kill(lab.supervisor("gone"), signal.SIGKILL)
+    lab.kill_supervisor("gone")
     launcher.signal("gone", "KILL")
+    assert isinstance(lab.end(launcher, "gone"), Gone)
     launcher.discard("gone")
     at_once(["first"])
     assert lab.tokens() == ["first"]

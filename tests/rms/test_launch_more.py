@@ -174,6 +174,17 @@ def test_a_first_contact_asks_and_opens_in_one_round_trip(any_shell, lab, monkey
     transport.close()
 
 
+def test_a_script_that_was_cut_short_is_put_there_again(lab):
+    """Who makes the directory is killed while it writes the script there."""
+    lab.launcher().open()
+    (whole,) = Path(lab.base).glob(".launch-*.whole")
+    whole.unlink()
+    whole.with_suffix("").write_text("echo half of it; exi")
+    lab.launcher(2).start("a", lab.counted())
+    assert lab.end(lab.launcher(2), "a") == Ended(0)
+    assert whole.exists()
+
+
 def test_a_first_contact_whose_question_fails_opens_nothing(any_shell, lab, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(CommandFailed, match="no idea"):

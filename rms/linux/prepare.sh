@@ -7,8 +7,10 @@
 
 set -u
 
-tell() {
-	printf '%s %s\n' "$1" "$2"
+told=
+tell() { # all is said at once, in the end: sshd makes a packet of each line that is said by itself
+	told="$told$1 $2
+"
 }
 
 has() {
@@ -84,3 +86,4 @@ for each in zypper pacman apk yum dnf apt-get; do # the last one counts
 	! has "$each" || packager=$each
 done
 tell packager "$packager"
+printf %s "$told"

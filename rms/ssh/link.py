@@ -68,10 +68,12 @@ class Link:
 
     # --- Running scripts.
 
-    def run(self, script: str, args: Sequence[str], stdin: bytes | IO[bytes], timeout: float | None) -> Completed:
-        """See `Transport.run`."""
+    def run(
+        self, script: str, args: Sequence[str], stdin: bytes | IO[bytes], timeout: float | None, *, light: bool = False
+    ) -> Completed:
+        """See `Transport.run`; and `Frame` for the rest."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        frame = Frame(os.fsencode(script), args)
+        frame = Frame(os.fsencode(script), args, light=light)
         try:
             if isinstance(stdin, bytes) and _fits(frame.script, stdin):
                 frame.stdin = stdin
@@ -104,7 +106,7 @@ class Link:
         self, script: str, args: Sequence[str], stdin: bytes, timeout: float, on_end: OnEnd
     ) -> bytes | Completed | None:
         """See `Attending.attend`."""
-        frame = Frame(os.fsencode(script), args, stdin)
+        frame = Frame(os.fsencode(script), args, stdin, light=True)
         return self._attendant.attend(frame, timeout, on_end) if _fits(frame.script, stdin) else None
 
     def _kill(self, session: Session, frame: Frame) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import threading
 import time
 from contextlib import suppress
@@ -53,6 +52,7 @@ class Frame:
         args: Its positional parameters.
         stdin: Its input, if that is a text that can be part of the frame; None is what the shell has.
         endless: It is not expected to end. Its end is not marked, which would look like something that it has written.
+        light: It is run in a subshell, where `$$` is not its own number. A shell of its own costs a host twice as much.
         group: The process group on the host that it runs in, once it has begun.
     """
 
@@ -60,6 +60,7 @@ class Frame:
     args: Sequence[str]
     stdin: bytes | None = None
     endless: bool = False
+    light: bool = False
     group: int | None = None
     _word: str = field(default_factory=lambda: secrets.token_hex(16))
     _out: bytearray = field(default_factory=bytearray)
@@ -72,21 +73,28 @@ class Frame:
 
     def encode(self) -> bytes:
         """The shell text, which runs the script in `/`, with no file open but the usual three."""
-        args = b"".join(b" " + os.fsencode(shlex.quote(arg)) for arg in self.args)
         word = self._word.encode()
         source, body = b"", b""
         if self.stdin == b"":
             source = b" </dev/null"
         elif self.stdin is not None:
             source, body = b" <<'I%b'" % word, b"%bI%b\n" % (self.stdin, word)
-        run, end = (b"exec sh", b"") if self.endless else (b"sh", b"echo E%b $?; " % word)
+        run, script = self._run()
+        end = b"" if self.endless else b"echo E%b $?; " % word
         # What the shell has to say of it, such as "Killed", is not among what the script says.
         return (
-            b"{ cd /; echo B%b $$; echo B%b >&2; {\n"
-            b"%b -c '. /proc/self/fd/3' sh%b 3<<'S%b' 2>&4 4>&-%b\n"
-            b"exec 3<&-; %b\nS%b\n%b"
-            b"%b} 4>&2 2>/dev/null; echo E%b >&2; }\n"
-        ) % (word, word, run, args, word, source, self.script, word, body, end, word)
+            b"{ cd /; echo B%b $$; echo B%b >&2; {\n%b 2>&4 4>&-%b\n%b%b%b} 4>&2 2>/dev/null; echo E%b >&2; }\n"
+        ) % (word, word, run, source, script, body, end, word)
+
+    def _run(self) -> tuple[bytes, bytes]:
+        """What runs the script, and what has to follow on the next lines."""
+        args = b"".join(b" " + _quoted(os.fsencode(arg)) for arg in self.args)
+        if self.light:
+            return b"(set --%b; eval %b)" % (args, _quoted(self.script)), b""
+        word = self._word.encode()
+        run = b"exec sh" if self.endless else b"sh"
+        by_a_file = b"%b -c '. /proc/self/fd/3' sh%b 3<<'S%b'" % (run, args, word)  # it must show in no arguments
+        return by_a_file, b"exec 3<&-; %b\nS%b\n" % (self.script, word)
 
     def feed(self, out: bytes, err: bytes) -> None:
         """Takes what has come back."""
@@ -277,6 +285,10 @@ class Session:
     def lost(self) -> TransportLost:
         """Why it does not answer any more."""
         return TransportLost(self.connection.host, self.connection.why or "the shell on the host has ended")
+
+
+def _quoted(text: bytes) -> bytes:
+    return b"'%b'" % text.replace(b"'", b"'\\''")
 
 
 def _read_frame(text: bytes) -> bytes:

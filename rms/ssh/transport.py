@@ -84,7 +84,7 @@ class SshTransport:
     def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """See `Transport.read`."""
         where = (path, str(offset + 1))  # tail counts from one
-        done = self.run(_READ, *where) if size is None else self.run(_READ_SOME, *where, str(size))
+        done = self._look(_READ, *where) if size is None else self._look(_READ_SOME, *where, str(size))
         # Of the second, tail's own status is not known. Shells may have complaints of their own, about the locale.
         complaints = [line for line in done.stderr.decode(errors="replace").splitlines() if "tail: " in line]
         if not complaints:
@@ -94,7 +94,7 @@ class SshTransport:
 
     def size(self, path: str) -> int | None:
         """See `Transport.size`."""
-        done = self.run(_SIZE, path)
+        done = self._look(_SIZE, path)
         if done.code == 0:
             return int(done.stdout)
         self._check_missing("size", path, done.stderr.decode(errors="replace"))
@@ -144,6 +144,11 @@ class SshTransport:
                 callback(*args, **kwargs)
 
         return call
+
+    def _look(self, script: str, *args: str) -> Completed:
+        """Runs a script that does little."""
+        self._check_open()
+        return self._link.run(script, args, b"", None, light=True)
 
     def _check_missing(self, verb: str, path: str, complaint: str) -> None:
         code, text = as_errno(complaint)

@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 
+from rms import _script
 from rms.ssh.session import _READER, Frame, _read_frame
+from tests.rms.launching import use_shell
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +34,8 @@ def reader(shell):
 
 
 def test_a_shell_that_stays_runs_one_frame_after_the_other(shell):
-    frames = [Frame(b"echo out $1; echo err >&2; cat; exit 3", [f"a {n}'\n"], b"input\n") for n in range(3)]
+    script, text = b"echo out $1; echo err >&2; cat; exit 3", b"input\n"
+    frames = [Frame(script, [f"a {n}'\n"], text, light=n != 1) for n in range(3)]
     done = run(shell, b"".join(frame.encode() for frame in frames))
     for n, frame in enumerate(frames):
         frame.feed(done.stdout, done.stderr)
@@ -58,9 +61,11 @@ def test_output_may_come_in_any_pieces(shell):
     assert (frame.result().stdout, frame.result().stderr, frame.result().code) == (b"a\nb", b"c", 0)
 
 
-def test_a_part_of_a_frame_does_nothing(shell, tmp_path):
+@pytest.mark.parametrize("light", [False, True])
+def test_a_part_of_a_frame_does_nothing(shell, tmp_path, light):
     # ksh 93 does not return from an end of its input between two here-documents.
-    frame = Frame(b": >ran; touch ran\n: done\n", [], b"" if shell == ["ksh"] else b"some input\n")
+    text = b"" if shell == ["ksh"] and not light else b"some input\n"
+    frame = Frame(b": >ran; touch ran\n: done\n", [], text, light=light)
     text = frame.encode().replace(b"cd /", b"cd '%b'" % bytes(tmp_path))
     end = text.rindex(b"}")
     for cut in range(0, end, 5):
@@ -86,6 +91,20 @@ def test_the_rest_of_the_input_is_the_script_s(shell):
     done = run(reader(shell), _read_frame(frame.encode()) + data)
     frame.feed(done.stdout, done.stderr)
     assert frame.result().stdout == data
+
+
+def test_what_a_shell_stays_with_is_known_by_its_own_number(shell, tmp_path, monkeypatch):
+    """In the subshell of a light frame `$$` is the number of the shell that is fed."""
+    use_shell(shell[0], tmp_path / "shell", monkeypatch)
+    base, name, command = str(tmp_path / "run"), ".launch-x.sh", b"echo $PPID; exec readlink ../claim\n"
+    opening = Frame(_script._OPEN.encode(), [base, "00000001", name, _script.TEXT], b"")
+    args = ("attend", base, "00000001", "a", "0", "1", "nothing", "user", "")
+    attending = Frame(_script._CALL.encode(), [f"{base}/{name}", *args], command, light=True)
+    done = run(["sh"], opening.encode() + attending.encode())
+    attending.feed(done.stdout, done.stderr)
+    assert attending.result().stdout.endswith(b"\nend 0\n"), attending.result()
+    parent, claim = (tmp_path / "run/a/run/stdout").read_text().splitlines()
+    assert claim.split()[1] == parent
 
 
 @pytest.mark.parametrize("text", [b"a\0b", b"\0"])

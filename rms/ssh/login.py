@@ -92,9 +92,18 @@ def _shake_hands(target: Target, transport: paramiko.Transport) -> None:
     transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = target.connect_timeout
     options = transport.get_security_options()
     options.key_types = hostkeys.algorithms(target, options.key_types)
+    options.kex = tuple(sorted(options.kex, key=_slowness))
     options.ciphers = tuple(sorted(options.ciphers, key=lambda name: "gcm" not in name))  # less work for each message
     transport.start_client(timeout=2 * target.connect_timeout)
     hostkeys.check(target, transport.get_remote_server_key())
+
+
+def _slowness(key_exchange: str) -> int:
+    """The rank of a way to agree on keys: first what no quantum computer will break, then what costs a host least.
+
+    By P-256 a whole login takes a ninth less of a host's processor than by Curve25519, for which sshd has slower code.
+    """
+    return 0 if key_exchange.startswith("mlkem") else 1 if key_exchange == "ecdh-sha2-nistp256" else 2
 
 
 # --- Our keys.

@@ -61,9 +61,9 @@ def make_run_dir(exp_id: str | None, local_dir: str | os.PathLike[str] | None) -
         run_dir.mkdir(parents=True, mode=0o700)
     except OSError as error:
         raise UsageError(
-            f"the directory of the run cannot be made: {error}; "
+            f"the directory of the run cannot be made: {error.filename}: {(error.strerror or str(error)).lower()}; "
             f"set local_dir or NETREEL_HOME to one that you may write to"
-        ) from error
+        ) from None  # a parent that cannot be made is told of once for each directory below it
     return run_dir
 
 

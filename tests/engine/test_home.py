@@ -1,5 +1,6 @@
 """Where runs live: what is asked first, and what is said if it cannot be."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -50,5 +51,11 @@ def test_runs_of_one_moment_have_names_of_their_own(tmp_path, monkeypatch):
 
 def test_a_directory_that_cannot_be_made(ec, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"the directory of the run cannot be made: .*set local_dir or NETREEL_HOME"):
+    with pytest.raises(UsageError) as refused:
         ec("exp", local_dir=tmp_path / "file")
+    assert re.fullmatch(
+        r"the directory of the run cannot be made: /\S*/file/exp/\S+: not a directory; "
+        "set local_dir or NETREEL_HOME to one that you may write to",
+        str(refused.value),
+    )
+    assert refused.value.__suppress_context__

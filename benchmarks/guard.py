@@ -52,6 +52,8 @@ class Jobs:
     def submit(self, job):
         self.waiting.append(job)
 
+    follow = submit
+
     def close(self):
         """They have no threads."""
 
@@ -66,9 +68,7 @@ class Answer(pykka.Future):
 
     def get(self, *, timeout=None):  # noqa: ARG002 - nothing can come later
         while not self._answers:
-            following = self._jobs.waiting.popleft()()
-            if following is not None:
-                self._jobs.submit(following)
+            self._jobs.waiting.popleft()()
         value, error = self._answers[0]
         if error is not None:
             raise error
@@ -87,7 +87,7 @@ class OneThread(System):
     def __init__(self):
         self._jobs = Jobs()
 
-    def workers(self, size, name):  # noqa: ARG002 - all are the same
+    def workers(self, size, name, initializer=None):  # noqa: ARG002 - all are the same, and none is a worker
         return self._jobs
 
     def future(self):

@@ -1,5 +1,7 @@
 """Who gets no answer asks again, until there is one or nobody wants it any more."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from engine import Intent, TransportLost
@@ -33,7 +35,8 @@ def test_it_asks_until_there_is_an_answer_after_growing_pauses(pauses):
 
 def test_it_says_for_whom_it_waits_and_that_it_no_longer_does(pauses):
     said = []
-    intent = Intent("t", Step.START, _tell=lambda token, what: said.append((token, what)))
+    listener = SimpleNamespace(doing=lambda token, what: said.append((token, what)))
+    intent = Intent("t", Step.START, _listener=listener)
     ask(intent, iter([TransportLost("h", "gone"), "here"]))
     ask(intent, iter(["here"]))
     assert said == [("t", "waiting for h to answer (gone)"), ("t", "")]

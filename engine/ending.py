@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.core import decide, events
@@ -49,10 +51,17 @@ def told_raised(error: BaseException) -> str:
 
 
 def _line_of(error: BaseException) -> str:
-    """The last line of an exception's way that is none of ours."""
+    """The last line of an exception's way that is the user's own: in none of our packages, and in no library."""
     # Not `extract_tb`, which reads the sources: an interrupt meanwhile would leave a file open.
     lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    for file, line in reversed(lines):
-        if not caller.is_ours(file):
-            return f" at {caller.place(file, line)}"
-    return ""
+    own = [(file, line) for file, line in lines if not file.startswith(_others())]
+    return f" at {caller.place(*own[-1])}" if own else ""
+
+
+def _others() -> tuple[str, ...]:
+    """How the files begin that are not the user's."""
+    import sysconfig  # noqa: PLC0415 - only where something was raised
+
+    ours = (str(Path(__file__).parent.parent / package) for package in ("engine", "eventlog", "replay", "rms"))
+    libraries = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return ("<frozen ", *(directory + os.sep for directory in (*ours, *libraries)))

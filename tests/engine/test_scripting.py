@@ -1,12 +1,13 @@
 """Time, chance and steps of the script's own; what is kept of its calls, and what it raised."""
 
+import json
 import threading
 from datetime import UTC, datetime
 
 import pytest
 
 import eventlog
-from engine import BadState, ExperimentError, UsageError, raised
+from engine import BadState, ExperimentError, UnknownGuid, UsageError, raised
 from engine.runtime.script import Script, playing
 
 
@@ -163,6 +164,16 @@ def test_what_the_script_raised_is_told_before_the_release(ec):
     assert kinds == ["controller.opened", "experiment.warned", "run.closed"]
     assert warned.data["message"].startswith("the script raised ZeroDivisionError: division by zero at ")
     assert "test_scripting.py:" in warned.data["message"]
+
+
+def test_where_a_script_raised_is_a_line_of_its_own(ec):
+    """What it called in a library, or in the engine, says nothing to its author."""
+    for call in json.loads, ec().state:
+        with pytest.raises((ValueError, UnknownGuid)), ec() as made:
+            call("{")
+        (warned,) = records(made, "experiment.warned")
+        line = test_where_a_script_raised_is_a_line_of_its_own.__code__.co_firstlineno + 4
+        assert warned.data["message"].endswith(f"/test_scripting.py:{line}")
 
 
 def test_a_failed_experiment_is_told_at_its_end(ec, stage, capsys):

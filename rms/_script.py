@@ -38,6 +38,9 @@ _CALL: Final = 'script=$1; shift; . "$script"'
 class Attending(Protocol):
     """A transport that can have a script go on while its caller does, without a process of its own for that."""
 
+    def run_light(self, script: str, *args: str, stdin: bytes = b"", timeout: float | None = None) -> Completed:
+        """Does the same as `Transport.run`, at half the cost to the host, for a script that knows: `$$` is not its own."""
+
     def attend(
         self, script: str, *args: str, stdin: bytes, timeout: float, on_end: Callable[[Completed | TransportLost], None]
     ) -> bytes | Completed | None:
@@ -100,6 +103,7 @@ class Script:
     def __init__(self, transport: Transport, base: str, epoch: int) -> None:
         self.base = base
         self._transport = transport
+        self._run = transport.run_light if isinstance(transport, Attending) else transport.run
         self._epoch = epoch
         self._opening = threading.Lock()
         self._file = ""  # where the host has it, once it has
@@ -124,7 +128,7 @@ class Script:
         self.open()
         timeout = ANSWER_TIMEOUT + len(stdin) / _SLOWEST
         how = (self._file, verb, self.base, self._number)
-        return self._checked(verb, self._transport.run(_CALL, *how, *args, stdin=stdin, timeout=timeout))
+        return self._checked(verb, self._run(_CALL, *how, *args, stdin=stdin, timeout=timeout))
 
     def attend(
         self, host: Attending, token: str, *args: str, stdin: bytes, on_end: Callable[[Completed | TransportLost], None]
@@ -146,7 +150,7 @@ class Script:
         digest = hashlib.sha256(TEXT.encode()).hexdigest()[:12]
         name = f".launch-{digest}.sh"  # each version has a file of its own, which never changes
         how = (self.base, self._number, name, TEXT)
-        done = self._transport.run(first + _OPEN, *how, *args, timeout=ANSWER_TIMEOUT)
+        done = self._run(first + _OPEN, *how, *args, timeout=ANSWER_TIMEOUT)
         told, _, last = self._checked("open", done).removesuffix(b"\n").rpartition(b"\n")
         if self.base.startswith("~/"):
             self.base = last.removeprefix(b"base ").decode("utf-8", "surrogateescape")

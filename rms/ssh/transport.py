@@ -76,6 +76,11 @@ class SshTransport:
         self._check_open()
         return self._link.run(script, args, stdin, timeout)
 
+    def run_light(self, script: str, *args: str, stdin: bytes = b"", timeout: float | None = None) -> Completed:
+        """See `Attending.run_light`."""
+        self._check_open()
+        return self._link.run(script, args, stdin, timeout, light=True)
+
     def attend(self, script: str, *args: str, stdin: bytes, timeout: float, on_end: OnEnd) -> bytes | Completed | None:
         """See `Attending.attend`."""
         self._check_open()
@@ -84,7 +89,7 @@ class SshTransport:
     def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """See `Transport.read`."""
         where = (path, str(offset + 1))  # tail counts from one
-        done = self._look(_READ, *where) if size is None else self._look(_READ_SOME, *where, str(size))
+        done = self.run_light(_READ, *where) if size is None else self.run_light(_READ_SOME, *where, str(size))
         # Of the second, tail's own status is not known. Shells may have complaints of their own, about the locale.
         complaints = [line for line in done.stderr.decode(errors="replace").splitlines() if "tail: " in line]
         if not complaints:
@@ -94,7 +99,7 @@ class SshTransport:
 
     def size(self, path: str) -> int | None:
         """See `Transport.size`."""
-        done = self._look(_SIZE, path)
+        done = self.run_light(_SIZE, path)
         if done.code == 0:
             return int(done.stdout)
         self._check_missing("size", path, done.stderr.decode(errors="replace"))
@@ -144,11 +149,6 @@ class SshTransport:
                 callback(*args, **kwargs)
 
         return call
-
-    def _look(self, script: str, *args: str) -> Completed:
-        """Runs a script that does little."""
-        self._check_open()
-        return self._link.run(script, args, b"", None, light=True)
 
     def _check_missing(self, verb: str, path: str, complaint: str) -> None:
         code, text = as_errno(complaint)

@@ -30,6 +30,8 @@ def use_shell(shell: str, place: Path, monkeypatch) -> None:
 class StayingTransport(LocalTransport):
     """One that has a shell stay with each script, as hosts over SSH do."""
 
+    run_light = LocalTransport.run
+
     def attend(self, script, *args, stdin, timeout, on_end):
         text = script.encode() + b"\n"
         process = self._spawn(["sh", "-c", _READ_SCRIPT, "sh", str(text.count(b"\n")), *args])

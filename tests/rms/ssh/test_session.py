@@ -97,12 +97,15 @@ def test_what_a_shell_stays_with_is_known_by_its_own_number(shell, tmp_path, mon
     """In the subshell of a light frame `$$` is the number of the shell that is fed."""
     use_shell(shell[0], tmp_path / "shell", monkeypatch)
     base, name, command = str(tmp_path / "run"), ".launch-x.sh", b"echo $PPID; exec readlink ../claim\n"
-    opening = Frame(_script._OPEN.encode(), [base, "00000001", name, _script.TEXT], b"")
+    opening = Frame(_script._OPEN.encode(), [base, "00000001", name, _script.TEXT], b"", light=True)
     args = ("attend", base, "00000001", "a", "0", "1", "nothing", "user", "")
     attending = Frame(_script._CALL.encode(), [f"{base}/{name}", *args], command, light=True)
-    done = run(["sh"], opening.encode() + attending.encode())
-    attending.feed(done.stdout, done.stderr)
+    probing = Frame(_script._CALL.encode(), [f"{base}/{name}", "probe", base, "00000001", "-", "a"], b"", light=True)
+    done = run(["sh"], opening.encode() + attending.encode() + probing.encode())
+    for frame in (attending, probing):
+        frame.feed(done.stdout, done.stderr)
     assert attending.result().stdout.endswith(b"\nend 0\n"), attending.result()
+    assert b"\nend 0\n" in probing.result().stdout, probing.result()
     parent, claim = (tmp_path / "run/a/run/stdout").read_text().splitlines()
     assert claim.split()[1] == parent
 

@@ -47,7 +47,8 @@ def close_run(kernel: Kernel) -> None:
 
 def told_raised(error: BaseException) -> str:
     """What a script raised, and at which of its lines."""
-    return f"{RAISED}{type(error).__name__}: {message_of(error)}{_line_of(error)}"
+    kind, message = type(error).__name__, message_of(error)  # which of one that says nothing is its kind
+    return f"{RAISED}{kind if message == kind else f'{kind}: {message}'}{_line_of(error)}"
 
 
 def _line_of(error: BaseException) -> str:

@@ -166,6 +166,13 @@ def test_what_the_script_raised_is_told_before_the_release(ec):
     assert "test_scripting.py:" in warned.data["message"]
 
 
+def test_what_says_nothing_is_told_by_its_kind(ec):
+    with pytest.raises(KeyboardInterrupt), ec() as made:
+        raise KeyboardInterrupt
+    (warned,) = records(made, "experiment.warned")
+    assert warned.data["message"].startswith("the script raised KeyboardInterrupt at ")
+
+
 def test_where_a_script_raised_is_a_line_of_its_own(ec):
     """What it called in a library, or in the engine, says nothing to its author."""
     for call in json.loads, ec().state:

@@ -119,8 +119,8 @@ BUGS = (
     Bug(
         "one that can never start is not said to",
         "core/plan.py",
-        "    if obstacle is not None:\n        return Fail(obstacle)\n",
-        "",
+        "        return None if obstacle is None else Fail(obstacle)\n",
+        "        return None\n",
     ),
     Bug(
         "a stopped resource starts by itself",

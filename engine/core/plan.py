@@ -52,13 +52,11 @@ def next_for(world: World, resource: Resource, now: int) -> Next:
     if step is None:
         return None
     gate = _gate(resource, step)
-    obstacle = _obstacle(world, gate)
-    if obstacle is not None:
-        return Fail(obstacle)
-    if world.aborted and not _may_go_on(resource, step):
-        return None
     opened = conditions.latest(gate)
     if opened is None:
+        obstacle = _obstacle(world, gate)
+        return None if obstacle is None else Fail(obstacle)
+    if world.aborted and not _may_go_on(resource, step):
         return None
     due, cause = opened
     if due > now:

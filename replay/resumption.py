@@ -213,7 +213,7 @@ def _same_home(path: Path) -> list[Path]:
 
 
 def _token(path: Path) -> str | None:
-    with suppress(eventlog.LogError, OSError):  # what cannot be read is no run of this script
+    with suppress(eventlog.LogError, BadState, OSError):  # what cannot be read, or is empty, is no run of this script
         return (_told(_opening(path)) or {}).get("token")
     return None
 

@@ -58,6 +58,15 @@ def test_it_runs_the_script_again_where_it_ran_as_it_ran(script, monkeypatch, tm
     assert (replay.state(run_dir).closed, Path.cwd()) == (True, Path("/"))
 
 
+def test_runs_beside_it_of_which_nothing_can_be_told_keep_nobody_from_it(script, monkeypatch, home):
+    die(script, monkeypatch, 4)
+    eventlog.FileStore(home / "another" / "empty").open_writer("a test").close()
+    (home / "another" / "damaged" / "log").mkdir(parents=True)
+    (home / "another" / "damaged" / "log" / "00000001-0000000000000001.log").write_bytes(b"no log" * 9)
+    result = netreel("resume", "again")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "before\nTrue first\n", "")
+
+
 def test_in_json_it_tells_the_runs_of_the_script(script, monkeypatch):
     run_dir = die(script, monkeypatch, 4)
     result = netreel("resume", run_dir, "--json")

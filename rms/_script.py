@@ -39,7 +39,7 @@ class Attending(Protocol):
     """A transport that can have a script go on while its caller does, without a process of its own for that."""
 
     def run_light(self, script: str, *args: str, stdin: bytes = b"", timeout: float | None = None) -> Completed:
-        """Does the same as `Transport.run`, at half the cost to the host, for a script that knows: `$$` is not its own."""
+        """The same as `Transport.run`, for half of what it costs the host. In the script `$$` is not its own number."""
 
     def attend(
         self, script: str, *args: str, stdin: bytes, timeout: float, on_end: Callable[[Completed | TransportLost], None]

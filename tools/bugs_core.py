@@ -365,7 +365,7 @@ BUGS = (
     Bug(
         "a hook that nobody waits for keeps its worker",
         "runtime/limiter.py",
-        "        self._see_to(self._uncount, lane, self._workers.submit)",
+        "        self._see_to(self._uncount, lanes, self._workers.submit)",
         "        pass",
     ),
     Bug(
@@ -377,7 +377,7 @@ BUGS = (
     Bug(
         "nobody is let in when a worker is free",
         "runtime/limiter.py",
-        "        self._see_to(self._leave, lane, self._workers.follow)\n",
+        "        self._see_to(self._leave, (lane,), self._workers.follow)\n",
         "        self._leave(lane)\n",
     ),
     Bug(
@@ -503,7 +503,7 @@ BUGS = (
     Bug(
         "who asks one that has stopped is not answered",
         "runtime/actors.py",
-        "        if self._closed:\n            self._refuse_all()\n        else:\n            self.ask",
-        "        if True:\n            self.ask",
+        "        if self._closed:\n            self._refuse_all()\n",
+        "",
     ),
 )

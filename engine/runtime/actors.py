@@ -63,11 +63,15 @@ class Inbox(ABC):
 
     def put(self, envelope: Envelope[Any]) -> None:
         """Take a message, and have the actor run if it does not already."""
+        self.add(envelope)
+        if self._envelopes:
+            self.ask_for_shift()
+
+    def add(self, envelope: Envelope[Any]) -> None:
+        """Take a message; that the actor runs is seen to by whoever adds it."""
         self._envelopes.append(envelope)
         if self._closed:
             self._refuse_all()
-        else:
-            self.ask_for_shift()
 
     def get(self) -> Envelope[Any]:
         """The next message of this shift.

@@ -174,7 +174,7 @@ class Coordinator(PooledActor):
         if self.failure is None:
             for effect in effects:
                 self._carry_out(effect)
-            self._crew.make_room()
+            self._crew.go_on()
             self._set_alarm()
 
     def _handle(self, message: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pykka._envelope import Envelope
+
 from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
 from engine.core.states import Step
@@ -249,6 +251,7 @@ class Crew:
         self._make_lock = make_lock
         self._places: dict[int, Place] = {}
         self._actors: dict[int, ResourceActor] = {}
+        self._to_run: list[Lane] = []
         self._unwanted: list[Lane] = []
         self._curious: dict[str, bool] = {}  # by type
         self._met: dict[int, set[int]] = {}  # of those whose type wants to know, to whom they know they are connected
@@ -276,12 +279,13 @@ class Crew:
         return [it for it in list(resources[guid].connections) if rtype in types[resources[it].rtype].lineage]
 
     def run(self, effect: Run) -> None:
-        """Have a hook called."""
+        """Have a hook called, once `go_on` is."""
         attempt = effect.attempt
         actor = self._actor(effect.guid)
         actor.lane.set_urgent(urgent=attempt.step in _UNDO)
         actor.intent = intent = Intent(attempt.token, attempt.step, latch(), actor)
-        actor.tell(intent)
+        actor.lane.add(Envelope(intent))
+        self._to_run.append(actor.lane)
 
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""
@@ -298,14 +302,17 @@ class Crew:
             actor.lane.set_urgent(urgent=True)
             self._unwanted.append(actor.lane)
 
-    def make_room(self) -> None:
-        """Let others have the places of those whose result is no longer wanted.
+    def go_on(self) -> None:
+        """Have all begin that are to run, and let others have the places of those whose result is no longer wanted.
 
         Once all of a turn are known: a place must not go to one whose turn it is to be cancelled next.
         """
+        to_run, self._to_run = self._to_run, []
         unwanted, self._unwanted = self._unwanted, []
-        for lane in unwanted:
-            lane.excuse()
+        if to_run:
+            self._limiter.came(to_run)
+        if unwanted:
+            self._limiter.excuse(unwanted)
 
     def give_up(self, guid: int) -> None:
         """Leave the hook that runs to itself: what comes next has a fresh manager, as after a crash."""

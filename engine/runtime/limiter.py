@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.runtime.actors import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from engine.runtime.pool import Workers
 
@@ -32,7 +32,7 @@ class Limiter:
     def __init__(self, workers: Workers, size: int) -> None:
         self._workers = workers
         self._size = size
-        self._news: deque[tuple[Callable[[Lane], None], Lane]] = deque()
+        self._news: deque[tuple[Callable[[Lane], None], Iterable[Lane]]] = deque()
         self._busy = threading.Lock()  # held by whoever is at what follows
         # In order of arrival. Not deques: a lane may leave its place in the one for the other.
         self._ordinary: OrderedDict[Lane, None] = OrderedDict()
@@ -40,31 +40,34 @@ class Limiter:
         self._running = 0
         self._undoing = 0
 
-    def came(self, lane: Lane) -> None:
-        """The lane has something to do: it gets in line, unless it runs."""
-        self._see_to(self._line_up, lane, self._workers.submit)
+    def came(self, lanes: Iterable[Lane]) -> None:
+        """These have something to do: they get in line, unless they run."""
+        self._see_to(self._line_up, lanes, self._workers.submit)
 
     def changed(self, lane: Lane) -> None:
         """The lane is urgent now, or no longer: if it waits, it gets in line anew."""
-        self._see_to(self._line_up_anew, lane, self._workers.submit)
+        self._see_to(self._line_up_anew, (lane,), self._workers.submit)
 
-    def excuse(self, lane: Lane) -> None:
-        """Count what the lane does no longer: its result is not wanted, and others get its place."""
-        self._see_to(self._uncount, lane, self._workers.submit)
+    def excuse(self, lanes: Iterable[Lane]) -> None:
+        """Count what these do no longer: the results are not wanted, and others get their places."""
+        self._see_to(self._uncount, lanes, self._workers.submit)
 
     def left(self, lane: Lane) -> None:
         """The lane is done for now; on its worker."""
-        self._see_to(self._leave, lane, self._workers.follow)
+        self._see_to(self._leave, (lane,), self._workers.follow)
 
-    def _see_to(self, change: Callable[[Lane], None], lane: Lane, let_in: Callable[[Callable[[], None]], None]) -> None:
-        """Make a change, and let in whoever has room then; or leave that to whoever is at it."""
+    def _see_to(
+        self, change: Callable[[Lane], None], lanes: Iterable[Lane], let_in: Callable[[Callable[[], None]], None]
+    ) -> None:
+        """Change these, and let in whoever has room then; or leave that to whoever is at it."""
         news = self._news
-        news.append((change, lane))
+        news.append((change, lanes))
         while news and self._busy.acquire(blocking=False):
             try:
                 while news:
-                    change, lane = news.popleft()
-                    change(lane)
+                    change, lanes = news.popleft()
+                    for lane in lanes:
+                        change(lane)
                     while (following := self._next()) is not None:
                         let_in(self._enter(following))
             finally:
@@ -128,7 +131,7 @@ class Lane(Inbox):
 
     def ask_for_shift(self) -> None:
         """Have the actor run when there is room."""
-        self._limiter.came(self)
+        self._limiter.came((self,))
 
     def end_shift(self) -> None:
         """The actor gives its worker back, and gets in line again if there is more to do."""
@@ -139,7 +142,3 @@ class Lane(Inbox):
         if self.urgent is not urgent:
             self.urgent = urgent
             self._limiter.changed(self)
-
-    def excuse(self) -> None:
-        """Say that the result of what the actor does is not wanted any more."""
-        self._limiter.excuse(self)

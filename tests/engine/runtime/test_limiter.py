@@ -75,7 +75,7 @@ class Room:
             self._look()
 
     def excuse(self, name):
-        self.lane(name).excuse()
+        self._limiter.excuse([self.lane(name)])
         self._look()
 
     def hasten(self, name):
@@ -242,7 +242,7 @@ def test_whoever_comes_from_many_threads_has_a_turn():
             lane.set_urgent(urgent=number % 3 == 0)
             lane.put(done.release)
             if number % 5 == 0:
-                lane.excuse()
+                limiter.excuse([lane])
 
     threads = [threading.Thread(target=come) for _ in range(3)]
     for thread in threads:

@@ -174,11 +174,13 @@ def test_one_that_was_given_up_has_a_fresh_manager_and_another_worker(site, tmp_
     pool = Pool(WORKERS, "room")
     crew = Crew(World(), None, Limiter(pool, 1), hear, threading.RLock)
     crew.run(Effect(Step.DEPLOY, "t-1"))
+    crew.go_on()
     site.door("deploy #1").await_hook()
     old = crew.place(1).manager()
     crew.give_up(1)
-    crew.make_room()
+    crew.go_on()
     crew.run(Effect(Step.RELEASE, "t-2"))
+    crew.go_on()
     assert told.wait(PATIENCE)
     assert [message.token for message in heard] == ["t-2"]
     assert crew.place(1).manager() is not old

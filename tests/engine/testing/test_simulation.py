@@ -468,6 +468,7 @@ def let_out_before_it_is_written(monkeypatch):
         self._kernel.settle()
         for effect in self._kernel.effects:
             self._carry_out(effect)
+        self._crew.go_on()
         self._kernel.effects.clear()
         return commit(self)
 

@@ -7,6 +7,7 @@ would say nothing, so for them there is a rule of what counts as noise: see `_is
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -111,18 +112,30 @@ def diff(
 
 def _runs(side: Side) -> list[Path]:
     paths = [Path(side)] if isinstance(side, str) or hasattr(side, "__fspath__") else list(map(Path, side))
-    found = [run for path in paths for run in ([path] if _is_run(path) else sorted(filter(_is_run, _inside(path))))]
+    found = [run for path in paths for run in ([path] if _is_run(path) else runs_in(path))]
     if not found:
         raise UsageError(f"there is no run in {', '.join(map(str, paths))}; a run is a directory with a log/ in it")
     return found
 
 
-def _inside(path: Path) -> list[Path]:
-    return list(path.iterdir()) if path.is_dir() else []
+def runs_in(exp_dir: Path) -> list[Path]:
+    """The runs of an experiment, in order. What ended before there was an event in it is none.
+
+    Raises:
+        Corrupt, WrongVersion: it cannot be told of one.
+    """
+    inside = sorted(exp_dir.iterdir()) if exp_dir.is_dir() else []
+    return [path for path in inside if _is_run(path) and _has_begun(path)]
 
 
 def _is_run(path: Path) -> bool:
     return (path / "log").is_dir()
+
+
+def _has_begun(path: Path) -> bool:
+    with suppress(eventlog.NoLog), eventlog.open(path) as log:
+        return next(log.read(), None) is not None
+    return False
 
 
 # --- the facts of a run -------------------------------------------------------------------------------------------

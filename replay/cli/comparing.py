@@ -11,6 +11,7 @@ from replay.cli import runs, words
 from replay.cli.completing import RUN
 from replay.cli.program import Refused, common
 from replay.comparing import diff as compare
+from replay.comparing import runs_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +57,7 @@ def _runs(home: Path, text: str, *, every: bool) -> list[Path]:
     if not every:
         runs.world(run)  # refuses what cannot be read, in the words of the other commands
         return [run.path]
-    return sorted(each.path for each in runs.all_runs(run.path.parent.parent) if each.exp_id == run.exp_id)
+    return runs_in(run.path.parent) or [run.path]
 
 
 def _named(paths: list[Path]) -> str:

@@ -227,6 +227,14 @@ def test_all_runs_of_experiments_are_compared_at_a_shell(home):
     assert len(lines("diff", "aaaa", "other")) > 3
 
 
+def test_of_an_experiment_what_ended_before_it_began_is_not_compared(home):
+    write(home)
+    write(home, [], run_id=LATER)
+    (home / "hello" / "20300320T000000.000000Z-dddd0001" / "log").mkdir(parents=True)
+    assert lines("diff", "--all", "hello", "hello") == [f"{RUN} → {RUN}: 0 differences"]
+    assert replay.diff(home / "hello", home / "hello") == []
+
+
 def test_what_cannot_be_compared_is_refused(home, tmp_path):
     write(home)
     (tmp_path / "empty").mkdir()

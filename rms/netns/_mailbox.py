@@ -7,6 +7,8 @@ to carry them.
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import contextmanager
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +17,7 @@ from engine.rm.transport import CommandFailed, TransportLost
 from rms._script import Fenced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from engine.rm.transport import Transport
     from rms.netns._batch import Place
@@ -25,7 +27,7 @@ _WHAT: Final = "a change"
 
 
 class Mailbox:
-    """That of one emulation, for one controller. It serves one caller at a time.
+    """That of one emulation, for one controller. Several threads may ask at the same time.
 
     Args:
         transport: the way to its host.
@@ -40,12 +42,13 @@ class Mailbox:
         self._holder = holder
         self._epoch = epoch
         self._numbers = count(1)
-        self._news: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        self._waiting: dict[str, SimpleQueue[dict[str, Any] | None]] = {}  # for the answers to what they have asked
         self._rest = b""
         self._gone = False
+        self._lock = threading.Lock()
         answers = f"{directory}/answers"
         transport.follow(answers, transport.size(answers) or 0, self._hear)
-        transport.on_exit(holder.pid, holder.start_time, lambda: self._news.put(None))
+        transport.on_exit(holder.pid, holder.start_time, self._end)
 
     def ask(self, asked: Sequence[dict[str, Any]], patience: float) -> list[dict[str, Any]]:
         """Have things done; one answer for each.
@@ -59,33 +62,56 @@ class Mailbox:
             Fenced: a later controller has been there.
             TransportLost: nobody answered.
         """
-        number, epoch = f"{self._epoch:08d}-{next(self._numbers)}", f"{self._epoch:08d}"
+        number, epoch = f"{self._epoch:08d}-{next(self._numbers):08d}", f"{self._epoch:08d}"
         request = json.dumps({"id": number, "epoch": epoch, "asked": list(asked)}).encode()
-        self._transport.write(f"{self._directory}/requests/{number}", request)
-        told = self._await(number, patience)
+        with self._answers_to(number) as answers:
+            self._transport.write(f"{self._directory}/requests/{number}", request)
+            told = self._await(answers, patience)
         if "fenced" in told:
             raise Fenced(self._transport.host, self._epoch, int(told["fenced"]))
         if "broken" in told:
             raise CommandFailed(self._transport.host, _WHAT, 1, told["broken"])
-        answers: list[dict[str, Any]] = told["answers"]
-        return answers
+        got: list[dict[str, Any]] = told["answers"]
+        return got
 
-    def _await(self, number: str, patience: float) -> dict[str, Any]:
-        """The answer to a request. Those to earlier ones, which were given up, are thrown away."""
-        while not self._gone:
-            try:
-                told = self._news.get(timeout=patience)
-            except Empty:
-                raise TransportLost(self._transport.host, f"{_WHAT} was not answered in {patience:g} s") from None
-            if told is None:
-                self._gone = True
-            elif told["id"] == number:
-                return told
-        raise CommandFailed(self._transport.host, _WHAT, 1, f"{GONE}: its process {self._holder.pid} has ended")
+    @contextmanager
+    def _answers_to(self, number: str) -> Iterator[SimpleQueue[dict[str, Any] | None]]:
+        """Where the answer to a request comes; if the holder has ended, nothing does. One that is late is not heard."""
+        answers: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
+        with self._lock:
+            self._waiting[number] = answers
+            if self._gone:
+                answers.put(None)
+        try:
+            yield answers
+        finally:
+            with self._lock:
+                del self._waiting[number]
+
+    def _await(self, answers: SimpleQueue[dict[str, Any] | None], patience: float) -> dict[str, Any]:
+        try:
+            told = answers.get(timeout=patience)
+        except Empty:
+            raise TransportLost(self._transport.host, f"{_WHAT} was not answered in {patience:g} s") from None
+        if told is None:
+            raise CommandFailed(self._transport.host, _WHAT, 1, f"{GONE}: its process {self._holder.pid} has ended")
+        return told
+
+    def _end(self) -> None:
+        """Answer nobody any more."""
+        with self._lock:
+            self._gone = True
+            for answers in self._waiting.values():
+                answers.put(None)
 
     def _hear(self, data: bytes) -> None:
         """Take what was added to the answers. Only a whole line counts, and one that was cut is none."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             if line.endswith(b"}"):
-                self._news.put(json.loads(line))
+                self._take(json.loads(line))
+
+    def _take(self, told: dict[str, Any]) -> None:
+        with self._lock:
+            if told["id"] in self._waiting:
+                self._waiting[told["id"]].put(told)

@@ -89,7 +89,8 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         self._own: Machine | None = None
         self._held: _Held | None = None
         self._finding = threading.Lock()
-        self._together: Together[Asked, Answer] = Together(self._act)
+        self._opening = threading.Lock()
+        self._together: Together[Asked, Answer] = Together(self._act, abreast=2)
 
     # --- the host -----------------------------------------------------------------------------------------------
 
@@ -324,9 +325,11 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         return answer
 
     def _act(self, asked: Sequence[Asked]) -> list[Answer]:
-        told = self._mailbox.ask(encode(asked), _PATIENCE + _EACH * len(asked))
+        with self._opening:  # two may ask for the first time
+            mailbox = self._mailbox
+        told = mailbox.ask(encode(asked), _PATIENCE + _EACH * len(asked))
         return decode(self.transport.host, told)
 
-    @kept  # only who serves the others asks for it
+    @kept
     def _mailbox(self) -> Mailbox:
         return Mailbox(self.transport, self.directory, self.holder, self.epoch)

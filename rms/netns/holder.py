@@ -5,7 +5,7 @@
 It is the first process of a namespace for processes, so all that runs in the emulation ends with it. In its working
 directory it makes ``requests``, in which whoever asks for something puts a file of JSON (`rms.netns._batch` has what
 may be in it), and ``answers``, to which it appends a line of JSON for each. It obeys the controller with the highest
-epoch only. The first process of a node is below it, and has noted its number and start time in ``node-GUID``.
+epoch only. The first process of a node is below it; its number and start time are noted in ``node-GUID``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,19 @@ import signal
 import sys
 from contextlib import suppress
 
-from rms.netns.namespaces import NEW_PROCESSES, Nodes, Places, bring_up_lo, check, identity, kill, libc, read
+from rms.netns.namespaces import (
+    NEW_PROCESSES,
+    Nodes,
+    Places,
+    bring_up_lo,
+    check,
+    hear,
+    identity,
+    introduce,
+    kill,
+    libc,
+    read,
+)
 from rms.netns.netlink import Netlink, Refused, Unknown
 
 TYPE_CHECKING = False  # as in `netlink`
@@ -42,7 +54,7 @@ class Holder:
     def __init__(self, base: str) -> None:
         self._base = base
         self._places = Places()
-        self._nodes = Nodes(self._places)
+        self._nodes = Nodes()
         os.makedirs("requests", 0o700, exist_ok=True)  # noqa: PTH103 - pathlib takes long to import
         self._answers = os.open("answers", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._news = check(libc.inotify_init1(os.O_CLOEXEC))
@@ -50,6 +62,11 @@ class Holder:
         self._deaths, bell = os.pipe()
         for end in (self._deaths, bell):
             os.set_blocking(end, False)
+        self._poll = select.poll()
+        for file in (self._news, self._deaths):
+            self._poll.register(file, select.POLLIN)
+        # By the pipe of those that are being made: which request they are for, and the answers to all else in it.
+        self._making: dict[int, tuple[str, list[dict[str, Any]], list[Any]]] = {}
         signal.set_wakeup_fd(bell, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
@@ -62,12 +79,15 @@ class Holder:
             self._wait()
 
     def _wait(self) -> None:
-        """Sleep until there is another request. Meanwhile bury whoever has ended below this process."""
+        """Sleep until there is another request. Meanwhile tell of nodes that are made, and bury whoever has ended."""
         ready: list[int] = []
         while self._news not in ready:
-            ready = select.select([self._news, self._deaths], [], [])[0]
+            ready = [file for file, _ in self._poll.poll()]
             for file in ready:
-                os.read(file, 1 << 16)
+                if file in self._making:
+                    self._finish(file)
+                else:
+                    os.read(file, 1 << 16)
             with suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
@@ -75,14 +95,18 @@ class Holder:
     def _serve(self, file: str) -> None:
         request = json.loads(read(file))
         os.unlink(file)  # noqa: PTH108 - as above
+        self._tell(request["id"], lambda: self._act(request))
+
+    def _tell(self, number: str, act: Callable[[], dict[str, Any] | None]) -> None:
+        """Do something, and answer a request with what came of it; not yet, if that is nothing."""
         try:
-            latest = self._publish(request["epoch"])
-            answer = {"answers": self._act(request["asked"])} if latest == request["epoch"] else {"fenced": latest}
+            answer = act()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not end, for with it ends all that it holds
             answer = {"broken": f"{type(error).__name__}: {error}"}
-        with suppress(OSError):  # the disk is full: who asks will ask again
-            # With a blank line before it, as the last answer may have been cut.
-            os.write(self._answers, b"\n" + json.dumps({"id": request["id"], **answer}).encode() + b"\n")
+        if answer is not None:
+            with suppress(OSError):  # the disk is full: who asks will ask again
+                # With a blank line before it, as the last answer may have been cut.
+                os.write(self._answers, b"\n" + json.dumps({"id": number, **answer}).encode() + b"\n")
 
     def _publish(self, epoch: str) -> str:
         """The latest epoch of all controllers that have been here. First publish, then look, as launch.sh does it."""
@@ -90,29 +114,37 @@ class Holder:
             os.mkdir(f"{self._base}/epochs/{epoch}")  # noqa: PTH102 - as above
         return max(os.listdir(f"{self._base}/epochs"))  # noqa: PTH208 - as above
 
-    def _act(self, asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        nodes = {number: self._begin(each) for number, each in enumerate(asked) if "node" in each}
-        told = [{} if "node" in each else self._do(each) for each in asked]  # while nodes come into being
-        for number, node in nodes.items():
-            told[number] = node()
-        return told
+    def _act(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        latest = self._publish(request["epoch"])
+        if latest != request["epoch"]:
+            return {"fenced": latest}
+        nodes = [each["node"] for each in request["asked"] if "node" in each]
+        making = self._begin(nodes) if nodes else None
+        told = [None if "node" in each else self._do(each) for each in request["asked"]]
+        if making is None:
+            return {"answers": told}
+        self._making[making] = (request["id"], nodes, told)
+        self._poll.register(making, 0)  # whatever is asked for: it tells when nobody can write to it any more
+        return None
 
-    def _begin(self, asked: dict[str, Any]) -> Callable[[], dict[str, Any]]:
-        """Begin with a node; gives what waits for how it went."""
-        command = f"making node #{asked['node']['guid']}"
-        try:
-            settle = self._nodes.begin(**asked["node"])
-        except (OSError, Refused) as error:
-            failed = {"error": [command, 1, str(error)]}
-            return lambda: failed
+    def _begin(self, nodes: list[dict[str, Any]]) -> int:
+        """Begin with nodes. An earlier request for one of them, of whoever has given it up, is done first."""
+        guids = {each["guid"] for each in nodes}
+        for file, (_, others, _) in list(self._making.items()):
+            if not guids.isdisjoint(each["guid"] for each in others):
+                self._finish(file)
+        return self._nodes.begin(nodes)
 
-        def told() -> dict[str, Any]:
-            try:
-                return {"node": settle()}
-            except (OSError, Refused) as error:
-                return {"error": [command, 1, str(error)]}
+    def _finish(self, file: int) -> None:
+        """Answer a request for nodes, once they have been made."""
+        self._poll.unregister(file)
+        number, nodes, told = self._making.pop(file)
+        self._tell(number, lambda: {"answers": self._made(hear(file), nodes, told)})
 
-        return told
+    @staticmethod
+    def _made(said: dict[str, str], nodes: list[dict[str, Any]], told: list[Any]) -> list[dict[str, Any]]:
+        made = (introduced(each["guid"], said) for each in nodes)
+        return [next(made) if each is None else each for each in told]
 
     def _do(self, asked: dict[str, Any]) -> dict[str, Any]:
         if "end" in asked:
@@ -144,6 +176,14 @@ class Holder:
                 return say(lines) if tool == "ip" else have_said(tool, lines)
         except Refused as error:
             return [[lines[0], error.code, error.why]]
+
+
+def introduced(guid: int, said: dict[str, str]) -> dict[str, Any]:
+    """The answer to who asks for a node, by what those that were made have said."""
+    try:
+        return {"node": introduce(guid, said)}
+    except Refused as error:
+        return {"error": [f"making node #{guid}", error.code, error.why]}
 
 
 def say(lines: list[str]) -> list[Any]:

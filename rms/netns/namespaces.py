@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
 from contextlib import contextmanager, suppress
+from struct import pack
 
 from rms.netns.netlink import Netlink, Refused
 
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, NoReturn
 
+    Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
 NEW_MOUNTS, NEW_NAMES, NEW_PROCESSES, NEW_NETWORK = 0x00020000, 0x04000000, 0x20000000, 0x40000000  # CLONE_NEW*
 PRIVATE = 0x44000  # MS_REC | MS_PRIVATE
+IGNORE = 1  # SIG_IGN
+SET_FLAGS, UP = 0x8914, 1  # SIOCSIFFLAGS, IFF_UP
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -27,12 +33,6 @@ def check(result: int) -> int:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return result
-
-
-def mount(kind: str | None, where: str, how: int = 0) -> None:
-    """Mount a file system of the kernel's own, or change how it is mounted."""
-    name = (kind or "none").encode()
-    check(libc.mount(name, where.encode(), None if kind is None else name, how, None))
 
 
 def write(path: str, text: str) -> None:
@@ -102,58 +102,130 @@ def enter(place: list[Any]) -> None:
 class Nodes:
     """Makes nodes: each a process in namespaces of its own.
 
-    It is a fork of the holder, and runs no other program: to begin one takes as long as all else that makes a node. It
-    does the least possible, as each page that it writes to has to be copied; the holder does the rest.
+    It is a fork of the holder, and runs no other program: to begin one takes as long as all else that makes a node.
+    Each page that one of the two writes to afterwards has to be copied, which takes as long again. So what nodes do is
+    prepared before, many are forked in a row, and nobody waits for them until they have all said who they are.
     """
 
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self) -> None:
         self._processes = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
 
-    def begin(self, guid: int, hostname: str, forwarding: bool) -> Callable[[], list[Any]]:
-        """Begin with one, unless it is there. What it gives waits until it is made, and says who it is."""
-        noted = read(f"node-{guid}").split()
-        if noted and identity(noted[0]) == [int(noted[0]), noted[1]]:
-            return lambda: [int(noted[0]), noted[1]]  # this was asked for before
-        hears = self._fork(hostname)
-        return lambda: self._settle(guid, hears, forwarding)
-
-    def _fork(self, hostname: str) -> int:
-        """Begin with its first process; gives where that says how it goes."""
+    def begin(self, nodes: list[dict[str, Any]]) -> int:
+        """Begin with those that are not there. Gives a pipe, which nobody can write to any more once they are."""
         hears, says = os.pipe()
         try:
-            check(libc.unshare(NEW_PROCESSES))
-            if os.fork() == 0:
-                become_node(says, hostname)
+            missing = [each for each in nodes if not noted(each["guid"])]  # the others were asked for before
+            self._fork(says, [(each["guid"], calls(says, each["hostname"], each["forwarding"])) for each in missing])
         except BaseException:
             os.close(hears)
             raise
         finally:
             os.close(says)
-            check(libc.setns(self._processes, NEW_PROCESSES))
         return hears
 
-    def _settle(self, guid: int, hears: int, forwarding: bool) -> list[Any]:
-        """Set up its network, and note who it is.
+    def _fork(self, says: int, nodes: list[tuple[int, list[Call]]]) -> None:
+        for guid, prepared in nodes:
+            try:
+                check(libc.unshare(NEW_PROCESSES))
+                if os.fork() == 0:
+                    become_node(says, guid, prepared)
+            except OSError as error:
+                os.write(says, f"{guid} {error}\n".encode())
+            finally:
+                check(libc.setns(self._processes, NEW_PROCESSES))
 
-        Raises:
-            OSError: it cannot be noted, or set up.
-            Refused: it did not begin.
-        """
-        with open(hears) as pipe:
-            said = pipe.read()
-        place = identity(said) if said.isdigit() else []
-        if not place:
-            raise Refused(1, said or "its first process did not begin")
-        try:
-            with self._places.at(place):
-                bring_up_lo()
-                configure(forwarding)
-            write(f"node-{guid}", "{} {}\n".format(*place))
-        except BaseException:
-            kill(place)
-            raise
-        return place
+
+def hear(pipe: int) -> dict[str, str]:
+    """What nodes have said, by their numbers; waits until they have."""
+    with open(pipe) as file:
+        return dict(line.split(" ", 1) for line in file.read().splitlines())
+
+
+def introduce(guid: int, said: dict[str, str]) -> list[Any]:
+    """Note who the first process of a node is, and give it.
+
+    Raises:
+        Refused: it did not begin, or cannot be noted.
+    """
+    number = said.get(str(guid), "")
+    place = identity(number) if number.isdigit() else noted(guid)
+    if not place:
+        raise Refused(1, number or "its first process did not begin")
+    try:
+        write(f"node-{guid}", "{} {}\n".format(*place))
+    except OSError as error:
+        kill(place)
+        raise Refused(1, str(error)) from error
+    return place
+
+
+def noted(guid: int) -> list[Any]:
+    """Who the first process of a node is; nothing if there is none."""
+    said = read(f"node-{guid}").split()
+    return [int(said[0]), said[1]] if said and identity(said[0]) == [int(said[0]), said[1]] else []
+
+
+def calls(says: int, hostname: str, forwarding: bool) -> list[Call]:
+    """What the first process of a node does before it asks for its number; the next file that is opened there is 0."""
+    return [
+        (os.setsid, ()),  # what is done to the group of the holder does not reach it
+        (libc.signal, (signal.SIGCHLD, IGNORE)),  # nobody has to reap what others leave
+        (os.closerange, (0, says)),  # all files of the holder
+        (libc.unshare, (NEW_NETWORK | NEW_MOUNTS | NEW_NAMES,)),  # here: the kernel waits, for many at once
+        (libc.mount, (b"none", b"/", None, PRIVATE, None)),
+        (libc.socket, (socket.AF_INET, socket.SOCK_DGRAM, 0)),
+        (fcntl.ioctl, (0, SET_FLAGS, pack("16sH", b"lo", UP))),
+        (os.close, (0,)),
+        *(call for path, value in settings(forwarding) for call in setting(path, value)),
+        *[(os.open, (os.devnull, os.O_RDWR))] * 3,
+        (socket.sethostname, (hostname,)),
+    ]
+
+
+def settings(forwarding: bool) -> list[tuple[str, bytes]]:
+    """Those of a node's network."""
+    chosen = [("ipv4/ip_forward", b"1")] if forwarding else []
+    if os.path.exists("/proc/sys/net/ipv6"):  # noqa: PTH110 - as above; a kernel may be without
+        chosen.append(("ipv6/conf/default/accept_dad", b"0"))  # or for two seconds an interface answers nobody
+        chosen += [("ipv6/conf/all/forwarding", b"1")] if forwarding else []
+    return chosen
+
+
+def setting(path: str, value: bytes) -> list[Call]:
+    """What sets one of the network's settings."""
+    return [(os.open, (f"/proc/sys/net/{path}", os.O_WRONLY)), (os.write, (0, value)), (os.close, (0,))]
+
+
+def mounting(kind: bytes, where: bytes) -> Call:
+    """What mounts a file system of the kernel's own."""
+    return libc.mount, (kind, where, kind, 0, None)
+
+
+MOUNTS = [mounting(b"proc", b"/proc"), mounting(b"sysfs", b"/sys")]
+
+
+def become_node(says: int, guid: int, prepared: list[Call]) -> NoReturn:
+    """Be the first process of a node: there is nothing else for it to do than to last."""
+    try:
+        do(prepared)
+        me = os.readlink(b"/proc/self")  # noqa: PTH115 - as above; what /proc is before it has its own is the host's
+        do(MOUNTS)
+        os.chdir("/")
+        os.write(says, b"%d %s\n" % (guid, me))
+        os.close(says)
+        while True:
+            signal.pause()
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+        os.write(says, f"{guid} {error}\n".encode())
+    finally:
+        os._exit(1)  # whatever goes wrong: there must be no second holder
+
+
+def do(prepared: list[Call]) -> None:
+    """Call one function after the other; those of libc give -1 if they fail."""
+    for function, arguments in prepared:
+        if function(*arguments) == -1:
+            check(-1)
 
 
 def bring_up_lo() -> None:
@@ -163,41 +235,6 @@ def bring_up_lo() -> None:
         network.say("link set lo up")
     finally:
         network.close()
-
-
-def become_node(says: int, hostname: str) -> NoReturn:
-    """Be the first process of a node: there is nothing else for it to do than to last."""
-    try:
-        os.setsid()  # what is done to the group of the holder does not reach it
-        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to reap what others leave
-        os.closerange(0, says)  # all files of the holder
-        for _ in range(3):
-            os.open(os.devnull, os.O_RDWR)
-        check(libc.unshare(NEW_NETWORK | NEW_MOUNTS | NEW_NAMES))  # here: the kernel waits, for many at once
-        mount(None, "/", PRIVATE)
-        me = os.readlink("/proc/self")  # noqa: PTH115 - as above; what /proc is before it has its own is the host's
-        mount("proc", "/proc")
-        mount("sysfs", "/sys")
-        socket.sethostname(hostname)
-        os.chdir("/")
-        os.write(says, me.encode())
-        os.close(says)
-        while True:
-            signal.pause()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-        os.write(says, str(error).encode())
-    finally:
-        os._exit(1)  # whatever goes wrong: there must be no second holder
-
-
-def configure(forwarding: bool) -> None:
-    """Settings of a node's network."""
-    if forwarding:
-        write("/proc/sys/net/ipv4/ip_forward", "1")
-    if os.path.exists("/proc/sys/net/ipv6"):  # noqa: PTH110 - as above; a kernel may be without
-        write("/proc/sys/net/ipv6/conf/default/accept_dad", "0")  # or for two seconds an interface answers nobody
-        if forwarding:
-            write("/proc/sys/net/ipv6/conf/all/forwarding", "1")
 
 
 def kill(process: list[Any]) -> None:

@@ -35,6 +35,22 @@ def test_who_comes_meanwhile_is_served_together():
     assert got == {0: 0, 1: 2, 2: 4, 3: 6}
 
 
+def test_so_many_as_may_be_abreast_are_served_at_once():
+    both, got = threading.Barrier(2), {}
+
+    def act(asked):
+        both.wait(10)
+        return asked
+
+    together = Together(act, abreast=2)
+    threads = [threading.Thread(target=lambda n=n: got.setdefault(n, together.ask(n))) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert got == {0: 0, 1: 1}
+
+
 def test_what_goes_wrong_is_raised_to_who_asked_and_the_next_is_served():
     def act(asked):
         if asked == ["bad"]:

@@ -1,6 +1,7 @@
 """What is asked of a holder, and what it says."""
 
 import json
+import threading
 
 import pytest
 
@@ -88,6 +89,24 @@ def test_answers_to_others_and_half_ones_are_passed_over():
         host.hear(answer(request, answers=[2]))
 
     assert mailbox(says).ask([], 10) == [2]
+
+
+def test_two_who_ask_at_once_get_an_answer_each():
+    asked, got = [], {}
+
+    def says(host, request):
+        asked.append(request)
+        if len(asked) == 2:
+            for each in reversed(asked):
+                host.hear(answer(each, answers=each["asked"]))
+
+    box = mailbox(says)
+    threads = [threading.Thread(target=lambda n=n: got.setdefault(n, box.ask([n], 10))) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert got == {0: [0], 1: [1]}
 
 
 @pytest.mark.parametrize(

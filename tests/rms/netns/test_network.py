@@ -13,7 +13,7 @@ from engine import BadAttribute, BadConnection, ResourceState, UsageError
 from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Interface, Link, Node
-from rms.netns._batch import Place, Question
+from rms.netns._batch import Make, Place, Question
 from tests.rms.netns.conftest import namespace
 
 pytestmark = pytest.mark.slow
@@ -45,6 +45,26 @@ def test_a_node_has_a_name_and_processes_of_its_own_and_the_files_of_the_host(ne
     assert place.startswith(str(net.ec.run_dir))
     files = Path(f"/proc/{net.pid(node)}/fd")
     assert {each.name: str(each.readlink()) for each in files.iterdir()} == dict.fromkeys("012", "/dev/null")
+
+
+def test_a_node_that_is_asked_for_again_while_it_is_made_is_made_once(network):
+    net = network()
+    net.up()
+    emulation = net.ec._session.manager(net.emulation.guid)
+    requests, got = Path(emulation.directory, "requests"), []
+    os.kill(net.holder(), signal.SIGSTOP)
+    threads = [threading.Thread(target=lambda: got.append(emulation._ask(Make(99, "r1")))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    while len([each for each in requests.iterdir() if each.name[0] != "."]) < 2:
+        threading.Event().wait(0.001)
+    os.kill(net.holder(), signal.SIGCONT)
+    for thread in threads:
+        thread.join(10)
+    one, two = got
+    assert one == two
+    children = subprocess.run(["pgrep", "-P", str(net.holder())], capture_output=True, text=True, check=True).stdout
+    assert children.split() == [str(one.pid)]
 
 
 def test_a_node_that_cannot_be_noted_leaves_no_process(network):

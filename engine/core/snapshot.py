@@ -76,10 +76,7 @@ def to_plain(world: World, pack: Callable[[list[Any]], Any]) -> dict[str, Any]:
         "conditions": [_from_condition(condition) for condition in conditions],
         "named": [place[id(condition)] for condition in world.conditions.values()],
         "plans": [[plan.name, plan.value, place[id(plan.condition)]] for plan in world.plans.values()],
-        "links": [
-            [guid, state.value, str(step), place[id(condition)]]
-            for (guid, state, step), condition in world.links.items()
-        ],
+        "links": [[guid, state, step, place[id(condition)]] for (guid, state, step), condition in world.links.items()],
         "resources": [pack(_from_resource(resource, place)) for resource in world.resources.values()],
         "groups": [
             [number, list(group.members), None if group.barrier is None else place[id(group.barrier)]]
@@ -97,15 +94,14 @@ def _all_conditions(world: World) -> list[Condition]:
 
 def _from_condition(condition: Condition) -> list[Any]:
     scalars = [getattr(condition, name) for name in _CONDITION]
-    step = None if condition.step is None else str(condition.step)
-    return [scalars, step, list(condition.guids), list(condition.on), condition.state.value]
+    return [scalars, condition.step, list(condition.guids), list(condition.on), condition.state]
 
 
 def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
     attempt = resource.attempt
     return [
         _scalars_of(resource),
-        resource.state.value,
+        resource.state,
         resource.attributes,
         resource.times,
         None if attempt is None else [attempt.step, *(getattr(attempt, name) for name in _ATTEMPT)],
@@ -115,7 +111,7 @@ def _from_resource(resource: Resource, place: dict[int, int]) -> list[Any]:
         {step: [place[id(condition)] for condition in gate] for step, gate in resource.gates.items()},
         resource.receipts,
         resource.tokens,
-        dict(resource.traces),
+        resource.traces,
         [plan.condition.seq for plan in resource.plans],
     ]
 

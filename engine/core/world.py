@@ -7,7 +7,6 @@ resource's state, and which resources an event has touched.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
@@ -127,8 +126,7 @@ class Plan:
         return {"name": self.name, "value": self.value, "condition": self.condition.to_dict()}
 
 
-_NONE_YET: Final[Mapping[Step, Any]] = {}
-_NOTHING: Final[MappingProxyType[str, bool]] = MappingProxyType({})
+_NONE_YET: Final[Mapping[Any, Any]] = {}
 
 
 @dataclass(slots=True, eq=False)
@@ -185,7 +183,7 @@ class Resource:
     exit_code: int | None = None
     error: dict[str, Any] | None = None
     label: str | None = None
-    traces: Mapping[str, bool] = field(default_factory=lambda: _NOTHING)
+    traces: Mapping[str, bool] = field(default_factory=lambda: _NONE_YET)
     plans: tuple[Plan, ...] = ()
 
     @property

@@ -4,8 +4,6 @@ After every turn the log is read on through real bytes: the world that it comes 
 that went through a snapshot; and the audit must find nothing.
 """
 
-from types import MappingProxyType
-
 from engine import journal, snapshots
 from engine.core import decide, events, messages, stepping
 from engine.core.apply import apply
@@ -58,7 +56,7 @@ def deep(world):
 
 def _plain(value, seen):
     kind = type(value)
-    if kind in (dict, MappingProxyType):
+    if kind is dict:
         return {key: _plain(item, seen) for key, item in value.items()}
     if kind in (list, tuple):
         return [_plain(item, seen) for item in value]

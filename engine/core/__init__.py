@@ -1,8 +1,8 @@
 """The pure core: events in, instructions out.
 
 What an experiment is and how it changes, as plain values and functions. It imports nothing but the standard library
-and msgspec, whose structs its values are, and has no thread, clock, file, socket or chance: time is an argument, outcomes
-are messages. So the live engine, the replayer and the simulation run the very same code.
+and msgspec, whose structs its values are, and has no thread, clock, file, socket or chance: time is an argument,
+outcomes are messages. So the live engine, the replayer and the simulation run the very same code.
 
 Where to look:
 

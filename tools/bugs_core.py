@@ -235,7 +235,8 @@ BUGS = (
         "runtime/coordinator.py",
         "        entries, effects = self._kernel.take()\n        if entries:",
         "        entries, effects = self._kernel.take()\n"
-        "        for effect in effects:\n            self._carry_out(effect)\n        effects = []\n"
+        "        for effect in effects:\n            self._carry_out(effect)\n"
+        "        self._crew.go_on()\n        effects = []\n"
         "        if entries:",
     ),
     Bug(
@@ -437,8 +438,8 @@ BUGS = (
     Bug(
         "an abort wakes nobody",
         "runtime/waiters.py",
-        "        concerned = list(self._all.values()) if aborted else self._concerned(guids)",
-        "        concerned = self._concerned(guids)",
+        "            if aborted or not waiter.missing.isdisjoint(guids):",
+        "            if not waiter.missing.isdisjoint(guids):",
     ),
     Bug(
         "a condition on what has come already is taken",

@@ -103,10 +103,9 @@ class Waiter:
 
 
 class Waiters:
-    """All callers that wait, found by those whom they wait for."""
+    """All callers that wait. Each is a thread that does, so there are not many."""
 
     def __init__(self) -> None:
-        self._by_guid: dict[int, list[Waiter]] = {}
         self._all: dict[int, Waiter] = {}
 
     def __bool__(self) -> bool:
@@ -114,46 +113,25 @@ class Waiters:
 
     def add(self, waiter: Waiter, world: World) -> None:
         """Take a caller in, unless it need not wait."""
-        guids = list(waiter.missing)
-        waiter.look(world, guids)
-        if waiter.done:
-            return
-        self._all[id(waiter)] = waiter
-        for guid in waiter.missing:
-            self._by_guid.setdefault(guid, []).append(waiter)
+        waiter.look(world, waiter.missing)
+        if not waiter.done:
+            self._all[id(waiter)] = waiter
 
     def remove(self, waiter: Waiter) -> None:
         """Forget a caller that has lost its patience."""
         waiter.done = True
         self._all.pop(id(waiter), None)
-        for guid in waiter.missing:
-            self._by_guid[guid] = [other for other in self._by_guid.get(guid, ()) if other is not waiter]
 
     def look(self, world: World, guids: set[int], *, aborted: bool) -> None:
         """Wake those for whom these resources have changed; all of them if the experiment was just aborted."""
-        concerned = list(self._all.values()) if aborted else self._concerned(guids)
-        for waiter in concerned:
-            if not waiter.done:
+        for waiter in list(self._all.values()):
+            if aborted or not waiter.missing.isdisjoint(guids):
                 waiter.look(world, guids)
             if waiter.done:
-                self._all.pop(id(waiter), None)
-
-    def _concerned(self, guids: set[int]) -> list[Waiter]:
-        found: dict[int, Waiter] = {}
-        for guid in guids & self._by_guid.keys():
-            waiting = self._by_guid[guid]
-            still = [waiter for waiter in waiting if not waiter.done and guid in waiter.missing]
-            for waiter in still:
-                found[id(waiter)] = waiter
-            if not still:
-                del self._by_guid[guid]
-            elif len(still) < len(waiting):
-                self._by_guid[guid] = still
-        return list(found.values())
+                del self._all[id(waiter)]
 
     def fail_all(self, error: Exception) -> None:
         """The controller has failed or is gone: nothing will come any more."""
         for waiter in self._all.values():
             waiter.fail(error)
         self._all.clear()
-        self._by_guid.clear()

@@ -1,6 +1,6 @@
 """Events: every kind comes back from real bytes as it went in, and changes the world."""
 
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine import journal
-from engine.core import events
+from engine.core import events, kernel, messages
 from engine.core.apply import HANDLERS
 from engine.core.encoding import from_data, to_data
 from engine.core.events import KINDS, Entry
@@ -127,6 +127,10 @@ def test_the_words_are_the_contract_with_old_logs():
 @pytest.mark.parametrize("kind", KINDS)
 def test_apply_knows_every_kind(kind):
     assert KINDS[kind] in HANDLERS
+
+
+def test_the_kernel_knows_every_message():
+    assert set(kernel._HEARD) == set(get_args(messages.Message))
 
 
 def test_an_event_is_frozen():

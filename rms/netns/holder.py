@@ -11,9 +11,7 @@ epoch only. The first process of a node is below it; its number and start time a
 from __future__ import annotations
 
 import _thread  # and not threading: what that does after a fork takes as long as all else that a node does
-import json
 import os
-import re
 import select
 import signal
 import sys
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 MOVED_HERE = 0x80  # IN_MOVED_TO
 PATIENCE = 20.0  # seconds that a tool may take
-REFUSED_BY_TOOL = re.compile(r"(.*?)^Command failed -:(\d+)\n", re.DOTALL | re.MULTILINE)
 
 
 class Holder:
@@ -72,6 +69,9 @@ class Holder:
 
     def serve(self) -> None:
         """Answer all requests, for ever."""
+        import json  # noqa: PLC0415 - it takes long, and who has this process begun need not wait for that
+
+        self._json = json
         while True:
             for name in sorted(os.listdir("requests")):  # noqa: PTH208 - as above
                 if not name.startswith("."):  # else it is being written
@@ -93,7 +93,7 @@ class Holder:
                     pass
 
     def _serve(self, file: str) -> None:
-        request = json.loads(read(file))
+        request = self._json.loads(read(file))
         os.unlink(file)  # noqa: PTH108 - as above
         self._tell(request["id"], lambda: self._act(request))
 
@@ -106,7 +106,7 @@ class Holder:
         if answer is not None:
             with suppress(OSError):  # the disk is full: who asks will ask again
                 # With a blank line before it, as the last answer may have been cut.
-                os.write(self._answers, b"\n" + json.dumps({"id": number, **answer}).encode() + b"\n")
+                os.write(self._answers, b"\n" + self._json.dumps({"id": number, **answer}).encode() + b"\n")
 
     def _publish(self, epoch: str) -> str:
         """The latest epoch of all controllers that have been here. First publish, then look, as launch.sh does it."""
@@ -206,7 +206,10 @@ def have_said(tool: str, lines: list[str]) -> list[Any]:
     code, said = run([tool, "-force", "-batch", "-"], "".join(f"{line}\n" for line in lines))
     if code == 0:
         return []
-    named = [[lines[int(number) - 1], code, why] for why, number in REFUSED_BY_TOOL.findall(said)]
+    from re import DOTALL, MULTILINE, findall  # noqa: PLC0415 - as above
+
+    refused = findall(r"(.*?)^Command failed -:(\d+)\n", said, DOTALL | MULTILINE)
+    named = [[lines[int(number) - 1], code, why] for why, number in refused]
     return named or [[lines[0], code, said]]
 
 

@@ -5,8 +5,9 @@
 ``linear``: a row of 50 switches, each with a host. ``tree``: 100 hosts on ten switches, which are on one. Each is
 built, a ping goes from the first host to the last one, and it is taken down again: in turns by netreel, by Mininet,
 and by ``unshare`` and ``ip -batch`` alone, with which nothing is recorded, watched or found again. ``kernel`` is what
-is left if one process says it all to the kernel, and no node has any: less time than that nobody can take. Then a row
-of NODES nodes, and how long it takes a new controller to take it over.
+is left if one process says it all to the kernel, and no node has any: less time than that nobody can take. ``recorded``
+is that process if each node has one as well, and each step is on disk before it is taken and after, as in a log. Then a
+row of NODES nodes, and how long it takes a new controller to take it over.
 
 Times are medians in seconds since the beginning, with the least and the most. "built" is when all is there, "up" when
 the ping has returned; what came before is all in it, the description too, but not what each is started with: Python and
@@ -14,7 +15,6 @@ the modules that it imports. Ratios are those of runs that came one after the ot
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -27,17 +27,16 @@ from pathlib import Path
 from statistics import median
 from subprocess import DEVNULL
 
+from netns_alone import PING, Clock, Lines, address, linear, tree
+
 from engine import ExperimentController
 from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, Link, Node, Switch
-from rms.netns.namespaces import NEW_NETWORK, check, libc
-from rms.netns.netlink import Netlink
 
 SETTLING = 3.0
 """Seconds before each: the kernel takes namespaces apart in the background, and makes new ones wait meanwhile."""
 
-PING = ["ping", "-c", "1", "-w", "20"]
-"""Until there is an answer: now and then the kernel takes a second to let a port of a bridge pass frames."""
+ALONE = Path(__file__).with_name("netns_alone.py")
 
 MININET = """
 import sys, time
@@ -57,43 +56,6 @@ pinged = time.perf_counter() - began
 net.stop()
 print(built, pinged, time.perf_counter() - began)
 """
-
-
-def address(number):
-    return f"10.0.{number // 250}.{number % 250 + 1}"
-
-
-class Clock:
-    """Times since it was made."""
-
-    def __init__(self):
-        self.began = time.perf_counter()
-        self.times = {}
-
-    def note(self, what):
-        self.times[what] = time.perf_counter() - self.began
-
-
-# --- two shapes, for whoever builds them ----------------------------------------------------------------------------
-
-
-def linear(net):
-    before = None
-    for _ in range(50):
-        switch = net.switch()
-        net.host(switch)
-        if before is not None:
-            net.trunk(before, switch)
-        before = switch
-
-
-def tree(net):
-    root = net.switch()
-    for _ in range(10):
-        switch = net.switch()
-        net.trunk(root, switch)
-        for _ in range(10):
-            net.host(switch)
 
 
 class Described:
@@ -119,40 +81,6 @@ class Described:
 
     def port(self, switch):
         return self.ec.add(Interface(), on=switch)
-
-
-class Lines:
-    """The same network as lines of ``ip``."""
-
-    def __init__(self):
-        self.switches, self.hosts, self.trunks = 0, [], []
-
-    def switch(self):
-        self.switches += 1
-        return self.switches
-
-    def host(self, switch):
-        self.hosts.append(switch)
-
-    def trunk(self, one, two):
-        self.trunks.append((one, two))
-
-    def outside(self, pids):
-        """What is done where the switches are, once there are processes in the namespaces of the hosts."""
-        for each in range(1, self.switches + 1):
-            yield f"link add s{each} type bridge mcast_snooping 0 forward_delay 0"
-            yield f"link set s{each} up"
-        for number, (switch, pid) in enumerate(zip(self.hosts, pids, strict=True), 1):
-            yield f"link add h{number} type veth peer name eth0 netns {pid}"
-            yield f"link set h{number} master s{switch} up"
-        for number, pair in enumerate(self.trunks):
-            yield f"link add t{number}-1 type veth peer name t{number}-2"
-            for end, switch in enumerate(pair, 1):
-                yield f"link set t{number}-{end} master s{switch} up"
-
-    def inside(self, number):
-        """What is done in a host."""
-        return ["link set lo up", f"address add {address(number)}/8 dev eth0", "link set eth0 up"]
 
 
 # --- who builds them ------------------------------------------------------------------------------------------------
@@ -203,44 +131,17 @@ def bare(shape):
 
 
 def kernel(shape):
-    command = ["unshare", "--net", sys.executable, __file__, "kernel", shape.__name__]
+    return alone("kernel", shape)
+
+
+def recorded(shape):
+    return alone("recorded", shape)
+
+
+def alone(how, shape):
+    command = ["unshare", "--net", sys.executable, ALONE, how, shape.__name__]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
-
-
-def kernel_alone(shape):
-    """Build it in this network namespace and in others that only this process holds, and tell the times."""
-    clock = Clock()
-    net = Lines()
-    shape(net)
-    here = open_namespace()
-    hosts = [open_namespace(new=True) for _ in net.hosts]
-    enter(here)
-    network = Netlink()
-    for line in net.outside(f"/proc/self/fd/{host}" for host in hosts):
-        network.say(line)
-    for number, host in enumerate(hosts, 1):
-        enter(host)
-        network = Netlink()
-        for line in net.inside(number):
-            network.say(line)
-        network.close()
-    clock.note("built")
-    enter(hosts[0])
-    subprocess.run([*PING, address(len(hosts))], check=True, stdout=DEVNULL)
-    clock.note("up")
-    print(json.dumps(clock.times))
-
-
-def open_namespace(*, new=False):
-    """The network namespace of this thread, or another one, which is its own from then on."""
-    if new:
-        check(libc.unshare(NEW_NETWORK))
-    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-
-
-def enter(place):
-    check(libc.setns(place, NEW_NETWORK))
 
 
 @contextmanager
@@ -269,7 +170,7 @@ def say(lines, pid):
 
 def side_by_side(shape, repetitions):
     """The medians of each builder's times, in turns."""
-    builders = [netreel, *([mininet] if shutil.which("mn") else []), bare, kernel]
+    builders = [netreel, *([mininet] if shutil.which("mn") else []), bare, kernel, recorded]
     found = defaultdict(lambda: defaultdict(list))
     for _ in range(repetitions):
         for build in builders:
@@ -324,9 +225,6 @@ def tell(what, times):
 
 
 def main():
-    if sys.argv[1:2] == ["kernel"]:
-        kernel_alone({each.__name__: each for each in (linear, tree)}[sys.argv[2]])
-        return
     number, repetitions = (int(given) for given in (*sys.argv[1:], *("500", "5")[len(sys.argv) - 1 :]))
     for shape in (linear, tree):
         side_by_side(shape, repetitions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,13 +53,19 @@ def told_raised(error: BaseException) -> str:
 
 
 def _line_of(error: BaseException) -> str:
-    """The last line of an exception's way that is the user's own: in none of our packages, and in no library."""
+    """The last line of an exception's way that is the user's own."""
     # Not `extract_tb`, which reads the sources: an interrupt meanwhile would leave a file open.
     lines = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [(file, line) for file, line in lines if not file.startswith(_others())]
+    own = [(file, line) for file, line in lines if is_the_users(file)]
     return f" at {caller.place(*own[-1])}" if own else ""
 
 
+def is_the_users(file: str) -> bool:
+    """Whether code is the user's own: in none of our packages, and in no library."""
+    return not file.startswith(_others())
+
+
+@cache
 def _others() -> tuple[str, ...]:
     """How the files begin that are not the user's."""
     import sysconfig  # noqa: PLC0415 - only where something was raised

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import EngineBug, ExperimentError, ScriptDiverged, nearest
 from engine.description import foreign
-from engine.runtime.caller import is_ours
+from engine.ending import is_the_users
+from eventlog import LogError
 from replay.cli.program import FAILED, Refused
 from replay.main import run_as_main
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
-    from types import TracebackType
 
 _DESCRIPTIONS: Final = (".xml", ".json")
 
@@ -104,16 +104,27 @@ def _show(error: Exception, path: Path) -> None:
     place = error.__traceback__
     while place is not None and place.tb_frame.f_code.co_filename != str(path):
         place = place.tb_next
-    if isinstance(error, ExperimentError) and not isinstance(error, EngineBug):
-        _end_where_ours_begins(place)
-    sys.excepthook(type(error), error.with_traceback(place or error.__traceback__), None)
+    told = error.with_traceback(place or error.__traceback__)
+    for each in _chain(told):
+        if isinstance(each, ExperimentError | LogError) and not isinstance(each, EngineBug):
+            _end_where_ours_begins(each)
+    sys.excepthook(type(told), told, None)
 
 
-def _end_where_ours_begins(place: TracebackType | None) -> None:
-    """Leave out where in the engine a call was refused, which is no help either."""
-    last = None
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An exception, and those before it that are told with it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def _end_where_ours_begins(error: BaseException) -> None:
+    """Leave out where in the engine a call was refused, which is no help either, and what the message says already."""
+    place, last = error.__traceback__, None
     while place is not None:
-        last = last if is_ours(place.tb_frame.f_code.co_filename) else place
+        last = place if is_the_users(place.tb_frame.f_code.co_filename) else last
         place = place.tb_next
     if last is not None:
         last.tb_next = None
+    if isinstance(error.__cause__, OSError):
+        error.__cause__ = None  # which leaves out the context, too

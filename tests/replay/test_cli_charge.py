@@ -1,6 +1,7 @@
 """Signals and a full disk, while the program is in charge of a run."""
 
 import os
+import re
 import signal
 import threading
 
@@ -10,6 +11,7 @@ import eventlog
 import replay
 from engine import Alive, ResourceFactory
 from engine.runtime.session import Session
+from eventlog._disk import RealFile
 from replay.cli import interrupts
 from tests.replay.test_cli_running import (
     IN_A_WITH,
@@ -154,6 +156,23 @@ def test_a_script_that_finds_a_full_disk_is_told_how_to_come_back(home, script):
     result = netreel("run", script(RUNS_ON + FULL))
     last = f"hello goes on without its controller; to come back: netreel reconnect {short(only_run(home))}"
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, f"netreel: {last}")
+
+
+REALLY_FULL = """
+with open("/dev/full", "wb", buffering=0) as full:
+    RealFile.write = full.write
+    ec.register_resource("lab::Thing")
+"""
+
+
+def test_a_full_disk_is_told_once_and_at_the_line_of_the_script(home, script, monkeypatch):
+    monkeypatch.setattr(RealFile, "write", RealFile.write)  # which the script replaces
+    result = netreel("run", script("from eventlog._disk import RealFile\n" + RUNS_ON + REALLY_FULL))
+    begin, place, _, said, back = result.stderr.splitlines()
+    assert begin == "Traceback (most recent call last):"
+    assert re.fullmatch(r'  File ".*/script\.py", line 13, in <module>', place)
+    assert said.startswith("eventlog.errors.WriteFailed: ")
+    assert back.startswith("netreel: hello goes on without its controller; ")
 
 
 @pytest.mark.parametrize("command", ["reconnect", "release"])

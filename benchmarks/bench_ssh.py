@@ -41,15 +41,19 @@ hosts = dict(word.split("=") for word in sys.argv[4:])
 """
 BODIES = {
     "netreel": """
+from concurrent.futures import ThreadPoolExecutor
 from engine import ExperimentController
 with ExperimentController("bench") as ec:
     apps = []
-    for name in hosts:
-        node = ec.register_resource("linux::Node", hostname=name, sshConfig=config)
-        apps += [ec.register_resource("linux::Application", command=command, connectedTo=node) for _ in range(PER_HOST)]
+    with ec.batch():
+        for name in hosts:
+            node = ec.register_resource("linux::Node", hostname=name, sshConfig=config)
+            for _ in range(PER_HOST):
+                apps.append(ec.register_resource("linux::Application", command=command, connectedTo=node))
     ec.deploy()
     ec.wait_finished(apps)
-    outputs = [ec.trace(app, "stdout") for app in apps]
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        outputs = list(pool.map(lambda app: ec.trace(app, "stdout"), apps))
 """,
     "asyncssh": """
 import asyncio, asyncssh

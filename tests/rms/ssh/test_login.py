@@ -42,6 +42,20 @@ def logins(host):
     return (host.directory / "sshd.log").read_text().count("Accepted publickey")
 
 
+@pytest.mark.parametrize(
+    ("offered", "taken"),
+    [
+        ("curve25519-sha256,ecdh-sha2-nistp256", "ecdh-sha2-nistp256"),
+        ("curve25519-sha256@libssh.org", "curve25519-sha256@libssh.org"),
+    ],
+)
+def test_keys_are_agreed_on_by_what_costs_a_host_least(reach, host, caplog, offered, taken):
+    host.configure(f"KexAlgorithms {offered}")
+    with caplog.at_level("DEBUG", "netreel.ssh"):
+        assert reach("h1").run("echo hello").stdout == b"hello\n"
+    assert f"Kex: {taken}" in caplog.messages
+
+
 def client(transport):
     """From where a host sees us come."""
     return transport.run('echo "$SSH_CLIENT"').stdout.decode().split()[0]

@@ -275,7 +275,7 @@ class ExperimentController(Describing, Waiting, Scripting):
             return decide.deploy(world, chosen, group, wait_all_ready=together)
 
         try:
-            deployed, *_ = self._ask_warning(decided, stacklevel=3)
+            deployed, *_ = self._ask_warning(decided)
         except BadConnection as refused:
             raise told_in_full(refused, self._calls.read(lambda world: list(world.types))) from None
         assert isinstance(deployed, events.GroupDeployed)

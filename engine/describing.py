@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from engine import from_graph, home
+from engine import from_graph, home, warning
 from engine.arguments import check_action, check_state
 from engine.core import decide, events, revise
-from engine.core.errors import ExperimentWarning, UnknownResourceType, UsageError, nearest
+from engine.core.errors import UnknownResourceType, UsageError, nearest
 from engine.core.values import check_plain
 from engine.dates import to_ns
 from engine.failure import ECState
@@ -118,8 +117,7 @@ class Describing(Looking):
         made = self._ask_warning(
             lambda world: decide.register(
                 world, declared, guid, values, connect_to=connect_to, auto_deploy=auto_deploy, label=label
-            ),
-            stacklevel=4,
+            )
         )
         if self._ecstate is ECState.RELEASED:
             self._ecstate = ECState.RUNNING
@@ -355,7 +353,7 @@ class Describing(Looking):
         controller = cast("type[ExperimentController]", cls)
         found = description.read(filepath, format)
         for remark in found.remarks:
-            warnings.warn(f"{filepath}: {remark}", ExperimentWarning, stacklevel=2)
+            warning.warn(f"{filepath}: {remark}")
         return description.build(found, controller, **options)
 
     def plot(
@@ -384,7 +382,7 @@ class Describing(Looking):
         described = from_graph.to_events(netgraph)
         self._calls.describe(lambda kernel: kernel.emit_all(described))
 
-    def _ask_warning(self, decided: Callable[[World], list[events.Event]], stacklevel: int) -> list[events.Event]:
+    def _ask_warning(self, decided: Callable[[World], list[events.Event]]) -> list[events.Event]:
         """Have what was asked decided, and on disk; and tell the caller what may be amiss before that.
 
         So where warnings are errors, a call that raises one has done nothing.
@@ -400,7 +398,7 @@ class Describing(Looking):
         made, doubts = self._calls.describe(partial(act, warned=False))
         if doubts:
             for message in doubts:
-                warnings.warn(message, ExperimentWarning, stacklevel)
+                warning.warn(message)
             made, _ = self._calls.describe(partial(act, warned=True))
         return made
 

@@ -61,7 +61,7 @@ def _in_words(world: World, condition: Condition) -> str:
     names = ", ".join(f"{named(world, each)} ({each.state.name})" for each in first)
     more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
     whose = "of its group " if condition.origin == "group" else ""
-    return f"{names}{more} {whose}is to be {condition.state.name}"
+    return f"{names}{more} {whose}{'is' if len(missing) == 1 else 'are'} to be {condition.state.name}"
 
 
 def _time_of_day(nanoseconds: int) -> str:

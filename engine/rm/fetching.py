@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from engine.core.errors import ExperimentError
-from engine.rm.transport import CommandFailed
+from engine.rm.transport import CommandFailed, Inner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,7 +143,9 @@ def checksum_on_host(manager: ResourceManager, name: str, size: int) -> str | No
     path = manager.trace_path(name)
     if path is None:
         return None
-    done = manager.transport.run(_SUM, path, str(size))
+    way = manager.transport
+    way = way.outside if isinstance(way, Inner) else way  # what it leads into may be gone, and its files are not
+    done = way.run(_SUM, path, str(size))
     if done.code:
-        raise CommandFailed(manager.transport.host, "sha256sum", done.code, done.stderr.decode(errors="replace"))
+        raise CommandFailed(way.host, "sha256sum", done.code, done.stderr.decode(errors="replace"))
     return done.stdout.decode().split()[0]

@@ -7,9 +7,9 @@ in one round trip. Paths are absolute paths on the host.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Protocol
+from typing import IO, Protocol, runtime_checkable
 
-__all__ = ["CommandFailed", "Completed", "Following", "Transport", "TransportLost"]
+__all__ = ["CommandFailed", "Completed", "Following", "Inner", "Transport", "TransportLost"]
 
 
 class CommandFailed(Exception):
@@ -162,3 +162,12 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Lets go of everything; nothing is called from then on. What runs on the host goes on."""
+
+
+@runtime_checkable
+class Inner(Protocol):
+    """A transport into a part of a host, whose files are those of the host and outlive it, such as a namespace."""
+
+    @property
+    def outside(self) -> Transport:
+        """The way to the host."""

@@ -59,38 +59,38 @@ class InsideTransport:
     """The way into a node: the scripts that it runs run there; files and processes are those of the host."""
 
     def __init__(self, outside: Transport, door: Door) -> None:
-        self._outside = outside
+        self.outside = outside
         self._enter = door.opened(_RUN)
 
     @property
     def host(self) -> str:
         """See `Transport.host`."""
-        return self._outside.host
+        return self.outside.host
 
     def run(self, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float | None = None) -> Completed:
         """See `Transport.run`."""
         text = shell.exports({"SCRIPT": script}) + self._enter
-        return self._outside.run(text, *args, stdin=stdin, timeout=timeout)
+        return self.outside.run(text, *args, stdin=stdin, timeout=timeout)
 
     def read(self, path: str, offset: int = 0, size: int | None = None) -> bytes | None:
         """See `Transport.read`."""
-        return self._outside.read(path, offset, size)
+        return self.outside.read(path, offset, size)
 
     def size(self, path: str) -> int | None:
         """See `Transport.size`."""
-        return self._outside.size(path)
+        return self.outside.size(path)
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """See `Transport.write`."""
-        self._outside.write(path, data, mode)
+        self.outside.write(path, data, mode)
 
     def follow(self, path: str, offset: int, on_data: Callable[[bytes], None]) -> Following:
         """See `Transport.follow`."""
-        return self._outside.follow(path, offset, on_data)
+        return self.outside.follow(path, offset, on_data)
 
     def on_exit(self, pid: int, start_time: str, callback: Callable[[], None]) -> None:
         """See `Transport.on_exit`."""
-        self._outside.on_exit(pid, start_time, callback)
+        self.outside.on_exit(pid, start_time, callback)
 
     def close(self) -> None:
         """The way to the host is not ours to close."""

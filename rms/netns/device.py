@@ -58,6 +58,7 @@ def _check_addresses(addresses: list[str]) -> None:
 class Device(Changing, rtype="netns::Device"):
     """A network device of a node. It is no type by itself."""
 
+    endless = True
     name: str = attr(default="", check=_check_name, help="What it is called there; by default eth and its number.")
     mac: str | None = attr(default=None, check=_check_mac, help="MAC address; by default one made from its number.")
     mtu: int | None = attr(

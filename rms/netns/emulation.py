@@ -77,6 +77,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
     Without a host it is on this machine. Nothing outside of it is changed.
     """
 
+    endless = True
     impairments: str | None = attr(
         default=None,
         choices=("netem", "relay"),

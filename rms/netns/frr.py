@@ -60,6 +60,7 @@ class Frr(Tool, rtype="netns::Frr"):
     That a node passes packets on is an attribute of the node.
     """
 
+    endless = True
     router_id: str | None = attr(
         default=None, check=frr_config.check_router_id, help="Its name among routers, as 10.255.0.1; by default an own."
     )

@@ -47,6 +47,7 @@ class Node(Host, rtype="netns::Node"):
     is made on; there, and with that host's network, is also prepared what an application needs.
     """
 
+    endless = True
     hostname: str = attr(check=_check_hostname, help="Its host name.")
     forwarding: bool = attr(default=False, help="Whether it is a router: passes on packets that are not for itself.")
     memory: int | None = attr(

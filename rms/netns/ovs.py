@@ -56,6 +56,7 @@ class OvsSwitch(Switch, rtype="netns::OvsSwitch"):
     kernel, if it has the module for that, else by a process.
     """
 
+    endless = True
     vlan_filtering: bool = attr(default=True, choices=(True,), help="It always keeps VLANs apart.")
     flows: list[str] = attr(
         default=[],

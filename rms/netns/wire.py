@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Wire(ResourceManager, rtype="netns::Wire"):
     """What connects two interfaces. It is no type by itself."""
 
+    endless = True
     ends = link("netns::Interface", min=2, max=2, after=ResourceState.PROVISIONED)
 
     @kept  # who asks is deployed, and from then on no connection is taken back

@@ -55,7 +55,7 @@ def test_of_many_five_are_named(lab):
     lab.when(two, START, ones, State.STARTED)
     lab.deploy(barrier=False)
     named = ", ".join(f"#{one} provision (RESERVED)" for one in ones[:5])
-    assert why(lab, two) == [f"before its start, {named} and 2 more is to be STARTED"]
+    assert why(lab, two) == [f"before its start, {named} and 2 more are to be STARTED"]
 
 
 def test_a_delay_is_to_go_by(lab):

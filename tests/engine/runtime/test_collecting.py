@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -45,25 +47,30 @@ def test_it_works_in_a_process_that_was_forked_meanwhile(ours):
     assert bool(os.waitstatus_to_exitcode(status)) is ours
 
 
+AFTER_A_TURN = """
+import gc, sys
+from engine.runtime.collecting import nothing_collected
+
 def is_old(thing):
     return any(each is thing for each in gc.get_objects(generation=2))
 
+frozen = gc.freeze() or gc.get_freeze_count() if "frozen" in sys.argv else 0
+with nothing_collected():
+    made = [[] for _ in range(int(sys.argv[1]))]
+print(is_old(made), gc.get_freeze_count() == frozen)
+"""
 
-@pytest.mark.parametrize("count", [10, 30_000])
-def test_what_a_large_turn_leaves_is_old_at_once(count):
-    gc.collect()
-    with nothing_collected():
-        made = [[] for _ in range(count)]
-    assert is_old(made) is (count > 20_000)
+
+def after_a_turn(*how):
+    """Whether what a turn made is old, and whether what was frozen still is: where no other thread makes a turn."""
+    done = subprocess.run([sys.executable, "-c", AFTER_A_TURN, *how], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(("made", "old"), [("10", "False"), ("30000", "True")])
+def test_what_a_large_turn_leaves_is_old_at_once(made, old):
+    assert after_a_turn(made) == [old, "True"]
 
 
 def test_what_somebody_has_frozen_stays_frozen():
-    gc.freeze()
-    frozen = gc.get_freeze_count()
-    try:
-        with nothing_collected():
-            made = [[] for _ in range(30_000)]
-        assert gc.get_freeze_count() == frozen
-        assert not is_old(made)
-    finally:
-        gc.unfreeze()
+    assert after_a_turn("30000", "frozen") == ["False", "True"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from engine import ResourceFactory
 from engine.core.states import Step
 from engine.testing.contract import ResourceContract
 from rms.netns import Emulation, Node, Switch, Tap
@@ -70,3 +71,9 @@ class TestTap(Watched):
     @pytest.fixture
     def others(self):
         return [Emulation(), Node(hostname="a")]
+
+
+def test_nothing_of_a_network_comes_to_an_end_by_itself():
+    types = map(ResourceFactory.get_resource_type, ResourceFactory.resource_types())
+    starting = [cls for cls in types if cls.rtype.startswith("netns::") and Step.START in cls.hooks()]
+    assert [cls.rtype for cls in starting if not cls.endless] == []

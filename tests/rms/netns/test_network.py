@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import eventlog
 from engine import BadAttribute, BadConnection, ResourceState, UsageError
+from engine.rm.fetching import fetch
+from replay.traces import Traces
+from replay.views import fold
 from rms.linux.application import Application
 from rms.linux.ping import Ping
 from rms.netns import Interface, Link, Node
@@ -120,6 +124,18 @@ def test_builds_run_on_the_machine_and_not_in_the_node(network):
     net.up()
     finished(net, app)
     assert net.ec.trace(app, "stdout").strip() == os.uname().nodename
+
+
+def test_what_was_written_in_a_node_is_fetched_also_after_the_node_is_gone(network, tmp_path):
+    net = network()
+    app = net.ec.add(Application(command="echo kept"), on=net.node("a"))
+    net.up()
+    finished(net, app)
+    net.ec.shutdown()
+    with eventlog.open(net.ec.run_dir) as log:
+        traces = Traces(net.ec.run_dir, fold(net.ec.run_dir, log))
+    fetch(traces.reader(traces.world.resources[app.guid], "stdout"), tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "kept\n"
 
 
 def test_facts_are_those_of_the_machine_with_the_name_of_the_node(network):

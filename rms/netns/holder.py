@@ -11,6 +11,7 @@ epoch only. The first process of a node is below it; its number and start time a
 from __future__ import annotations
 
 import _thread  # and not threading: what that does after a fork takes as long as all else that a node does
+import gc
 import os
 import select
 import signal
@@ -72,6 +73,7 @@ class Holder:
         import json  # noqa: PLC0415 - it takes long, and who has this process begun need not wait for that
 
         self._json = json
+        gc.freeze()  # the collector writes to all that it looks at, which every node would have to have a copy of
         while True:
             for name in sorted(os.listdir("requests")):  # noqa: PTH208 - as above
                 if not name.startswith("."):  # else it is being written

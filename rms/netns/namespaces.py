@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import fcntl
 import os
 import signal
 import socket
@@ -168,13 +167,13 @@ def noted(guid: int) -> list[Any]:
 def calls(says: int, hostname: str, forwarding: bool) -> list[Call]:
     """What the first process of a node does before it asks for its number; the next file that is opened there is 0."""
     return [
-        (os.setsid, ()),  # what is done to the group of the holder does not reach it
+        (libc.setsid, ()),  # what is done to the group of the holder does not reach it
         (libc.signal, (signal.SIGCHLD, IGNORE)),  # nobody has to reap what others leave
         (os.closerange, (0, says)),  # all files of the holder
         (libc.unshare, (NEW_NETWORK | NEW_MOUNTS | NEW_NAMES,)),  # here: the kernel waits, for many at once
         (libc.mount, (b"none", b"/", None, PRIVATE, None)),
         (libc.socket, (socket.AF_INET, socket.SOCK_DGRAM, 0)),
-        (fcntl.ioctl, (0, SET_FLAGS, pack("16sH", b"lo", UP))),
+        (libc.ioctl, (0, SET_FLAGS, pack("16sH", b"lo", UP))),
         (os.close, (0,)),
         *(call for path, value in settings(forwarding) for call in setting(path, value)),
         *[(os.open, (os.devnull, os.O_RDWR))] * 3,

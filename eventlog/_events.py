@@ -129,7 +129,9 @@ def _misplaced(event: Event, seq: int, epoch: int) -> str:
 def _check_values(event: Event) -> None:
     """Refuse what would be written and come back as something else (a tuple, an enum, a key that is a number)."""
     for key, value in event.data.items():
-        if type(key) is not str or type(value) not in _SCALARS:
+        kind = type(value)
+        is_flat = kind in _SCALARS or (kind is list and _SCALARS.issuperset(map(type, value)))
+        if not is_flat or type(key) is not str:
             _check_nested(event)
             return
 

@@ -133,7 +133,10 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 	umask 077
 	[ -d "${base%/*}/" ] || mkdir -p "${base%/*}" || exit
 	if [ ! -e "$base" ] && mkdir -m 700 "$base" "$base/epochs" "$base/epochs/$epoch" 2>/dev/null; then
-		put "$base/$1" "$2" && : >"$base/$1.whole" || exit # nobody else writes to that name
+		# step: made
+		set -C # what another one has put there meanwhile is whole, and is left alone
+		put "$base/$1" "$2" 2>/dev/null && set +C && : >"$base/$1.whole"
+		set +C
 	else # it is there, or cannot be
 		mkdir -p "$base" || exit
 		private

@@ -80,6 +80,7 @@ def settled(lab, launcher):
 # by the next controller tells, and how it ended.
 STARTS = "Started"
 KILLED = {
+    "made": (TransportLost, STARTS, Ended(0)),
     "published": (TransportLost, STARTS, Ended(0)),
     "stored": (TransportLost, STARTS, Ended(0)),
     "supervising": (CommandFailed, STARTS, Ended(0)),
@@ -215,6 +216,22 @@ def test_a_takeover_while_a_supervisor_is_held(lab, gate, background, step, call
     answers = [STARTS if type(answer).__name__ == STARTS else answer for answer in answers]
     assert answers == [expected, first]
     assert settled(lab, launcher) == ended
+
+
+def test_who_has_made_the_directory_and_comes_late_leaves_the_script_alone(lab, gate, background):
+    held = gate("made")
+    late = background(lab.launcher().open)
+    held.pid()
+    launcher = lab.launcher()
+    launcher.open()
+    (script,) = Path(lab.base).glob(".launch-*.sh")
+    before = script.stat()
+    held.open()
+    late.result(PATIENCE)
+    after = script.stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    launcher.start("a", lab.counted())
+    assert settled(lab, launcher) == Ended(0)
 
 
 def test_a_start_that_waits_for_another_one_is_told(lab, gate, background):

@@ -105,6 +105,24 @@ class Network:
     def switch(self, **attributes):
         return self.ec.add(Switch(**attributes), on=self.emulation)
 
+    def attach(self, switch, port, name, number):
+        """A node at 10.0.0.NUMBER, behind a port of a switch."""
+        end = self.interface(self.node(name), addresses=[f"10.0.0.{number}/24"])
+        self.link(end, self.ec.add(port, on=switch))
+
+    def star(self, switch, *ports):
+        """Nodes a, b, ... at 10.0.0.1, 10.0.0.2, ..., each behind one of these ports of a switch; gives the switch."""
+        for number, (name, port) in enumerate(zip("abcdef", ports, strict=False), 1):
+            self.attach(switch, port, name, number)
+        return switch
+
+    def reaches(self, name, target):
+        """Whether a request is answered."""
+        app = self.ec.add(Ping(target=target, count=1, timeout=1), on=self.nodes[name])
+        self.ec.deploy([app])
+        assert self.ec.wait_finished(app, timeout=30), self.failures()
+        return self.ec.exit_code(app) == 0
+
     def pair(self, **attributes):
         """Two nodes, a at 10.0.0.1 and b at 10.0.0.2, on one link; gives both, both interfaces, and the link."""
         a, b = self.node("a"), self.node("b")

@@ -9,7 +9,6 @@ from engine import BadAttribute, ResourceAction, ResourceState
 from engine.testing.contract import ResourceContract
 from rms.linux.application import Application
 from rms.linux.iperf3 import Iperf3
-from rms.linux.ping import Ping
 from rms.netns import Emulation, Interface, OvsPort, OvsSwitch
 
 pytestmark = pytest.mark.slow
@@ -20,37 +19,25 @@ needs_ovs = pytest.mark.skipif(
 )
 
 
-def star(net, ports, **attributes):
-    """Nodes a, b, ... on a switch, at 10.0.0.1, 10.0.0.2, ...; `ports` has the attributes of each one's port."""
-    switch = net.ec.add(OvsSwitch(**attributes), on=net.emulation)
-    for number, (name, port) in enumerate(zip("abcdef", ports, strict=False), 1):
-        end = net.interface(net.node(name), addresses=[f"10.0.0.{number}/24"])
-        net.link(end, net.ec.add(OvsPort(number=number, **port), on=switch))
-    return switch
-
-
-def ping(net, node, target):
-    """Whether a request is answered."""
-    app = net.ec.add(Ping(target=target, count=1, timeout=1), on=net.nodes[node])
-    net.ec.deploy([app])
-    assert net.ec.wait_finished(app, timeout=30), net.failures()
-    return net.ec.exit_code(app) == 0
+def ovs(net, **attributes):
+    return net.ec.add(OvsSwitch(**attributes), on=net.emulation)
 
 
 @needs_ovs
 @pytest.mark.slow
 def test_a_switch_keeps_vlans_apart_and_does_what_its_flows_say(network):
     net = network()
-    switch = star(net, [{"vlan": 10}, {"vlan": 10}, {"vlan": 20}])
+    vlans = enumerate((10, 10, 20), 1)
+    switch = net.star(ovs(net), *(OvsPort(number=number, vlan=vlan) for number, vlan in vlans))
     net.up()
-    assert ping(net, "a", "10.0.0.2")
-    assert not ping(net, "a", "10.0.0.3")
+    assert net.reaches("a", "10.0.0.2")
+    assert not net.reaches("a", "10.0.0.3")
     net.ec.set(switch, "flows", ["in_port=1 actions=drop", "priority=0 actions=NORMAL"])
     net.await_changes(switch, 1)
-    assert not ping(net, "a", "10.0.0.2")
+    assert not net.reaches("a", "10.0.0.2")
     net.ec.set(switch, "flows", [])
     net.await_changes(switch, 2)
-    assert ping(net, "a", "10.0.0.2")
+    assert net.reaches("a", "10.0.0.2")
     assert "priority=0 actions=NORMAL" in net.ec.trace(switch, "rules")
     net.ec.stop(switch)
     assert "priority=0 actions=NORMAL" in net.ec.trace(switch, "rules")
@@ -60,21 +47,20 @@ def test_a_switch_keeps_vlans_apart_and_does_what_its_flows_say(network):
 @pytest.mark.torture
 def test_tagged_frames_go_from_switch_to_switch(network):
     net = network()
-    one, two = (net.ec.add(OvsSwitch(), on=net.emulation) for _ in range(2))
+    one, two = ovs(net), ovs(net)
     net.link(*(net.ec.add(OvsPort(tagged=[10, 20]), on=each) for each in (one, two)))
     for name, switch, vlan, number in (("a", one, 10, 1), ("b", two, 10, 2), ("c", two, 20, 3)):
-        end = net.interface(net.node(name), addresses=[f"10.0.0.{number}/24"])
-        net.link(end, net.ec.add(OvsPort(vlan=vlan), on=switch))
+        net.attach(switch, OvsPort(vlan=vlan), name, number)
     net.up()
-    assert ping(net, "a", "10.0.0.2")
-    assert not ping(net, "a", "10.0.0.3")
+    assert net.reaches("a", "10.0.0.2")
+    assert not net.reaches("a", "10.0.0.3")
 
 
 @needs_ovs
 @pytest.mark.torture
 def test_tcp_passes_though_hosts_leave_checksums_to_their_devices(network):
     net = network()
-    star(net, [{}, {}])
+    net.star(ovs(net), OvsPort(), OvsPort())
     server = net.ec.add(Iperf3(server=True, one_off=True), on=net.nodes["a"])
     client = net.ec.add(Iperf3(client="10.0.0.1", bytes="20M", connect_timeout=5000), on=net.nodes["b"])
     net.ec.register_condition(client, ResourceAction.START, server, ResourceState.STARTED)
@@ -86,7 +72,8 @@ def test_tcp_passes_though_hosts_leave_checksums_to_their_devices(network):
 @pytest.mark.torture
 def test_a_controller_in_a_node_hears_from_the_switch(network):
     net = network()
-    star(net, [{}], addresses=["10.0.0.100/24"], controllers=["tcp:10.0.0.1:6653"], fail_mode="secure")
+    switch = ovs(net, addresses=["10.0.0.100/24"], controllers=["tcp:10.0.0.1:6653"], fail_mode="secure")
+    net.star(switch, OvsPort())
     program = "import socket; s = socket.create_server(('', 6653)); print(s.accept()[0].recv(8).hex(), flush=True)"
     controller = net.ec.add(Application(command=f'exec python3 -c "{program}"'), on=net.nodes["a"])
     net.up()
@@ -98,8 +85,8 @@ def test_a_controller_in_a_node_hears_from_the_switch(network):
 @pytest.mark.torture
 def test_what_is_released_is_forgotten_and_the_rest_goes_on(network):
     net = network()
-    switch = star(net, [{}, {}])
-    other = star(net, [{}, {}])
+    switch = net.star(ovs(net), OvsPort(), OvsPort())
+    other = net.star(ovs(net), OvsPort(), OvsPort())
     net.up()
     around = [each for each in net.ec.resources if each < other.guid and not net.ec.rtype(each).endswith("tion")]
     net.ec.release(around)

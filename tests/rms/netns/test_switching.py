@@ -6,27 +6,9 @@ import pytest
 
 from engine import BadAttribute
 from rms.linux.application import Application
-from rms.linux.ping import Ping
 from rms.netns import Interface, Route
 
 pytestmark = pytest.mark.slow
-
-
-def star(net, *names, switch=None, **ports):
-    """Nodes on a switch, at 10.0.0.1, 10.0.0.2, ...; `ports` has the attributes of their ports, by name."""
-    switch = switch or net.switch()
-    for number, name in enumerate(names, 1):
-        end = net.interface(net.node(name), addresses=[f"10.0.0.{number}/24"])
-        net.link(end, net.ec.add(Interface(**ports.get(name, {})), on=switch))
-    return switch
-
-
-def ping(net, node, target):
-    """Whether a request is answered."""
-    app = net.ec.add(Ping(target=target, count=1, timeout=1), on=net.nodes[node])
-    net.ec.deploy([app])
-    assert net.ec.wait_finished(app, timeout=30), net.failures()
-    return net.ec.exit_code(app) == 0
 
 
 def line(net):
@@ -47,10 +29,10 @@ TO_B = (("10.2.0.0/16", "10.1.0.2"), ("fd02::/64", "fd01::2"))
 
 def test_nodes_on_a_switch_reach_each_other(network):
     net = network()
-    star(net, "a", "b", "c")
+    net.star(net.switch(), *(Interface() for _ in range(3)))
     net.up()
-    assert ping(net, "a", "10.0.0.2")
-    assert ping(net, "b", "10.0.0.3")
+    assert net.reaches("a", "10.0.0.2")
+    assert net.reaches("b", "10.0.0.3")
 
 
 @pytest.fixture
@@ -63,11 +45,10 @@ def vlans():
 
 def test_a_switch_keeps_vlans_apart(network, vlans):
     net = network()
-    ports = {"a": {"vlan": 10}, "b": {"vlan": 10}, "c": {"vlan": 20}}
-    star(net, "a", "b", "c", switch=net.switch(vlan_filtering=True), **ports)
+    net.star(net.switch(vlan_filtering=True), *(Interface(vlan=vlan) for vlan in (10, 10, 20)))
     net.up()
-    assert ping(net, "a", "10.0.0.2")
-    assert not ping(net, "a", "10.0.0.3")
+    assert net.reaches("a", "10.0.0.2")
+    assert not net.reaches("a", "10.0.0.3")
 
 
 def test_tagged_frames_go_from_switch_to_switch(network, vlans):
@@ -75,19 +56,18 @@ def test_tagged_frames_go_from_switch_to_switch(network, vlans):
     one, two = net.switch(vlan_filtering=True), net.switch(vlan_filtering=True)
     net.link(*(net.ec.add(Interface(tagged=[10, 20]), on=each) for each in (one, two)))
     for name, switch, vlan, number in (("a", one, 10, 1), ("b", two, 10, 2), ("c", two, 20, 3)):
-        end = net.interface(net.node(name), addresses=[f"10.0.0.{number}/24"])
-        net.link(end, net.ec.add(Interface(vlan=vlan), on=switch))
+        net.attach(switch, Interface(vlan=vlan), name, number)
     net.up()
-    assert ping(net, "a", "10.0.0.2")
-    assert not ping(net, "a", "10.0.0.3")
+    assert net.reaches("a", "10.0.0.2")
+    assert not net.reaches("a", "10.0.0.3")
 
 
 def test_a_switch_speaks_stp_when_it_is_to(network):
     net = network()
-    switch = star(net, "a", "b", switch=net.switch(stp=True))
+    switch = net.star(net.switch(stp=True), Interface(), Interface())
     net.up()
     assert " stp_state 1 " in net.run(net.emulation, "ip", "-d", "link", "show", f"s{switch.guid}")
-    assert not ping(net, "a", "10.0.0.2")  # its ports listen and learn first
+    assert not net.reaches("a", "10.0.0.2")  # its ports listen and learn first
     net.ec.set(switch, "stp", False)
     net.await_changes(switch, 1)
     said = net.run(net.emulation, "ip", "-d", "link", "show", f"s{switch.guid}")
@@ -97,7 +77,7 @@ def test_a_switch_speaks_stp_when_it_is_to(network):
 
 def test_a_switch_that_is_released_is_gone_and_the_rest_goes_on(network):
     net = network()
-    switch = star(net, "a", "b")
+    switch = net.star(net.switch(), Interface(), Interface())
     net.up()
     ports = [each for each in net.ec.resources if net.ec.rtype(each) in ("netns::Interface", "netns::Link")]
     net.ec.release([switch, *ports])
@@ -108,8 +88,8 @@ def test_packets_follow_routes_through_a_router(network):
     net = network()
     line(net)
     net.up()
-    assert ping(net, "a", "10.2.0.1")
-    assert ping(net, "a", "fd02::1")
+    assert net.reaches("a", "10.2.0.1")
+    assert net.reaches("a", "fd02::1")
 
 
 def test_a_route_changes_while_it_is_in_use(network):
@@ -123,7 +103,7 @@ def test_a_route_changes_while_it_is_in_use(network):
     a = net.nodes["a"]
     assert net.run(a, "ip", "route", "show", "10.2.0.0/16").strip() == "10.2.0.0/16 via 10.1.0.3 dev eth0"
     assert net.run(a, "ip", "-6", "route", "show", "fd02::/64").split()[:3] == ["fd02::/64", "via", "fd01::3"]
-    assert ping(net, "a", "10.2.0.1")
+    assert net.reaches("a", "10.2.0.1")
 
 
 def test_a_route_that_is_released_is_out(network):

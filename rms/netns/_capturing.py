@@ -6,9 +6,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadState
-from engine.rm.outcomes import Alive
 from rms import shell
 from rms._patience import until_answered
+from rms.netns._companion import Companion
 from rms.netns._hearing import until_said
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ class Capture:
 
     def __init__(self, emulation: Emulation, guid: int) -> None:
         self._emulation = emulation
-        self._token = f"pcap-{guid}"
+        self._process = Companion(emulation, f"pcap-{guid}")
 
     def path(self, file: str) -> str:
         """Where its file is, on the host."""
-        return self._emulation.launcher.path(self._token, file)
+        return self._process.path(file)
 
     def start(self, intent: Intent, place: Place | None, device: str, file: str) -> None:
         """Have it run, unless it does; every packet that comes after this is in it."""
@@ -49,26 +49,25 @@ class Capture:
         by_tcpdump = not self._emulation.is_sandbox
         command = (_BY_TCPDUMP if by_tcpdump else _BY_OURSELVES) % (words, shell.words([device]), shell.words([file]))
         stdin = b"" if by_tcpdump else _PROGRAM
-        launcher = self._emulation.launcher
-        until_answered(intent, self._emulation.log, launcher.start, self._token, command, stdin=stdin)
+        self._process.start(intent, command, stdin)
         until_answered(intent, self._emulation.log, self._await_listening)
 
     def watch(self, on_end: OnEnd) -> None:
         """Have its end told."""
-        self._emulation.launcher.watch(self._token, on_end)
+        self._process.watch(on_end)
 
     def runs(self) -> bool:
         """Whether it is there."""
-        return isinstance(self._emulation.launcher.probe(self._token), Alive)
+        return self._process.runs()
 
     def stop(self, intent: Intent) -> None:
         """End it such that its file is complete."""
-        until_answered(intent, self._emulation.log, self._emulation.launcher.stop, self._token, name="INT")
+        self._process.stop(intent, "INT")
 
     def _await_listening(self) -> None:
         emulation = self._emulation
         if not until_said(
-            emulation.transport, emulation.launcher, self._token, "stderr", lambda said: b"listening on" in said
+            emulation.transport, emulation.launcher, self._process.token, "stderr", lambda said: b"listening on" in said
         ):
             said = emulation.transport.read(self.path("stderr")) or b"it has ended"
             raise BadState(f"nothing can be captured: {said.decode(errors='replace').strip()}")

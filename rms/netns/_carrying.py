@@ -6,9 +6,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadState
-from engine.rm.outcomes import Alive
 from rms import shell
 from rms._patience import until_answered
+from rms.netns._companion import Companion
 from rms.netns._hearing import until_said
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Carrier:
 
     def __init__(self, emulation: Emulation, tunnel: int, end: int) -> None:
         self._emulation = emulation
-        self._token = f"carrier-{tunnel}-{end}"
+        self._process = Companion(emulation, f"carrier-{tunnel}-{end}")
 
     def start(self, intent: Intent, place: Place, *words: str) -> None:
         """Have it run in a node, unless it does, with these arguments.
@@ -45,24 +45,23 @@ class Carrier:
         """
         entrance = ["--target", str(place.pid), *self._emulation.entrance.split(), "--net", "--pid", "--"]
         command = _START % (shell.words(entrance), shell.words(words))
-        launcher = self._emulation.launcher
-        until_answered(intent, self._emulation.log, launcher.start, self._token, command, stdin=_PROGRAM)
+        self._process.start(intent, command, _PROGRAM)
         until_answered(intent, self._emulation.log, self._await_carrying)
 
     def watch(self, on_end: OnEnd) -> None:
         """Have its end told."""
-        self._emulation.launcher.watch(self._token, on_end)
+        self._process.watch(on_end)
 
     def runs(self) -> bool:
         """Whether it is there."""
-        return isinstance(self._emulation.launcher.probe(self._token), Alive)
+        return self._process.runs()
 
     def stop(self, intent: Intent) -> None:
         """End it, or see that it never begins."""
-        until_answered(intent, self._emulation.log, self._emulation.launcher.stop, self._token, name="KILL")
+        self._process.stop(intent)
 
     def _await_carrying(self) -> None:
         launcher, transport = self._emulation.launcher, self._emulation.transport
-        if not until_said(transport, launcher, self._token, "stdout", lambda said: b"carrying" in said):
-            said = transport.read(launcher.path(self._token, "stderr")) or b"it has ended"
+        if not until_said(transport, launcher, self._process.token, "stdout", lambda said: b"carrying" in said):
+            said = transport.read(self._process.path("stderr")) or b"it has ended"
             raise BadState(f"a tunnel cannot be had: {said.decode(errors='replace').strip()}")

@@ -6,11 +6,11 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.rm.outcomes import Alive
 from engine.rm.transport import CommandFailed, TransportLost
 from rms import shell
 from rms._patience import until_answered
 from rms.netns._batch import Lines
+from rms.netns._companion import Companion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,8 +45,8 @@ class Relay:
 
     def __init__(self, emulation: Emulation, guid: int) -> None:
         self._emulation = emulation
-        self._token = f"relay-{guid}"
-        self._fifos = [f"{emulation.directory}/{self._token}.{name}" for name in ("control", "answer")]
+        self._process = Companion(emulation, f"relay-{guid}")
+        self._fifos = [f"{emulation.directory}/relay-{guid}.{name}" for name in ("control", "answer")]
         self.devices = (f"r{guid}a", f"r{guid}b")
         """Its interfaces, one for each end of the link; they are in the emulation itself."""
 
@@ -57,8 +57,7 @@ class Relay:
         words = ["--target", str(self._emulation.holder.pid), *self._emulation.entrance.split(), "--net", "--pid"]
         command = _START % (shell.words([*words, "--"]), shell.words([*self.devices, *self._fifos]))
         until_answered(intent, self._emulation.log, self._emulation.host.run, "relaying", _PREPARE, *self._fifos)
-        launcher = self._emulation.launcher
-        until_answered(intent, self._emulation.log, launcher.start, self._token, command, stdin=_PROGRAM)
+        self._process.start(intent, command, _PROGRAM)
         self.set(settings)
 
     def set(self, settings: Mapping[str, float]) -> None:
@@ -68,12 +67,12 @@ class Relay:
             CommandFailed: it does not, since it has ended.
             TransportLost: nobody answered.
         """
-        launcher, host = self._emulation.launcher, self._emulation.host
+        host = self._emulation.host
         asked = json.dumps(dict(settings)).encode() + b"\n"
         try:
             done = host.run("relaying", _ASK, *self._fifos, stdin=asked, timeout=_PATIENCE)
         except TransportLost:
-            if isinstance(launcher.probe(self._token), Alive):
+            if self._process.runs():
                 raise
             raise CommandFailed(self._emulation.transport.host, "relaying", 1, self._last_words()) from None
         held: dict[str, Any] = json.loads(done.stdout)
@@ -83,16 +82,17 @@ class Relay:
 
     def watch(self, on_end: OnEnd) -> None:
         """Have its end told."""
-        self._emulation.launcher.watch(self._token, on_end)
+        self._process.watch(on_end)
 
     def probe(self) -> Outcome:
         """What has become of it."""
-        return self._emulation.launcher.probe(self._token)
+        return self._process.probe()
 
     def stop(self, intent: Intent) -> None:
         """End it, or see that it never begins."""
-        until_answered(intent, self._emulation.log, self._emulation.launcher.stop, self._token, name="KILL")
+        self._process.stop(intent)
 
     def _last_words(self) -> str:
-        path = self._emulation.launcher.path(self._token, "stderr")
-        return (self._emulation.transport.read(path) or b"it has ended").decode(errors="replace")
+        return (self._emulation.transport.read(self._process.path("stderr")) or b"it has ended").decode(
+            errors="replace"
+        )

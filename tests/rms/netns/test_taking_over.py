@@ -13,6 +13,8 @@ import pytest
 
 import replay
 from engine import ExperimentController, ResourceState
+from engine.rm.outcomes import Alive
+from rms.netns import Interface, Link
 from tests.rms.netns.conftest import Held, look
 
 pytestmark = pytest.mark.slow
@@ -103,6 +105,22 @@ def test_a_deployment_that_was_broken_off_is_brought_to_its_end_and_leaves_nothi
         used = inside(run_dir)
     assert used.let_go()
     assert replay.check(run_dir) == []
+
+
+def test_a_relay_whose_start_was_broken_off_is_started_under_another_name(killed):
+    run_dir = killed("up")
+    with ExperimentController.reconnect(run_dir) as ec:
+        ends = [ec.add(Interface(name="eth1"), on=node) for node in (A, A + 1)]
+        link = ec.add(Link(delay=0.001), on=ends)
+        emulation = ec._session.manager(1)
+        emulation.launcher.probe(f"relay-{link.guid}")  # nobody has begun it: so nobody can any more
+        ec.deploy([*ends, link])
+        assert ec.wait_started([*ends, link], timeout=30), ec.failure(link)
+        if not emulation.has_netem:
+            (held,) = Path(emulation.directory).glob("relay-*.name")
+            assert isinstance(emulation.launcher.probe(held.read_text()), Alive)
+    assert replay.check(run_dir) == []
+    assert processes_of(run_dir) == []
 
 
 def test_what_a_killed_controller_has_left_is_cleared_away_from_a_shell(killed):

@@ -82,7 +82,7 @@ def test_a_name_that_is_taken_is_named(network):
     before = net.run(a, "ip", "link")
     devices = [net.ec.add(Tap(name="eth0", critical=False), on=a), net.ec.add(Tun(name="lo", critical=False), on=a)]
     net.ec.deploy()
-    assert not net.ec.wait_started(devices, timeout=30)
+    assert [net.ec.wait_started(each, timeout=30) for each in devices] == [False, False]
     assert "eth0 is taken there, by something that is no tap" in str(net.ec.failure(devices[0]))
     assert "lo is taken there, by something that is no tun" in str(net.ec.failure(devices[1]))
     assert net.run(a, "ip", "link") == before

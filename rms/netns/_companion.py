@@ -1,4 +1,4 @@
-"""Processes on the host that belong to a resource of an emulation, such as the relay of a link."""
+"""Processes on the host that belong to an emulation or a resource of it, such as the relay of a link."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Companion:
     it another one then, and notes that on the host first.
 
     Args:
-        emulation: what the resource is part of.
+        emulation: what it belongs to.
         name: of this process, unlike all others of the emulation.
     """
 
@@ -36,7 +36,7 @@ class Companion:
         noted = self._emulation.transport.read(self._note) if self._emulation.epoch > 1 else None
         return noted.decode() if noted else self._name
 
-    def start(self, intent: Intent, command: str, stdin: bytes) -> None:
+    def start(self, intent: Intent, command: str, stdin: bytes | None = None) -> None:
         """Have it run, unless it does; otherwise as `Launcher.start`."""
         try:
             self._start(intent, command, stdin)
@@ -68,7 +68,7 @@ class Companion:
         """Where a file of its directory is, on the host."""
         return self._emulation.launcher.path(self.token, file)
 
-    def _start(self, intent: Intent, command: str, stdin: bytes) -> None:
+    def _start(self, intent: Intent, command: str, stdin: bytes | None) -> None:
         token = until_answered(intent, self._emulation.log, lambda: self.token)
         launcher = self._emulation.launcher
         until_answered(intent, self._emulation.log, launcher.start, token, command, stdin=stdin)

@@ -7,11 +7,11 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadState
-from engine.rm.outcomes import Alive
 from engine.rm.transport import CommandFailed
 from rms import shell
 from rms._patience import until_answered
 from rms.netns._batch import Question
+from rms.netns._companion import Companion
 
 if TYPE_CHECKING:
     from engine.rm.base import Intent
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from rms.netns.emulation import Emulation
 
 _PROGRAM: Final = resources.files("rms.netns").joinpath("ovs.sh").read_text("utf-8")
-_ATTEMPT: Final = "ovs"  # there is one in an emulation: who starts it again finds it
 _REFUSED: Final = "ovs-vsctl: Error"  # its exit status is 0 all the same
 _AWAIT: Final = 'cd "$1" && until [ -s ready ] || [ -L ../exit ]; do sleep 0.05; done'
 _WRONG: Final = re.compile(r"\|(?:WARN|ERR|EMER)\|(.*)")
@@ -37,6 +36,7 @@ class Daemons:
 
     def __init__(self, emulation: Emulation) -> None:
         self._emulation = emulation
+        self._process = Companion(emulation, "ovs")  # there is one in an emulation: who starts it again finds it
 
     def start(self, intent: Intent) -> str:
         """Have them run, unless they do; gives the datapath that there is: system, or netdev.
@@ -46,17 +46,16 @@ class Daemons:
         """
         words = ["--target", str(self._emulation.holder.pid), *self._emulation.entrance.split(), "--net", "--pid", "--"]
         command = f"printf %s {shell.words([_PROGRAM])} >ovs.sh\nexec nsenter {shell.words(words)} sh ./ovs.sh"
-        launcher, log = self._emulation.launcher, self._emulation.log
-        until_answered(intent, log, launcher.start, _ATTEMPT, command)
-        return until_answered(intent, log, self._await_ready)
+        self._process.start(intent, command)
+        return until_answered(intent, self._emulation.log, self._await_ready)
 
     def watch(self, on_end: OnEnd) -> None:
         """Have their end told."""
-        self._emulation.launcher.watch(_ATTEMPT, on_end)
+        self._process.watch(on_end)
 
     def probe(self) -> Outcome:
         """What has become of them."""
-        return self._emulation.launcher.probe(_ATTEMPT)
+        return self._process.probe()
 
     def configure(self, *words: str) -> None:
         """Run ovs-vsctl; it returns once that is in force.
@@ -95,10 +94,10 @@ class Daemons:
         return said
 
     def _await_ready(self) -> str:
-        transport, launcher = self._emulation.transport, self._emulation.launcher
-        transport.run(_AWAIT, launcher.path(_ATTEMPT, "."), timeout=_PATIENCE)
+        transport = self._emulation.transport
+        transport.run(_AWAIT, self._path("."), timeout=_PATIENCE)
         said = (transport.read(self._path("ready")) or b"").decode().strip()
-        if not said or not isinstance(launcher.probe(_ATTEMPT), Alive):
+        if not said or not self._process.runs():
             why = (transport.read(self._path("stderr")) or b"").decode(errors="replace").strip()
             raise BadState(f"Open vSwitch does not run: {why}")
         return said
@@ -114,4 +113,4 @@ class Daemons:
         return f"unix:{self._path(f'{switch}.mgmt')}"
 
     def _path(self, name: str) -> str:
-        return self._emulation.launcher.path(_ATTEMPT, name)
+        return self._process.path(name)

@@ -343,7 +343,9 @@ class Session:
 
     def trace_enabled(self, guid: int, name: str) -> bool:
         """Whether a trace of a resource is to be recorded."""
-        return self.read(lambda world: world.trace_enabled(world.resources[guid], name))
+        # Without a turn, as above: what a hook has to know of was on disk before the hook began.
+        world = self._kernel.world
+        return world.trace_enabled(world.resources[guid], name)
 
     def ended(self, guid: int, code: int, token: str | None) -> None:
         """A resource came to its end by itself."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zlib import crc32
 
@@ -46,14 +47,13 @@ _SHORT = 1024
 """How many bytes of a trace are noted as they are. Of more it is noted how many there were, and their checksum."""
 
 
-class _Thread(threading.local):
-    """What is known of each thread that calls."""
-
-    batch: Calls | None = None
-    """The calls whose batch it is in."""
+_batch: Final[ContextVar[tuple[Calls, int] | None]] = ContextVar("netreel_batch", default=None)
+"""The calls whose batch a thread is in, and which thread that is: others may be given a copy of its context."""
 
 
-_thread: Final = _Thread()
+def _batch_of_this_thread() -> Calls | None:
+    batch = _batch.get()
+    return batch[0] if batch is not None and batch[1] == threading.get_ident() else None
 
 
 class Calls:
@@ -169,22 +169,22 @@ class Calls:
     @contextmanager
     def batch(self) -> Iterator[None]:
         """See `engine.describing.Describing.batch`."""
-        outer = _thread.batch
-        if outer is self:
+        if self._in_batch:
             yield  # the outer one writes it
             return
         self._write_out_others()
         with self.script.in_batch(self.number):
+            outer = _batch.get()
+            _batch.set((self, threading.get_ident()))
             try:
-                _thread.batch = self
                 yield
             finally:
-                _thread.batch = outer
+                _batch.set(outer)
                 self._write_out()
 
     @property
     def _in_batch(self) -> bool:
-        return _thread.batch is self
+        return _batch_of_this_thread() is self
 
     def _write_out(self) -> None:
         if self._session is not None and not self._session.closed:
@@ -196,8 +196,9 @@ class Calls:
 
         A script that is run again has made all calls of a thread up to some of them.
         """
-        if _thread.batch is not None:
-            _thread.batch._write_out()
+        other = _batch_of_this_thread()
+        if other is not None:
+            other._write_out()
 
     # --- what follows from the log ------------------------------------------------------------------------------
 

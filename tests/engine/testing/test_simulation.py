@@ -341,6 +341,32 @@ def test_one_that_was_declared_dead_can_neither_write_nor_start_anything(seed):
     assert {entry.epoch for entry in entries(sim)[first_of_second:]} == {2}
 
 
+def test_a_batch_of_one_that_stands_still_is_nobody_elses():
+    """All programs of a simulation share a thread."""
+
+    def first(sim):
+        ec = sim.controller()
+        with ec.batch():
+            ec.register_resource("sim::Host")
+            sim.sleep(5)
+        ec.register_resource("sim::Host")
+
+    def second(sim):
+        sim.sleep(1)
+        standing.pause()
+        sim.sleep(1)
+        sim.declare_dead(standing)
+        ec = sim.reconnect()
+        ec.register_resource("sim::Host")
+        ec.shutdown()
+        standing.resume()
+
+    sim = Simulation()
+    standing = sim.start(first)
+    sim.run(second)
+    check(sim)
+
+
 # --- hooks that go wrong
 
 

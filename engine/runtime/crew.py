@@ -159,7 +159,7 @@ class ResourceActor(PooledActor):
             return messages.NotBegun(guid, intent.token)
         try:
             manager = self._place.brief()
-            receipt = getattr(manager, intent.step.value)(intent)
+            receipt = getattr(manager, intent.step)(intent)
             if receipt is not None:
                 _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
                 receipt = copied(receipt)

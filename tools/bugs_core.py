@@ -248,8 +248,8 @@ BUGS = (
     Bug(
         "the end of a batch writes nothing",
         "calls.py",
-        "                _thread.batch = outer\n                self._write_out()\n",
-        "                _thread.batch = outer\n",
+        "                _batch.set(outer)\n                self._write_out()\n",
+        "                _batch.set(outer)\n",
     ),
     Bug(
         "after a failed append one acts on",

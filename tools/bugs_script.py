@@ -102,7 +102,7 @@ BUGS = (
     Bug(
         "a batch is not written before another controller is asked",
         "calls.py",
-        "            _thread.batch._write_out()\n",
+        "            other._write_out()\n",
         "            pass\n",
     ),
     Bug(

@@ -3,8 +3,8 @@
 The scenario is told in `life/scenario.py`: nodes, interfaces, one link, applications; hooks that do nothing. All
 programs live the same life in turns, each in a process of its own: netreel; the least engine that keeps its rules; a
 pool of bare actors with a durable log, and the same with actors of pykka; a bare loop in one thread with the same log,
-which is the limit; asynciojobs, which keeps no record; and NEPI 6.1.2, as it comes and with its best setting. The last
-three take part in few rounds of the largest size. A goal that is missed makes the exit status 1.
+which is the limit; asynciojobs, which keeps no record; and NEPI 6.1.2, as it comes and with its best setting. A goal
+that is missed makes the exit status 1.
 
     python benchmarks/bench_engine.py [--repeat 5] [--sizes 1x1,10x10,100x10,1000x10,10000x10] [--alone] [--save]
 """
@@ -24,12 +24,10 @@ class Program(NamedTuple):
     script: str
     how: str = ""
     python: str = sys.executable
-    rounds: int = sys.maxsize  # at the largest size
 
 
 OURS, LEAST, POOL, PYKKA, LOOP, JOBS, NEPI, NEPI_BEST = range(8)
 SIZES = ["1x1", "10x10", "100x10", "1000x10", "10000x10"]
-MANY = 100_000  # resources: what is slow there takes part less often
 LINEAR_FROM = 1_000
 
 
@@ -46,9 +44,9 @@ def programs():
 def others(python):
     """Those that need what the others have installed."""
     return [
-        Program("asynciojobs", "life/with_asynciojobs.py", python=python, rounds=1),
-        Program("NEPI", "life/with_nepi.py", "default", python=python, rounds=2),
-        Program("NEPI, best setting", "life/with_nepi.py", "best", python=python, rounds=1),
+        Program("asynciojobs", "life/with_asynciojobs.py", python=python),
+        Program("NEPI", "life/with_nepi.py", "default", python=python),
+        Program("NEPI, best setting", "life/with_nepi.py", "best", python=python),
     ]
 
 
@@ -59,11 +57,10 @@ def measure(every, sizes, repeat):
         nodes, apps = map(int, size.split("x"))
         resources = nodes * (apps + 2) + 1
         found[resources] = [[] for _ in every]
-        for turn in range(repeat):
+        for _ in range(repeat):
             for program, taken in zip(every, found[resources], strict=True):
-                if resources < MANY or turn < program.rounds:
-                    taken.append(run(program.script, nodes, apps, program.how, python=program.python))
-                    print(f"{resources} {program.title}: {seconds(taken[-1]['released'])}", file=sys.stderr)
+                taken.append(run(program.script, nodes, apps, program.how, python=program.python))
+                print(f"{resources} {program.title}: {seconds(taken[-1]['released'])}", file=sys.stderr)
     return found
 
 
@@ -110,17 +107,18 @@ def shares(every, found, phase, title):
 
 def phases(every, found):
     rows = [
-        [f"{resources:,}", program.title, str(len(taken)), *laps(taken)]
+        [f"{resources:,}", program.title, *laps(taken)]
         for resources, all_taken in found.items()
         if resources > LINEAR_FROM
         for program, taken in zip(every, all_taken, strict=True)
     ]
-    head = ["resources", "", "rounds", "described in", "deployed", "all stopped", "released", "CPU", "memory each"]
+    head = ["resources", "", "described in", "deployed", "all stopped", "released", "CPU", "memory each"]
     note = (
         "Deployed, stopped and released are times from the call of deploy on, and so is CPU, the processor's time. "
         "Memory is what the process has grown by since it began to describe, at the moment when all are stopped."
     )
-    return table("Phases (medians)", head, rows, note)
+    rounds = len(next(iter(found.values()))[OURS])
+    return table(f"Phases (medians of {rounds} rounds)", head, rows, note)
 
 
 def laps(taken):

@@ -288,15 +288,22 @@ class Coordinator(PooledActor):
         """Know the functions of tasks that were scheduled before. Only before the first turn."""
         self._tasks.update(tasks)
 
+    def drop_tasks(self) -> None:
+        """Call none of those that are not called yet: they were given up. Only in a turn."""
+        self._tasks.clear()
+
     def _schedule(self, due: int, task: Task) -> int:
         number = self._kernel.schedule(due)
         self._tasks[number] = task
         return number
 
     def _call(self, number: int) -> None:
-        """Call the user's function of a task; runs on a thread of its own."""
+        """Call the user's function of a task, unless it was given up; runs on a thread of its own."""
+        task = self._tasks.pop(number, None)
+        if task is None:
+            return
         with script.in_task(number):
-            error = self._tasks.pop(number).call()
+            error = task.call()
         with suppress(ActorDeadError):  # the function may have shut the controller down
             self.actor_ref.tell(messages.TaskReturned(number, error))
 

@@ -118,7 +118,9 @@ class ResourceActor(PooledActor):
     def __init__(self, lane: Lane, place: Place, tell: Callable[[messages.Message], None]) -> None:
         super().__init__(lane)
         self.lane = lane
-        self.intent: Intent | None = None  # what it is at, or is to be
+        # What it is at, or is to be. After a takeover it may be asked after a start while it has something to stop.
+        self.intent: Intent | None = None
+        self.inquiry: Intent | None = None
         self._place = place
         self._tell = tell
 
@@ -134,19 +136,19 @@ class ResourceActor(PooledActor):
         """Do what is asked."""
         match message:
             case Intent():
-                self._report(self._perform(message))
+                outcome = self._perform(message)
+                self.intent = None  # before it is told: by then there may be the next one
+                self._tell(outcome)
             case Inquire(intent, receipt):
-                self._report(self._inquire(intent, receipt))
+                outcome = self._inquire(intent, receipt)
+                self.inquiry = None
+                self._tell(outcome)
             case Changed(name, old, new):
                 self._call("on_set", lambda manager: manager.set_value(name, old, new))
             case Met(other, made=True):
                 self._call("on_connect", lambda manager: manager.on_connect(other.manager()))
             case Met(other):
                 self._call("on_disconnect", lambda manager: manager.on_disconnect(other.manager()))
-
-    def _report(self, outcome: messages.Message) -> None:
-        self.intent = None  # before it is told: by then there may be the next one
-        self._tell(outcome)
 
     def doing(self, token: str, what: str) -> None:
         """Pass on what the hook of an attempt says that it is doing. On the thread of the hook."""
@@ -290,13 +292,13 @@ class Crew:
     def probe(self, effect: Probe) -> None:
         """Have an attempt of an earlier controller asked after."""
         actor = self._actor(effect.guid)
-        actor.intent = intent = Intent(effect.attempt.token, effect.attempt.step, latch())
+        actor.inquiry = intent = Intent(effect.attempt.token, effect.attempt.step, latch())
         actor.tell(Inquire(intent, effect.receipt))
 
     def cancel(self, guid: int) -> None:
         """Tell the hook that runs that its result is no longer wanted. One that waits for a worker is not called."""
         actor = self._actors.get(guid)
-        intent = None if actor is None else actor.intent
+        intent = None if actor is None else actor.intent or actor.inquiry
         if actor is not None and intent is not None:
             intent.cancel()
             actor.lane.set_urgent(urgent=True)
@@ -353,9 +355,9 @@ class Crew:
     def close(self) -> None:
         """Let nothing more begin: an actor of which nobody knows is never heard of again."""
         for actor in self._actors.values():
-            intent = actor.intent
-            if intent is not None:
-                intent.cancel()
+            for intent in (actor.intent, actor.inquiry):
+                if intent is not None:
+                    intent.cancel()
 
     def _actor(self, guid: int) -> ResourceActor:
         actor = self._actors.get(guid)

@@ -159,6 +159,7 @@ class Session:
         def act(kernel: Kernel) -> None:
             self.closing = True
             kernel.drop_tasks(why)
+            self._actor.drop_tasks()
 
         self._send(coordinator.Request(act, call))
 

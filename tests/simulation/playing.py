@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine.testing.simulation import Program
+    from engine.testing.simulation.hub import Owner
     from tests.simulation.experiments import Experiment, Move
 
 
@@ -64,7 +65,9 @@ class Player:
         self._program: Program | None = None
         self._next_move = 0
         self._calls = 0
-        self._returned: list[tuple[int, Any]] | None = None  # what calls of a batch have come to, by number
+        self._returned: dict[
+            Owner, list[tuple[int, Any]]
+        ] = {}  # what calls of a program's batch have come to, by number
         self.played = Played(self._sim)
 
     # --- what befalls it ----------------------------------------------------------------------------------------
@@ -182,7 +185,8 @@ class Player:
 
     def _make_together(self, ec: ExperimentController, first: Move) -> None:
         """Make all moves up to the next pause in a batch. Only when that has ended, what they came to is promised."""
-        returned = self._returned = []
+        program, returned = here().owner, list[tuple[int, Any]]()
+        self._returned[program] = returned
 
         def make() -> None:
             move: Move | None = first
@@ -192,9 +196,9 @@ class Player:
                     move = self._take(at_once=True)
 
         self._call("batch", {}, make)
-        self._returned = None
+        del self._returned[program]
         for number, result in returned:
-            self._sim.note("call.returned", here().owner.name, number=number, result=result, in_batch=True)
+            self._sim.note("call.returned", program.name, number=number, result=result, in_batch=True)
 
     def _make(self, ec: ExperimentController, move: Move) -> None:
         """Make a move, in a thread of its own if it may take long."""
@@ -202,7 +206,7 @@ class Player:
         if move.name == "restart":
             act = partial(self._restart, ec, names(move.args["guid"]), move.args["after"])
         else:
-            returned = None if move.aside else self._returned
+            returned = None if move.aside else self._returned.get(here().owner)
             act = partial(self._call, *getattr(self, f"_{move.name}")(ec, names, **move.args), returned)
         if move.aside:
             self._sim.hub.spawn(here().owner, "user", act)

@@ -5,9 +5,11 @@ import threading
 import pytest
 
 from engine import ResourceFactory, ResourceManager
+from engine.core.effects import Probe
 from engine.core.errors import ExperimentError
 from engine.core.states import ResourceState, Step
 from engine.failure import ECState
+from engine.rm.outcomes import Alive
 from engine.runtime.crew import Crew
 from engine.runtime.limiter import Limiter
 from engine.runtime.pool import Pool
@@ -59,6 +61,13 @@ class Slow(ResourceManager, rtype="room::Slow"):
     def release(self, intent):
         if _site.barrier is not None:
             _site.enter("")
+
+    def stop(self, intent):
+        _site.enter(f"stop #{self.guid}")
+
+    def probe(self, intent, receipt):
+        _site.enter(f"probe #{self.guid}")
+        return Alive()
 
 
 ResourceFactory.register_type(Slow)
@@ -188,6 +197,26 @@ def test_one_that_was_given_up_has_a_fresh_manager_and_another_worker(site, tmp_
     site.open_all()
     assert told.wait(PATIENCE)
     assert [message.token for message in heard] == ["t-2", "t-1"]
+    crew.close()
+    pool.close()
+
+
+def test_one_that_is_asked_after_while_it_has_something_to_stop_can_be_given_up(site):
+    """So it is after a takeover in the middle of a stop."""
+    told = threading.Event()
+    pool = Pool(WORKERS, "room")
+    crew = Crew(World(), None, Limiter(pool, 1), lambda message: told.set(), threading.RLock)
+    crew.probe(Probe(1, Effect(Step.START, "t-1").attempt, None))
+    site.door("probe #1").await_hook()
+    crew.run(Effect(Step.STOP, "t-2"))
+    crew.go_on()
+    site.door("probe #1").open()
+    site.door("stop #1").await_hook()
+    crew.give_up(1)
+    crew.run(Effect(Step.RELEASE, "t-3"))
+    told.clear()
+    crew.go_on()
+    assert told.wait(PATIENCE)
     crew.close()
     pool.close()
 

@@ -100,6 +100,23 @@ def test_what_the_user_schedules_is_called_in_time():
     assert called == [90.0]
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_what_was_given_up_is_not_called(seed):
+    """It is due at the moment of the shutdown."""
+    over = []
+
+    def script(sim):
+        ec = sim.controller()
+        ec.schedule("5s", lambda: over.append("task.done" in [event.kind for event in sim.events()]))
+        sim.sleep(5)
+        ec.shutdown()
+
+    sim = Simulation(seed)
+    sim.run(script)
+    check(sim)
+    assert True not in over
+
+
 def test_a_wait_that_lasts_too_long_is_given_up():
     def impatient(sim):
         with sim.controller() as ec:

@@ -507,4 +507,10 @@ BUGS = (
         "        if self._closed:\n            self._refuse_all()\n",
         "",
     ),
+    Bug(
+        "who is asked after forgets what it has to stop",
+        "runtime/crew.py",
+        "                self.inquiry = None\n",
+        "                self.inquiry = self.intent = None\n",
+    ),
 )

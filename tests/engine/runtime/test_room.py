@@ -62,6 +62,10 @@ class Slow(ResourceManager, rtype="room::Slow"):
         if _site.barrier is not None:
             _site.enter("")
 
+
+class SlowToAnswer(Slow, rtype="room::SlowToAnswer"):
+    """Also when it is stopped, or asked after."""
+
     def stop(self, intent):
         _site.enter(f"stop #{self.guid}")
 
@@ -71,6 +75,7 @@ class Slow(ResourceManager, rtype="room::Slow"):
 
 
 ResourceFactory.register_type(Slow)
+ResourceFactory.register_type(SlowToAnswer)
 
 
 @pytest.fixture
@@ -152,7 +157,7 @@ def test_a_shutdown_waits_for_no_hook_that_hangs(ec, site):
 class Resource:
     """What the crew looks at."""
 
-    guid, rtype, attributes, receipts, tokens = 1, "room::Slow", {}, {}, {}
+    guid, rtype, attributes, receipts, tokens = 1, "room::SlowToAnswer", {}, {}, {}
 
 
 class World:

@@ -433,7 +433,8 @@ class Oracle(Promises):
         if call.name == "wait":
             self._check_wait(call, it.facts["result"])
         elif call.name in ("release", "shutdown"):
-            self._nothing_is_left(call.args.get("guids"))
+            everything = call.known if call.name == "release" else None  # what comes meanwhile is not meant
+            self._nothing_is_left(call.args.get("guids") or everything)
             self._done = self._done or call.name == "shutdown"
         elif call.name == "schedule":
             self._tasks[call.number] = it.facts["result"]

@@ -37,6 +37,7 @@ torture: setup   ## the long proofs: about an hour
 	@$(BIN)/python tools/kill_demo.py --moments 100 --twice
 	@$(BIN)/python tools/planted_bugs.py log
 	@$(BIN)/python tools/planted_bugs.py core
+	@$(BIN)/python tools/planted_bugs.py runtime
 	@$(BIN)/python tools/planted_bugs.py script
 	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[torture]'
 	@$(BIN)/python tools/fuzz_log.py

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.slow
 TOOLS = Path(__file__).parent.parent / "tools"
 
 
-@pytest.mark.parametrize("part", ["core", "log", "script"])
+@pytest.mark.parametrize("part", ["core", "log", "runtime", "script"])
 def test_their_texts_are_in_the_code(part, monkeypatch):
     monkeypatch.syspath_prepend(TOOLS)
     tool = importlib.import_module("planted_bugs")
@@ -22,5 +22,5 @@ def test_their_texts_are_in_the_code(part, monkeypatch):
 def _forget():
     """Its modules have names that others may use."""
     yield
-    for name in ("planted_bugs", "bugs_core", "bugs_log", "bugs_script"):
+    for name in ("planted_bugs", "bugs_core", "bugs_log", "bugs_runtime", "bugs_script"):
         sys.modules.pop(name, None)

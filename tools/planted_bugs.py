@@ -1,6 +1,7 @@
 """Plants bugs, one at a time, and shows that the tests find every one.
 
     python tools/planted_bugs.py core
+    python tools/planted_bugs.py runtime
     python tools/planted_bugs.py log
     python tools/planted_bugs.py script
 
@@ -63,6 +64,11 @@ PARTS = {
         "engine",
         ["eventlog", "engine", "replay", "rms", "tests"],
         ["tests/simulation", "tests/engine/core", "tests/engine/runtime"],
+    ),
+    "runtime": Part(
+        "engine",
+        ["eventlog", "engine", "replay", "rms", "tests"],
+        ["tests/engine/runtime", "tests/simulation"],
     ),
     "script": Part(
         "engine",

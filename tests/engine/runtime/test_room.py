@@ -208,9 +208,15 @@ def test_one_that_was_given_up_has_a_fresh_manager_and_another_worker(site, tmp_
 
 def test_one_that_is_asked_after_while_it_has_something_to_stop_can_be_given_up(site):
     """So it is after a takeover in the middle of a stop."""
-    told = threading.Event()
+    heard, released = [], threading.Event()
+
+    def hear(message):
+        heard.append(message.token)
+        if message.token == "t-3":
+            released.set()
+
     pool = Pool(WORKERS, "room")
-    crew = Crew(World(), None, Limiter(pool, 1), lambda message: told.set(), threading.RLock)
+    crew = Crew(World(), None, Limiter(pool, 1), hear, threading.RLock)
     crew.probe(Probe(1, Effect(Step.START, "t-1").attempt, None))
     site.door("probe #1").await_hook()
     crew.run(Effect(Step.STOP, "t-2"))
@@ -219,9 +225,10 @@ def test_one_that_is_asked_after_while_it_has_something_to_stop_can_be_given_up(
     site.door("stop #1").await_hook()
     crew.give_up(1)
     crew.run(Effect(Step.RELEASE, "t-3"))
-    told.clear()
     crew.go_on()
-    assert told.wait(PATIENCE)
+    assert released.wait(PATIENCE)
+    assert heard == ["t-1", "t-3"], "and the stop still hangs"
+    site.open_all()
     crew.close()
     pool.close()
 

@@ -1,5 +1,7 @@
 """The describing half of the controller: values for later and for types, traces, and what is taken back."""
 
+import threading
+
 import pytest
 
 import replay
@@ -18,7 +20,7 @@ from engine import (
     UsageError,
     WaitTimeout,
 )
-from tests.engine.kinds import READY, RELEASED, START, STARTED, STOP, STOPPED, Beside, boom
+from tests.engine.kinds import PATIENCE, READY, RELEASED, START, STARTED, STOP, STOPPED, Beside, boom
 
 
 def things(one, number, **attributes):
@@ -216,8 +218,14 @@ def test_a_resource_is_taken_back(ec):
 
 def test_a_type_is_told_of_its_connections(ec, stage):
     one = ec()
-    told = []
-    stage.acts["on_connect #2"] = lambda manager, other: told.append(("with", other.guid))
+    told, told_of_d = [], threading.Event()
+
+    def meet(manager, other):
+        told.append(("with", other.guid))
+        if other.guid == 4:
+            told_of_d.set()
+
+    stage.acts["on_connect #2"] = meet
     stage.acts["on_disconnect #2"] = lambda manager, other: told.append(("without", other.guid))
     a = one.register_resource("test::Plain")
     b = one.register_resource("test::Social", connectedTo=a)
@@ -228,7 +236,7 @@ def test_a_type_is_told_of_its_connections(ec, stage):
     one.unregister_connection(b, c)
     d = one.register_resource("test::Plain")
     one.register_connection(d, b)
-    one.shutdown()
+    assert told_of_d.wait(PATIENCE)
     assert told == [("with", a), ("with", c), "start", ("without", c), ("with", d)]
 
 

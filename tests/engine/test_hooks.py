@@ -1,5 +1,7 @@
 """Hooks that fail or misbehave, ends that are told, and what follows."""
 
+import threading
+
 import pytest
 
 import replay
@@ -13,7 +15,7 @@ from engine import (
     ResourceFactory,
     ResourceFailed,
 )
-from tests.engine.kinds import FAILED, START, STARTED, STOPPED, Beside, Thing, boom
+from tests.engine.kinds import FAILED, PATIENCE, START, STARTED, STOPPED, Beside, Thing, boom
 
 # --- hooks that misbehave
 
@@ -238,8 +240,13 @@ def test_setup_comes_once_before_any_hook_with_what_the_log_has(ec, stage):
             super().start(intent)
             return {"pid": 7}
 
+    def answer(manager, intent, receipt):
+        asked.set()
+        return Alive()
+
     ResourceFactory.register_type(Prepared)
-    stage.answers[1] = Alive()
+    asked = threading.Event()
+    stage.answers[1] = answer
     one = ec()
     one.add(Prepared())
     one.deploy()
@@ -248,7 +255,7 @@ def test_setup_comes_once_before_any_hook_with_what_the_log_has(ec, stage):
     one.detach()
     stage.called.clear()
     with one.reconnect(one.run_dir):
-        pass
+        assert asked.wait(PATIENCE)
     second = stage.called
     assert first[0] == "setup, knows of discover, start gave None"
     assert second[0] == "setup, knows of discover reserve provision configure deploy start, start gave {'pid': 7}"

@@ -18,7 +18,7 @@ def lives(subject, name):
     pid = ((subject.receipts.get(Step.DEPLOY) or {}).get(name) or [0])[0]
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2][0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return []
     return [] if state in "ZX" else [pid]
 

@@ -37,8 +37,10 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def ec(home):
+def ec(home, request):
     """Makes controllers. At the end all of them are shut down, and their logs are audited and folded again."""
+    if "hosts" in request.fixturenames:
+        request.getfixturevalue("hosts")  # made before, it is undone after: the controllers still need its hosts
     opened = []
     controller.on_open.append(opened.append)
     yield controller.ExperimentController

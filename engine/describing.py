@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
 
 from engine import from_graph, home, warning
 from engine.arguments import check_action, check_state
@@ -301,7 +302,7 @@ class Describing(Looking):
         """
         number = guid_of(self, guid)
         declared = ResourceFactory.get_resource_type(self.rtype(number)).traces
-        return [dataclasses.replace(it, enabled=self.trace_enabled(number, it.name)) for it in declared]
+        return [msgspec.structs.replace(it, enabled=self.trace_enabled(number, it.name)) for it in declared]
 
     # --- the whole ----------------------------------------------------------------------------------------------
 

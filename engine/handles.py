@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Never
+
+from msgspec import Struct
 
 from engine.core.errors import BadCondition, UsageError
 from engine.core.states import ResourceAction, ResourceState
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from engine.looking import Looking
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """The condition that resources of a controller have reached these states. Two of them are joined with ``&``."""
 
     ec: object

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from msgspec import Struct
 
 from engine.core import events
 from engine.core.apply import apply
@@ -23,8 +24,7 @@ _BEFORE: Final = 40
 """How much of two long texts that differ is shown: of each, from its beginning, and from before the difference."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A call that a log holds.
 
     Attributes:

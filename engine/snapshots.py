@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
-from msgspec import msgpack
+from msgspec import Struct, msgpack
 
 from engine.core import snapshot
 
@@ -32,8 +31,7 @@ _EVERY: Final = 5_000
 _PER_RESOURCE: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(Struct, frozen=True):
     path: Path
     seq: int
     time: int

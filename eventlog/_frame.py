@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -37,8 +38,7 @@ class Commit(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Why a walk over frames came to its end.
 
     Attributes:

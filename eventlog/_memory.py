@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
+
+from msgspec import Struct, field
 
 from eventlog._events import Encoder, decode
 from eventlog.errors import Locked, WriteFailed
@@ -14,16 +15,14 @@ if TYPE_CHECKING:
     from eventlog._events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
+class _Batch(Struct, frozen=True):
     payload: bytes
     first: int
     count: int
     epoch: int
 
 
-@dataclass(slots=True)
-class _Contents:
+class _Contents(Struct):
     batches: list[_Batch] = field(default_factory=list)
     epoch: int = 0
     last_seq: int = 0

@@ -21,9 +21,10 @@ cut short. The same goes for a log that is cut exactly between two frames.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
 
 from eventlog import _durable, _frame, _segments
 from eventlog._events import Event, decode
@@ -45,8 +46,7 @@ _IF_COPIED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """The part of one segment that belongs to the log.
 
     Attributes:
@@ -62,8 +62,7 @@ class Span:
     next_base: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True):
     """The log as it stands at one moment.
 
     Attributes:

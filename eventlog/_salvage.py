@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from eventlog import _durable, _frame, _segments
 from eventlog._events import decode
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from eventlog._segments import Key
 
 
-@dataclass(frozen=True, slots=True)
-class Salvaged:
+class Salvaged(Struct, frozen=True):
     """An event that stands behind damage: intact, but what led to it may be missing.
 
     Attributes:

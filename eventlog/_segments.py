@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zlib import crc32
+
+from msgspec import Struct
 
 from eventlog._events import MAX_PAYLOAD
 from eventlog.errors import Corrupt, TornTail, WrongVersion
@@ -72,8 +73,7 @@ NOTHING: Final = Tail(Key(0, 0), 0, 0)
 """What comes before the first segment of a log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """What the header of a segment says.
 
     Attributes:

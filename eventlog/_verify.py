@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from eventlog import _reader
 from eventlog._log import open_directory
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from eventlog._reader import Span
 
 
-@dataclass(slots=True)
-class Report:
+class Report(Struct):
     """What a log holds.
 
     Attributes:

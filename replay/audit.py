@@ -6,8 +6,9 @@ mistakes. What it shares with the engine is the vocabulary of events and the one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 import eventlog
 from engine import journal
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from replay import answers
 
 
-@dataclass(frozen=True, slots=True)
-class Violation:
+class Violation(Struct, frozen=True):
     """Something in a log that must not be.
 
     Attributes:
@@ -64,8 +64,7 @@ def audit(entries: Iterable[events.Entry]) -> list[Violation]:
     return auditor.found
 
 
-@dataclass(slots=True)
-class _Seen:
+class _Seen(Struct):
     """What the log has told of a resource so far."""
 
     rtype: str
@@ -88,8 +87,7 @@ class _Seen:
         return not (untouched or self.releasing or self.state is ResourceState.RELEASED)
 
 
-@dataclass(slots=True, eq=False)
-class _Gate:
+class _Gate(Struct, eq=False):
     """`step` comes only `delay` ns after all of `on` have reached `state`.
 
     Many resources share one. What has been reached stays so, hence `known`: how many of `on`, from the first one, are

@@ -8,10 +8,11 @@ would say nothing, so for them there is a rule of what counts as noise: see `_is
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine.core.errors import UsageError
@@ -46,8 +47,7 @@ _TYPE: Final = "described as"
 _NOTHING: Final = object()
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """Something that is different.
 
     Attributes:
@@ -141,8 +141,7 @@ def _has_begun(path: Path) -> bool:
 # --- the facts of a run -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(Struct, frozen=True):
     """A run, taken apart.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine.core import events
@@ -28,8 +29,7 @@ _SHORT: Final = 0.01
 """Where a path is told as a text, parts that took less than so many seconds are told together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A part of a critical path: one thing that had to be over before the next could be.
 
     Attributes:
@@ -63,8 +63,7 @@ class Part:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class CriticalPath:
+class CriticalPath(Struct, frozen=True):
     """What a moment had to wait for. As a text it is what `netreel why --late` says.
 
     Attributes:

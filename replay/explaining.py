@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine.core import conditions, events, plan
@@ -40,8 +41,7 @@ _MOST: Final = 40
 _INDENT: Final = "  "
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """What somebody waits for.
 
     Attributes:
@@ -59,8 +59,7 @@ class Wait:
         return {"text": self.text, "at": self.at, "because": [each.to_dict() for each in self.because]}
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """An event that led to another one.
 
     Attributes:
@@ -86,8 +85,7 @@ class Happened:
         return {"seq": self.seq, "seconds": self.seconds, "guid": self.guid, "text": self.text, "at": self.at}
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Struct, frozen=True):
     """Why a resource is where it is. As a text it is what `netreel why` says.
 
     Attributes:

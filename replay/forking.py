@@ -9,9 +9,11 @@ resources were is noted.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine import description, from_graph, home
@@ -33,8 +35,7 @@ NOTE: Final = "forked.json"
 """The file in the directory of a run that says which one it was forked from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What an experiment was forked from.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from msgspec import Struct
 
 import eventlog
 from engine import journal, notebook
@@ -41,8 +42,7 @@ _MOST: Final = 3
 """So many of the conditions that a step waits for are told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """What was so with a resource for some time.
 
     Attributes:
@@ -77,8 +77,7 @@ class Interval:
 _COLUMNS: Final = ("guid", "rtype", "label", "what", "name", "begin", "end", "text", "seq", "cause")
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(Struct, frozen=True):
     """What was so with each resource of a run, and when. Iterating yields the intervals.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from engine import journal
 from engine.core.states import Step
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _FACTS: Final = "facts"
 
 
-@dataclass(frozen=True, slots=True)
-class Controller:
+class Controller(Struct, frozen=True):
     """One that was in charge.
 
     Attributes:
@@ -40,8 +40,7 @@ class Controller:
         return {"epoch": self.epoch, "since": to_datetime(self.since).isoformat(), **self.holder}
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A file whose lines asked for something.
 
     Attributes:
@@ -59,8 +58,7 @@ class Script:
         return {"name": self.name, "path": str(self.path), "sha256": self.sha256}
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
+class Origins(Struct, frozen=True):
     """What a run came from.
 
     Attributes:

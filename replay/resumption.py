@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import sys
 from contextlib import chdir, contextmanager, suppress
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
+
+from msgspec import Struct
 
 import eventlog
 from engine import journal
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
 _KEY: Final = "script"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The script that made a run, as its log has it.
 
     Attributes:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+
+from msgspec import Struct
 
 import eventlog
 from engine import journal
@@ -56,8 +57,7 @@ class NotRead(ExperimentError):
     """A trace is there, as far as is known, and cannot be read: its host does not answer, or refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listed:
+class Listed(Struct, frozen=True):
     """A trace in the list of them.
 
     Attributes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec import Struct
 
 import eventlog
 from engine import journal, snapshots
@@ -29,8 +30,7 @@ Moment = int | str | datetime
 """A seq, a time from the start such as ``"12.5s"``, or a datetime."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceView:
+class ResourceView(Struct, frozen=True):
     """A resource as it stood.
 
     Attributes:
@@ -88,8 +88,7 @@ class ResourceView:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Timer:
+class Timer(Struct, frozen=True):
     """A delay that is going by: the condition of that seq holds at `due` for the resource."""
 
     guid: int
@@ -98,8 +97,7 @@ class Timer:
     condition: int
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """The whole experiment as it stood after the event `seq`.
 
     Attributes:

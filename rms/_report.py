@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Self
+
+from msgspec import Struct
 
 from engine.rm.outcomes import Alive, Gone, NeverBegan, Outcome
 from rms._journal import parse_end
@@ -13,8 +14,7 @@ __all__ = ["Process", "Report", "Started"]
 _TICKS: Final = 100  # in which Linux tells start times to programs, in a second
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """A command that has begun, as a stranger would find it again.
 
     Attributes:
@@ -28,8 +28,7 @@ class Started:
     boot_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process of this boot of the host; its start time is as in `Started`."""
 
     pid: int
@@ -49,8 +48,7 @@ def _facts(output: bytes) -> dict[str, dict[str, str]]:
     return facts
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """What the marks of an attempt said, and which of its two processes lived.
 
     Attributes:

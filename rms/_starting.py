@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from engine.rm.transport import Completed, Transport, TransportLost
 from rms._journal import Journal, parse_end

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 if TYPE_CHECKING:
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from engine.core.events import Entry
 
 
-@dataclass(slots=True)
-class ScriptCall:
+class ScriptCall(Struct):
     """A call that is being answered.
 
     Attributes:

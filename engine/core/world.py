@@ -6,10 +6,9 @@ resource's state, and which resources an event has touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.core.states import FAILED, NEW, RELEASED, ResourceState, Step
 
@@ -42,8 +41,7 @@ class Attempt(Struct, gc=False):
         return {"step": str(self.step), "token": self.token, "doing": self.doing, "doing_since": self.doing_since}
 
 
-@dataclass(slots=True)
-class Link:
+class Link(Struct):
     """What a type says about its connections to resources of type `rtype` (see `engine.rm.links`)."""
 
     name: str
@@ -54,8 +52,7 @@ class Link:
     before: Step
 
 
-@dataclass(slots=True)
-class TypeInfo:
+class TypeInfo(Struct):
     """What the engine knows of a resource type, as it was `declared`."""
 
     declared: events.TypeDeclared
@@ -68,8 +65,7 @@ class TypeInfo:
     traces: dict[str, bool]
 
 
-@dataclass(slots=True, eq=False)
-class Condition:
+class Condition(Struct, eq=False):
     """`step` of each of `guids` comes only `delay` ns after all of `on` have reached `state`.
 
     One object however many resources wait by it: what has been reached is counted once, in `missing`.
@@ -113,8 +109,7 @@ class Condition:
         }
 
 
-@dataclass(slots=True, eq=False)
-class Plan:
+class Plan(Struct, eq=False):
     """A value that an attribute of those who wait by `condition` gets while they are STARTED."""
 
     name: str
@@ -129,8 +124,7 @@ class Plan:
 _NONE_YET: Final[Mapping[Any, Any]] = {}
 
 
-@dataclass(slots=True, eq=False)
-class Resource:
+class Resource(Struct, eq=False):
     """One resource.
 
     Attributes:
@@ -224,16 +218,14 @@ class Resource:
         }
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """What was deployed together. Its barrier, if it has one, is the condition before each member's start."""
 
     members: list[int]
     barrier: Condition | None
 
 
-@dataclass(slots=True)
-class Task:
+class Task(Struct):
     """A function of the user's that is called at `due` (ns since 1970)."""
 
     due: int
@@ -241,8 +233,7 @@ class Task:
     error: str | None = None
 
 
-@dataclass(slots=True, eq=False)
-class World:
+class World(Struct, eq=False):
     """An experiment as it stands after `seq`.
 
     Attributes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.core import story
 from engine.core.naming import called
@@ -21,8 +23,7 @@ if TYPE_CHECKING:
 _ACTIONS: Final = {step: action.name for action, step in GATE.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """A resource.
 
     Attributes:
@@ -44,8 +45,7 @@ class Node:
     depends_on: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A condition, or a value that is planned: something comes to each of `guids` after all of `on`.
 
     Attributes:
@@ -71,8 +71,7 @@ class Rule:
         return len(self.on) == len(self.guids) == 1
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     """An experiment as a plot shows it.
 
     Attributes:

@@ -7,8 +7,9 @@ line; and what all of its nodes are part of stands by itself, since lines to eac
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.core.naming import is_cable, is_end
 from engine.core.states import ResourceState
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from engine.core.world import Resource, World
 
 
-@dataclass(slots=True)
-class Folds:
+class Folds(Struct):
     """What a plot does not show as it is.
 
     Attributes:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from engine.core.states import ResourceState
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A state, and from when until when it was that of a resource: seconds from the start of the run."""
 
     begin: float
@@ -18,8 +18,7 @@ class Bar:
     state: ResourceState
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """A resource.
 
     Attributes:
@@ -37,8 +36,7 @@ class Row:
     busy: tuple[tuple[float, float], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Gantt:
+class Gantt(Struct, frozen=True):
     """A run as a Gantt chart shows it.
 
     Attributes:

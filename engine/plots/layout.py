@@ -13,11 +13,11 @@ Lengths are in inches. x goes to the right, y goes down.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import networkx as nx
+from msgspec import Struct, field
 
 from engine.plots.packing import Box, Point, Room, Size, frame, good_width, in_rows, spread
 
@@ -56,8 +56,7 @@ Track = tuple[Point, ...]
 """The corners of a line."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """A drawing in its places.
 
     Attributes:
@@ -111,8 +110,7 @@ def _middle(points: Iterable[Point]) -> Point:
     return sum(x for x, _ in points) / len(points), sum(y for _, y in points) / len(points)
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(Struct):
     """A node and what it carries.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from engine.core.states import ResourceState
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
     from engine.plots.drawing import Drawing, Node, Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """The colours of a box, as ``#rrggbb``."""
 
     fill: str

@@ -6,12 +6,12 @@ Lengths are in inches. x goes to the right, y goes down.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import networkx as nx
 import numpy as np
+from msgspec import Struct
 from scipy.sparse.csgraph import shortest_path
 from scipy.spatial import KDTree
 
@@ -38,16 +38,14 @@ _DENSE: Final = 0.7
 """With so many of all possible edges, a ring is the only place from which each of them can be seen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
+class Size(Struct, frozen=True):
     """Of a rectangle."""
 
     width: float
     height: float
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(Struct, frozen=True):
     """A rectangle in its place: its left upper corner, and its size."""
 
     x: float

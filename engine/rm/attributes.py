@@ -11,9 +11,10 @@ import inspect
 import operator
 import os
 import types
-from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from engine.core.errors import BadAttribute, UsageError, nearest
 from engine.core.values import check_plain, copied
@@ -66,8 +67,7 @@ def attr(
     return Attribute(default, help, ge, le, None if choices is None else tuple(choices), when, secret, check)
 
 
-@dataclass(slots=True)
-class Attribute:
+class Attribute(Struct):
     """A declared attribute: `attr` makes it, and the class that it stands in gives it a name and a type."""
 
     default: Any
@@ -189,8 +189,7 @@ class Attribute:
                 ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeValue:
+class AttributeValue(Struct, frozen=True):
     """An attribute of a resource, with its value, as it stood when it was asked for.
 
     Attributes:

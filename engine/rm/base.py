@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from threading import Event
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeAlias
@@ -120,8 +119,7 @@ class Port(Protocol):
 _NOTHING: Final[Mapping[Step, Any]] = MappingProxyType({})
 
 
-@dataclass(slots=True)
-class Binding:
+class Binding(Struct):
     """What makes a description a manager: its place in an experiment."""
 
     guid: int

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from engine.rm.fetching import Fetched
 
@@ -23,8 +24,7 @@ INDEX: Final = "collected.jsonl"
 """The file in the directory of a run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Struct, frozen=True):
     """A trace that was fetched. It is read as any other: see `engine.rm.traces.Readable`; its name is not looked at.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+
+from msgspec import Struct
 
 from engine.core.errors import ExperimentError
 from engine.rm.transport import CommandFailed, Inner
@@ -37,8 +38,7 @@ class Ask(Protocol):
         """What it returns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """Reads one trace, piece by piece.
 
     Attributes:
@@ -72,8 +72,7 @@ class Reader:
             offset += len(piece)
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Struct, frozen=True):
     """What a trace was when it was fetched.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from engine.core.errors import UsageError
 from engine.core.states import DEPLOYMENT, ResourceState, Step
@@ -12,8 +13,7 @@ _BEFORE: Final = (*DEPLOYMENT, Step.START)
 """The steps on the way up."""
 
 
-@dataclass(slots=True)
-class LinkDeclaration:
+class LinkDeclaration(Struct):
     """What `link` makes; the class that it stands in gives it its name, and has it checked."""
 
     rtype: str

@@ -4,18 +4,16 @@ Nothing here is a guess. What cannot be known, because nobody answers, is not an
 (`engine.rm.transport.TransportLost`).
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 __all__ = ["Alive", "Ended", "Gone", "NeverBegan", "Outcome"]
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(Struct, frozen=True):
     """It runs, or is on its way to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True):
     """It ran and ended by itself or by a signal, and its exit status was recorded.
 
     Attributes:
@@ -25,8 +23,7 @@ class Ended:
     code: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """It does not run any more, and how it ended is lost.
 
     Attributes:
@@ -36,8 +33,7 @@ class Gone:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class NeverBegan:
+class NeverBegan(Struct, frozen=True):
     """It did not begin, and under this token it never will."""
 
 

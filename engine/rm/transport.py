@@ -6,8 +6,9 @@ in one round trip. Paths are absolute paths on the host.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import IO, Protocol, runtime_checkable
+
+from msgspec import Struct
 
 __all__ = ["CommandFailed", "Completed", "Following", "Inner", "Transport", "TransportLost"]
 
@@ -50,8 +51,7 @@ class TransportLost(Exception):
         return f"{self.host}: {self.why}; the state there is unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Struct, frozen=True):
     """A script that ran to its end.
 
     Attributes:

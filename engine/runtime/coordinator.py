@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from pykka import ActorDeadError
 from pykka.messages import _ActorStop
 
@@ -54,8 +54,7 @@ _MOST_UNWRITTEN: Final = 1_000
 _log = get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """A call of the user's. Answered with what `act` returns, once that is on disk, or in a batch before it is."""
 
     act: Callable[[Kernel], Any]
@@ -63,22 +62,19 @@ class Request:
     in_batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """A caller that waits; its waiter has what for."""
 
     waiter: Waiter
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """A caller that waits no longer."""
 
     waiter: Waiter
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """A function of the user's, to be called at `due`. Answered like a `Request`, with the number of its task."""
 
     due: int
@@ -87,15 +83,13 @@ class Schedule:
     in_batch: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GetManager:
+class GetManager(Struct, frozen=True):
     """Somebody wants to talk to the manager of a resource."""
 
     guid: int
 
 
-@dataclass(frozen=True, slots=True)
-class GetLinked:
+class GetLinked(Struct, frozen=True):
     """A manager wants to talk to those that it is linked to."""
 
     guid: int

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pykka
+from msgspec import Struct
 
 import eventlog
 from engine import home
@@ -68,8 +68,7 @@ class Machine(Protocol):
         """Become the one who writes a run's log; see `eventlog.LogStore.open_writer`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True):
     """On what terms a controller works.
 
     Attributes:

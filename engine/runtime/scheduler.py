@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from pykka import ActorDeadError
 
 from engine.runtime.actors import AtOnce, Mailbox, PooledActor
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from engine.runtime.clock import Clock
 
 
-@dataclass(frozen=True, slots=True)
-class At:
+class At(Struct, frozen=True):
     """Tell `to` this `message` at `due` (ns since 1970)."""
 
     due: int
@@ -27,8 +26,7 @@ class At:
     message: object
 
 
-@dataclass(frozen=True, slots=True)
-class _Ring:
+class _Ring(Struct, frozen=True):
     """The alarm has rung."""
 
 

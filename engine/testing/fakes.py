@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from engine.core.states import ResourceState
 from engine.rm.transport import Completed, TransportLost
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from engine.rm.base import ResourceManager
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What a manager told of the end of its resource.
 
     Attributes:
@@ -35,8 +35,7 @@ class Told:
     token: str | None
 
 
-@dataclass(slots=True)
-class FakePort:
+class FakePort(Struct):
     """An `engine.rm.base.Port`: it shows what the test puts there, and keeps what managers tell.
 
     Attributes:
@@ -84,8 +83,7 @@ class FakePort:
         self.told.put(Told(guid, code, why, token))
 
 
-@dataclass(slots=True)
-class _Following:
+class _Following(Struct):
     path: str
     offset: int
     on_data: Callable[[bytes], None]

@@ -8,9 +8,10 @@ count as clean although they never reached the disk.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct, field
 
 from eventlog._log import Log
 from eventlog._writer import open_writer
@@ -28,8 +29,7 @@ Image = dict[str, bytes]
 """The files of a directory, by name."""
 
 
-@dataclass(slots=True)
-class _Node:
+class _Node(Struct):
     """One file.
 
     Attributes:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import Struct
 from msgspec.structs import asdict
 
 import eventlog
@@ -125,8 +125,7 @@ def _up_to_the_end(records: Iterable[eventlog.Event]) -> Iterator[eventlog.Event
 # --- which events -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """Which events are to be shown.
 
     Attributes:

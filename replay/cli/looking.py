@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import Struct
 from rich.table import Table
 from rich.text import Text
 
@@ -36,8 +36,7 @@ _NARROW: Final = 90
 # --- ls -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
+class _Listed(Struct, frozen=True):
     """A run in the list; one that cannot be read has a problem in place of a reading."""
 
     run: Run

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gc
 import re
 import time
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine.core.errors import UsageError, nearest
@@ -26,8 +27,7 @@ _RUN_ID: Final = re.compile(r"\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}")
 _SHOWN: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """The directory of a run."""
 
     path: Path
@@ -160,8 +160,7 @@ def _only(matches: list[Run], text: str, home: Path) -> Run:
 # --- what its log says ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A run as its log tells it.
 
     Attributes:

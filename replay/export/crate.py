@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine import description, from_graph, journal
@@ -46,8 +47,7 @@ _DESCRIPTION: Final = "description.json"
 _ORIGINS: Final = "origins.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Bundled:
+class Bundled(Struct, frozen=True):
     """What has become of a bundle.
 
     Attributes:

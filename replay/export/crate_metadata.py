@@ -7,9 +7,10 @@ process_run_crate/ say what has to be there.
 from __future__ import annotations
 
 import mimetypes
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from engine.dates import to_datetime
 from engine.home import BUNDLE
@@ -47,8 +48,7 @@ _INPUTS: Final = ("description", "script")
 Entity = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A file of a bundle.
 
     Attributes:

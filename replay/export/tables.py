@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec import Struct
 from msgspec.structs import asdict
 
 from engine.core.decide import describe
@@ -28,8 +28,7 @@ _VALUE: Final = "value"
 """The column of a result that is neither an object nor a list of objects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """What is exported.
 
     Attributes:

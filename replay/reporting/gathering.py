@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine import journal
@@ -50,8 +51,7 @@ _ESCAPES: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|
 """What moves the cursor of a terminal, or colours a text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """A resource that failed, or whose release did.
 
     Attributes:
@@ -67,8 +67,7 @@ class Failure:
     story: str
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """A trace.
 
     Attributes:
@@ -85,8 +84,7 @@ class Head:
         return self.text is not None and (self.about.size or 0) > _HEAD
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Struct, frozen=True):
     """What resources have recorded.
 
     Attributes:
@@ -100,8 +98,7 @@ class Recorded:
     unread: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """An event in words.
 
     Attributes:
@@ -119,8 +116,7 @@ class Told:
     cause: int
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(Struct, frozen=True):
     """What a report tells.
 
     Attributes:

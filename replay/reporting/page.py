@@ -6,7 +6,6 @@ import base64
 import hashlib
 import math
 import re
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import groupby
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
+from msgspec import Struct
 
 from engine.core.errors import UsageError
 from engine.core.states import ResourceState
@@ -119,8 +119,7 @@ def _ticks(end: float) -> Iterator[float]:
     yield from (step * number for number in range(math.floor(end / step) + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class _Chart:
+class _Chart(Struct, frozen=True):
     """The states and the steps of each resource, as far as they are shown.
 
     Attributes:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from engine.core import events
 from engine.core.states import ResourceState
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from engine.core.world import World
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A piece of the time line.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from enum import Enum
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 import eventlog
 from engine import journal, snapshots
@@ -37,8 +38,7 @@ class Asked(Enum):
     EVENTS = "events"
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """A moment to look at.
 
     Attributes:

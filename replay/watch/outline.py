@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import Struct
 
 from replay.cli import words
 
@@ -30,8 +31,7 @@ Key = int | str
 """What a line is known by: the number of its resource, or the name of what it puts together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A line of the tree.
 
     Attributes:

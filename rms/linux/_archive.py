@@ -7,8 +7,9 @@ import io
 import tarfile
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 _IN_MEMORY: Final = 1 << 23  # bytes; what is larger is packed on disk
 
 
-@dataclass(frozen=True, slots=True)
-class Archive:
+class Archive(Struct, frozen=True):
     """A tar file.
 
     Attributes:

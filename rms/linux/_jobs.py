@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from engine.rm.outcomes import Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
@@ -26,8 +27,7 @@ _LOOK: Final = 0.2  # seconds after which a wait sees that the result is not wan
 _TRIES: Final = 3  # how often a command is begun whose end is lost, as by a reboot of its host
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """Some commands.
 
     Attributes:

@@ -1,13 +1,13 @@
 """Where things are on a host: docs/linux.md has the picture."""
 
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+from msgspec import Struct
 
 __all__ = ["Layout"]
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """The directories of a node, all absolute paths on its host.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from engine.core.errors import BadState
@@ -40,7 +39,6 @@ done
 """
 
 
-@dataclass(slots=True)
 class Option(Attribute):
     """An attribute that is an option of a tool. A `flag` that ends with "=" has its value in the same word."""
 

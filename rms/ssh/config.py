@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import paramiko
+from msgspec import Struct
 
 __all__ = ["Address", "HostKeyPolicy", "Target", "resolve"]
 
@@ -35,8 +36,7 @@ _NO_WORD: Final = re.compile(r"""[\s\0-\x1f'"`$\\;&<>|(){}]""")  # as in OpenSSH
 _DEEPEST: Final = 16  # files that include each other, as in OpenSSH
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(Struct, frozen=True):
     """A host as the user names it. What is None is looked up in the configuration of SSH.
 
     Attributes:
@@ -60,7 +60,7 @@ class Address:
     host_keys: HostKeyPolicy | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # no Struct, of which every field counts when two are compared
 class Target:
     """A host as a login needs it. Two that are equal can share a connection.
 

@@ -7,11 +7,11 @@ import os
 import re
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from msgspec import Struct
 from paramiko.hostkeys import HostKeyEntry, HostKeys, InvalidHostKey
 from paramiko.ssh_exception import SSHException
 
@@ -32,8 +32,7 @@ class HostKeyRefused(Exception):
     """The host is not known, or shows another key than the one that is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     key: paramiko.PKey
     revoked: bool
     file: str
@@ -94,8 +93,7 @@ def _unknown(target: Target, key: paramiko.PKey) -> str:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     number: int
     revoked: bool
     names: str

@@ -13,10 +13,10 @@ import secrets
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final, TypeVar
 
 import paramiko
+from msgspec import Struct, field
 
 from engine.rm.transport import CommandFailed, Completed, TransportLost
 
@@ -43,8 +43,7 @@ _EVERYTHING: Final = 1 << 30
 _STATUS_TIMEOUT: Final = 5.0  # seconds; as a rule it comes right after the end of the output
 
 
-@dataclass
-class Frame:
+class Frame(Struct):
     """A script on its way, and what has come back of it.
 
     Attributes:

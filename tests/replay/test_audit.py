@@ -1,7 +1,6 @@
 """The audit finds nothing in good logs, and in a doctored one exactly the rule that was broken."""
 
-import dataclasses
-
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -350,7 +349,7 @@ def test_a_violation_says_where_and_what(ready):
     ready.tell(events.StepDone(1, Step.START, None))
     (found,) = audit(ready.entries)
     assert str(found) == f"event {found.seq}: intent: step.done of start of #1, which had not begun"
-    assert found.to_dict() == dataclasses.asdict(found)
+    assert found.to_dict() == msgspec.structs.asdict(found)
 
 
 # --- what was taken back, planned or said of a type

@@ -1,10 +1,10 @@
 """The oracle shares nothing with what it judges, and sees what is wrong."""
 
 import ast
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.simulation import oracle
 from tests.simulation.experiments import Experiment, Move

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -14,8 +15,7 @@ class Injected(Exception):
     """A hook failed because the simulation wanted it to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Faults:
+class Faults(Struct, frozen=True):
     """What goes wrong, and how often: each number is a probability, unless it says otherwise.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
+
+from msgspec import Struct
 
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.transport import CommandFailed
@@ -37,8 +38,7 @@ class Fenced(Exception):
         self.theirs = theirs
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """What runs on a host.
 
     Attributes:

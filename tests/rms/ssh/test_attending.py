@@ -9,7 +9,6 @@ from engine.rm.outcomes import Ended
 from engine.rm.transport import TransportLost
 from rms.launch import Launcher
 from rms.ssh import Address, connect
-from tests.contracts.transport import Inbox
 
 pytestmark = pytest.mark.slow
 
@@ -28,11 +27,6 @@ def launcher(transport):
     launcher = Launcher(transport, "/root/run", 1)
     yield launcher
     launcher.close()
-
-
-@pytest.fixture
-def inbox():
-    return Inbox()
 
 
 @pytest.fixture

@@ -9,26 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from engine.rm.transport import CommandFailed, TransportLost
-from rms.ssh import Address, connect
-from tests.contracts.transport import PATIENCE, Inbox, Stream
+from tests.contracts.transport import PATIENCE, Stream
 from tests.platform.hosts import write_key
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def reach(host_pool):
-    """`reach("h1", ...)` gives a transport to it."""
-    opened = []
-
-    def reach(name, **more):
-        transport = connect(Address(name, **{"config": str(host_pool.ssh_config)} | more))
-        opened.append(transport)
-        return transport
-
-    yield reach
-    for transport in opened:
-        transport.close()
 
 
 @pytest.fixture
@@ -39,11 +23,6 @@ def impatient(host_pool, tmp_path):
         f"ServerAliveInterval 0.4\nServerAliveCountMax 2\nConnectTimeout 1\n{host_pool.ssh_config.read_text()}"
     )
     return str(config)
-
-
-@pytest.fixture
-def inbox():
-    return Inbox()
 
 
 def once_more(call):

@@ -10,31 +10,9 @@ from pathlib import Path
 import pytest
 
 from engine.rm.transport import CommandFailed, TransportLost
-from rms.ssh import Address, connect
-from tests.contracts.transport import Inbox
 from tests.platform.hosts import command, write_key
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def reach(host_pool):
-    """`reach("h1", ...)` gives a transport to it."""
-    opened = []
-
-    def reach(name, **more):
-        transport = connect(Address(name, **{"config": str(host_pool.ssh_config)} | more))
-        opened.append(transport)
-        return transport
-
-    yield reach
-    for transport in opened:
-        transport.close()
-
-
-@pytest.fixture
-def inbox():
-    return Inbox()
 
 
 def logins(host):

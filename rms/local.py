@@ -182,14 +182,17 @@ class _Feeder:
             raise self._error
 
     def _feed(self) -> None:
-        try:
-            with self._pipe, suppress(BrokenPipeError):  # whoever has ended does not want the rest
+        with suppress(BrokenPipeError), self._pipe:  # whoever has ended does not want the rest
+            try:
                 self._pipe.write(self._script)
                 shutil.copyfileobj(self._stream, self._pipe, _PIECE)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is for the caller
-            self._error = error
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)  # it must not take a part for the whole
+            except BrokenPipeError:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is for the caller
+                self._error = error
+                with suppress(ProcessLookupError):
+                    # Before the input ends: it must not take a part for the whole.
+                    os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def _closed() -> TransportLost:

@@ -1,15 +1,17 @@
+import io
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from inotify_simple import Event, flags
 
 from engine.rm.transport import TransportLost
-from rms.local import LocalTransport
-from tests.contracts.transport import Inbox, TransportContract, start_time_of
+from rms.local import LocalTransport, _Feeder
+from tests.contracts.transport import BrokenStream, Inbox, TransportContract, start_time_of
 
 
 @pytest.fixture
@@ -132,6 +134,14 @@ def test_a_script_that_is_lost_is_killed_with_all_that_it_started(transport, tmp
     for pid, start_time in processes:
         transport.on_exit(pid, start_time, lambda: inbox.put("gone"))
     assert [inbox.take(), inbox.take()] == ["gone", "gone"]
+
+
+def test_a_script_whose_stream_fails_is_killed_before_its_input_ends(monkeypatch):
+    pipe, killed = io.BytesIO(), []
+    monkeypatch.setattr(os, "killpg", lambda pid, _: killed.append((pid, pipe.closed)))
+    with pytest.raises(ValueError, match="the disk is broken"), _Feeder(Mock(stdin=pipe, pid=7), b"", BrokenStream()):
+        pass
+    assert killed == [(7, False)]
 
 
 def test_a_script_runs_with_default_signals_and_no_file_of_ours(transport):

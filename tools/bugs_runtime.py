@@ -94,6 +94,18 @@ BUGS = (
         "",
     ),
     Bug(
+        "what comes while a hook waits is told before it has ended",
+        "runtime/crew.py",
+        "            case _ if self._set_aside is not None:\n                self._set_aside.append(message)\n",
+        "",
+    ),
+    Bug(
+        "what has come while a hook waited is forgotten",
+        "runtime/crew.py",
+        "            self.actor_inbox.put_back([Envelope(each) for each in aside])\n",
+        "            pass\n",
+    ),
+    Bug(
         "what comes after a hook that was given up waits behind it",
         "runtime/crew.py",
         "(self._places, self._met, self._actors)",

@@ -14,6 +14,7 @@ from engine.core.states import Step
 from engine.diagnostics import get_logger
 from engine.rm import links as _links
 from engine.rm.attributes import attr
+from engine.rm.awaited import Waiting
 from engine.rm.declaring import check_class
 from engine.rm.described import Described
 from engine.rm.outcomes import Gone
@@ -36,6 +37,9 @@ ANY: Final = "ResourceManager"
 
 Receipt: TypeAlias = Mapping[str, Any] | None
 """What a hook returns: a small plain mapping, whatever a stranger needs to find again what it made."""
+
+Result: TypeAlias = Receipt | Waiting[Receipt]
+"""What calling a hook gives: its receipt, or, if there is a ``yield`` in it, what it waits for until there is one."""
 
 
 class Listener(Protocol):
@@ -253,28 +257,28 @@ class ResourceManager(Described):
         and as the others may not be made yet, it asks for none of them.
         """
 
-    def discover(self, intent: Intent, /) -> Receipt:
+    def discover(self, intent: Intent, /) -> Result:
         """Find out what there is, and whether this can be had. Changes nothing."""
 
-    def reserve(self, intent: Intent, /) -> Receipt:
+    def reserve(self, intent: Intent, /) -> Result:
         """Keep it for this experiment, so that nobody else takes it."""
 
-    def provision(self, intent: Intent, /) -> Receipt:
+    def provision(self, intent: Intent, /) -> Result:
         """Bring there what it needs: files, packages, an image."""
 
-    def configure(self, intent: Intent, /) -> Receipt:
+    def configure(self, intent: Intent, /) -> Result:
         """Set it up."""
 
-    def deploy(self, intent: Intent, /) -> Receipt:
+    def deploy(self, intent: Intent, /) -> Result:
         """Make it ready to start."""
 
-    def start(self, intent: Intent, /) -> Receipt:
+    def start(self, intent: Intent, /) -> Result:
         """Set it going. It has begun when this returns, and goes on by itself."""
 
-    def stop(self, intent: Intent, /) -> Receipt:
+    def stop(self, intent: Intent, /) -> Result:
         """End what `start` began, and return when it has ended. May be called again, also if it has long ended."""
 
-    def release(self, intent: Intent, /) -> Receipt:
+    def release(self, intent: Intent, /) -> Result:
         """Leave nothing behind, whatever was begun. May be called again, and by a manager that began nothing itself."""
 
     def on_set(self, name: str, old: Any, new: Any, /) -> None:

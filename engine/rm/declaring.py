@@ -40,7 +40,8 @@ def check_class(cls: type, root: type) -> None:
     _check_traces(cls, getattr(cls, "traces", ()))
     for name in _CALLED:
         if getattr(cls, name) is not getattr(root, name):
-            _check_hook(f"{cls.__name__}.{name}", inspect.getattr_static(cls, name), getattr(root, name))
+            where, hook = f"{cls.__name__}.{name}", inspect.getattr_static(cls, name)
+            _check_called(where, hook, getattr(root, name), may_yield=name in Step.__members__.values())
 
 
 def _check_rtype(cls: type, rtype: Any) -> None:
@@ -91,7 +92,7 @@ def _check_traces(cls: type, traces: Any) -> None:
             raise UsageError(f"{cls.__name__}.traces has {name!r} more than once; give each trace a name of its own")
 
 
-def _check_hook(where: str, hook: Any, declared: Callable[..., Any]) -> None:
+def _check_called(where: str, hook: Any, declared: Callable[..., Any], *, may_yield: bool) -> None:
     """See that what a class has can be called as the engine calls it."""
     expected = inspect.signature(declared)
     right = f"write def {where.rpartition('.')[2]}{_plain(expected)}"
@@ -100,7 +101,7 @@ def _check_hook(where: str, hook: Any, declared: Callable[..., Any]) -> None:
         raise UsageError(f"{where} is called by the engine, and {hook!r} is no function; {right}")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise UsageError(f"{where} is async, and nobody would await it: hooks run on workers and may block; {right}")
-    if inspect.isgeneratorfunction(function):
+    if inspect.isgeneratorfunction(function) and not may_yield:
         raise UsageError(f"{where} has a yield in it, so nothing of it would run; {right}")
     if not _takes(hook, function, expected):
         raise UsageError(f"{where}{_plain(inspect.signature(function))} cannot be called as the engine does; {right}")

@@ -73,6 +73,10 @@ class Inbox(ABC):
         if self._closed:
             self._refuse_all()
 
+    def put_back(self, envelopes: list[Envelope[Any]]) -> None:
+        """Have these be next; by the actor, in its shift."""
+        self._envelopes[:0] = envelopes
+
     def get(self) -> Envelope[Any]:
         """The next message of this shift.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pykka._envelope import Envelope
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
     from engine.core.effects import Probe, Run
     from engine.core.world import Resource, World
-    from engine.rm.base import Port, ResourceManager
+    from engine.rm.awaited import Waiting
+    from engine.rm.base import Port, Receipt, ResourceManager
     from engine.runtime.limiter import Limiter
 
 
@@ -110,6 +113,13 @@ class Met(NamedTuple):
     made: bool
 
 
+class GoOn(NamedTuple):
+    """What a hook of its waits for is there."""
+
+    intent: Intent
+    hook: Waiting[Receipt]
+
+
 class ResourceActor(PooledActor):
     """Runs the hooks of one resource, one at a time, and reports how they ended."""
 
@@ -121,6 +131,7 @@ class ResourceActor(PooledActor):
         # What it is at, or is to be. After a takeover it may be asked after a start while it has something to stop.
         self.intent: Intent | None = None
         self.inquiry: Intent | None = None
+        self._set_aside: list[Any] | None = None  # while a hook waits without a worker: what has come since it began
         self._place = place
         self._tell = tell
 
@@ -135,10 +146,12 @@ class ResourceActor(PooledActor):
     def on_receive(self, message: Any) -> None:
         """Do what is asked."""
         match message:
+            case GoOn(intent, hook):
+                self._report(self._go_on(intent, hook))
+            case _ if self._set_aside is not None:
+                self._set_aside.append(message)
             case Intent():
-                outcome = self._perform(message)
-                self.intent = None  # before it is told: by then there may be the next one
-                self._tell(outcome)
+                self._report(self._perform(message))
             case Inquire(intent, receipt):
                 outcome = self._inquire(intent, receipt)
                 self.inquiry = None
@@ -154,20 +167,50 @@ class ResourceActor(PooledActor):
         """Pass on what the hook of an attempt says that it is doing. On the thread of the hook."""
         self._tell(messages.Doing(self._place.guid, token, told(what)))
 
-    def _perform(self, intent: Intent) -> messages.Message:
-        """Call the hook of the intent's step."""
+    def _perform(self, intent: Intent) -> messages.Message | None:
+        """Call the hook of the intent's step. None if that waits for something: then it goes on later."""
         guid = self._place.guid
         if intent.cancelled:
             return messages.NotBegun(guid, intent.token)
         try:
-            manager = self._place.brief()
-            receipt = getattr(manager, intent.step)(intent)
-            if receipt is not None:
-                _check_receipt(receipt, f"the receipt of {manager.rtype}.{intent.step}")
-                receipt = copied(receipt)
+            result = getattr(self._place.brief(), intent.step)(intent)
         except BaseException as error:  # noqa: BLE001 - a hook may raise anything: it is how it says that it failed
-            return messages.HookFailed(guid, intent.token, self._describe(error, intent.step), shown(error))
-        return messages.HookDone(guid, intent.token, receipt)
+            return self._failed(intent, error)
+        return self._go_on(intent, result) if isinstance(result, Generator) else self._done(intent, result)
+
+    def _go_on(self, intent: Intent, hook: Waiting[Receipt]) -> messages.Message | None:
+        """Run a hook up to where it waits for something, or to its end."""
+        try:
+            next(hook).then(partial(self.tell, GoOn(intent, hook)))
+        except StopIteration as end:
+            return self._done(intent, end.value)
+        except BaseException as error:  # noqa: BLE001 - as above
+            return self._failed(intent, error)
+        if self._set_aside is None:
+            self._set_aside = []
+        return None
+
+    def _done(self, intent: Intent, receipt: Any) -> messages.Message:
+        try:
+            if receipt is not None:
+                _check_receipt(receipt, f"the receipt of {self._place.manager().rtype}.{intent.step}")
+                receipt = copied(receipt)
+        except BaseException as error:  # noqa: BLE001 - as above
+            return self._failed(intent, error)
+        return messages.HookDone(self._place.guid, intent.token, receipt)
+
+    def _failed(self, intent: Intent, error: BaseException) -> messages.Message:
+        return messages.HookFailed(self._place.guid, intent.token, self._describe(error, intent.step), shown(error))
+
+    def _report(self, outcome: messages.Message | None) -> None:
+        """Tell how a hook ended, if it has. What has come meanwhile is next."""
+        if outcome is None:
+            return
+        aside, self._set_aside = self._set_aside, None
+        if aside:
+            self.actor_inbox.put_back([Envelope(each) for each in aside])
+        self.intent = None  # before it is told: by then there may be the next one
+        self._tell(outcome)
 
     def _inquire(self, intent: Intent, receipt: Mapping[str, Any] | None) -> messages.Message:
         guid, token = self._place.guid, intent.token

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from concurrent.futures import Future, wait
 from queue import Empty
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ import pytest
 
 from engine.core.states import DEPLOYMENT, TRANSITIONS, Step
 from engine.core.values import check_plain
+from engine.rm.awaited import wait_for
 from engine.rm.base import Intent
 from engine.testing.fakes import FakePort
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TypeVar
 
-    from engine.rm.base import Receipt, ResourceManager
+    from engine.rm.base import Receipt, ResourceManager, Result
     from engine.rm.outcomes import Outcome
     from engine.testing.fakes import Told
 
@@ -126,7 +128,7 @@ class Subject:
             intent.cancel()
         self.tokens[step] = intent.token
         manager = self.manager
-        receipt = _beside(f"{step} of {manager.rtype}", lambda: getattr(manager, step)(intent))
+        receipt = _beside(f"{step} of {manager.rtype}", lambda: _received(getattr(manager, step)(intent)))
         assert receipt is None or type(receipt) is dict, f"{step} of {manager.rtype} returned {receipt!r}, not a dict"
         check_plain(receipt, f"the receipt of {manager.rtype}.{step}")
         if not lose_receipt:
@@ -157,6 +159,10 @@ class Subject:
         self.receipts[step] = msgpack.unpackb(msgpack.packb(receipt))
         states = self._bench.port.states
         states[self.guid] = TRANSITIONS[states[self.guid]].get(step, states[self.guid])
+
+
+def _received(result: Result) -> Receipt:
+    return wait_for(result) if isinstance(result, Generator) else result
 
 
 def _beside(what: str, act: Callable[[], _T]) -> _T:

@@ -213,7 +213,6 @@ def piece_by_piece(self, intent):
         (staticmethod(lambda self, intent: None), "(self, intent) cannot be called as the engine does"),
         (awaited, " is async, and nobody would await it: hooks run on workers and may block"),
         (awaited_piece_by_piece, " is async, and nobody would await it: hooks run on workers and may block"),
-        (piece_by_piece, " has a yield in it, so nothing of it would run"),
         (None, " is called by the engine, and None is no function"),
     ],
 )
@@ -244,6 +243,12 @@ def test_what_a_hook_is_to_be(name, right):
     assert str(caught.value) == f"Made.{name}() cannot be called as the engine does; write def {name}{right}"
 
 
+def test_only_a_hook_may_wait_with_yield():
+    with pytest.raises(UsageError) as caught:
+        make(setup=lambda self: (yield))
+    assert str(caught.value) == "Made.setup has a yield in it, so nothing of it would run; write def setup(self)"
+
+
 @pytest.mark.parametrize(
     "hook",
     [
@@ -251,6 +256,7 @@ def test_what_a_hook_is_to_be(name, right):
         lambda manager, why, more=None: None,
         lambda *args: None,
         lambda self, _intent, **rest: None,
+        piece_by_piece,
         staticmethod(lambda intent: None),
         classmethod(lambda cls, intent: None),
         Mock(),

@@ -53,7 +53,7 @@ class Relay:
     def start(self, intent: Intent, settings: Mapping[str, float]) -> None:
         """Have it run, unless it does, with these settings."""
         up = tuple(f"link set {each} mtu {_LARGEST} addrgenmode none up" for each in self.devices)
-        self._emulation.change(intent, Lines(None, "ip", up))
+        until_answered(intent, self._emulation.log, self._emulation.change_once, Lines(None, "ip", up))
         words = ["--target", str(self._emulation.holder.pid), *self._emulation.entrance.split(), "--net", "--pid"]
         command = _START % (shell.words([*words, "--"]), shell.words([*self.devices, *self._fifos]))
         until_answered(intent, self._emulation.log, self._emulation.host.run, "relaying", _PREPARE, *self._fifos)

@@ -23,7 +23,8 @@ def make(intent: Intent, device: Device, mode: Literal["tap", "tun"]) -> None:
     """
     emulation, name = device.emulated, device.device
     try:
-        emulation.change(intent, Lines(device.inside, "ip", (f"tuntap add dev {name} mode {mode}",)))
+        made = Lines(device.inside, "ip", (f"tuntap add dev {name} mode {mode}",))
+        until_answered(intent, device.log, emulation.change_once, made)
     except CommandFailed as error:
         if error.output.startswith("open: "):
             why = error.output.removeprefix("open: ").strip()

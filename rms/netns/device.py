@@ -22,6 +22,7 @@ from rms.netns._kept import kept
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
     from engine.rm.transport import Transport
@@ -101,9 +102,9 @@ class Device(Changing, rtype="netns::Device"):
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Set it up; it is there."""
-        self.emulated.change(intent, *self._plugged_in(), self._ip(*self._brought_up()))
+        yield from self.emulated.change(intent, *self._plugged_in(), self._ip(*self._brought_up()))
         captured = self.trace_enabled("pcap")
         if captured:
             self._capture.start(intent, self.inside, self.device, self._file)

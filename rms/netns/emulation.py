@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from engine.core.errors import BadState
 from engine.core.states import Step
 from engine.rm.attributes import attr
+from engine.rm.awaited import wait_for
 from engine.rm.base import Intent, ResourceManager
 from engine.rm.links import link
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan, Outcome
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
+    from engine.rm.awaited import Waiting
     from engine.rm.transport import Transport
     from rms.launch import Launcher
     from rms.netns._batch import Answer, Asked, Lines, Make, Question
@@ -38,6 +40,7 @@ _PROGRAM: Final = program("rms.netns.netlink", "rms.netns.namespaces", "rms.netn
 _SAID: Final = re.compile(rb"^holder (\d+) (\d+)( netem)?$", re.MULTILINE)
 _PATIENCE: Final = 20.0  # seconds that the holder may take
 _EACH: Final = 0.5  # seconds more for each change of a batch
+_MOST: Final = 24  # changes of a batch: with more, the holder has nothing to do while the next ones are decided on
 _NOT_THERE: Final = (
     "Cannot find device",
     "No such device",
@@ -91,7 +94,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         self._held: _Held | None = None
         self._finding = threading.Lock()
         self._opening = threading.Lock()
-        self._together: Together[Asked, Answer] = Together(self._act, abreast=2)
+        self._together: Together[Asked, Answer] = Together(self._act, abreast=2, most=_MOST)
 
     # --- the host -----------------------------------------------------------------------------------------------
 
@@ -255,19 +258,19 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
 
     # --- for what is in it --------------------------------------------------------------------------------------
 
-    def change(self, intent: Intent, *steps: Lines) -> None:
+    def change(self, intent: Intent, *steps: Lines) -> Waiting[None]:
         """Change networks: one step after the other.
 
         Raises:
             CommandFailed: a line was refused; the others were done.
             TransportLost: nobody answered, and the result is not wanted any more.
         """
-        until_answered(intent, self.log, self.change_once, *steps)
+        yield from self._patiently(intent, Change(steps))
 
     def undo(self, intent: Intent, *steps: Lines) -> None:
         """The same, to take away what may be gone already, or may never have been made."""
         try:
-            self.change(intent, *steps)
+            until_answered(intent, self.log, self.change_once, *steps)
         except CommandFailed as error:
             if not any(why in error.output for why in _NOT_THERE):
                 raise
@@ -276,14 +279,14 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         """The same, without patience: for what is no hook."""
         self._ask(Change(steps))
 
-    def make_node(self, intent: Intent, node: Make) -> Place:
+    def make_node(self, intent: Intent, node: Make) -> Waiting[Place]:
         """Make the namespaces of a node. One that is there is found.
 
         Raises:
             CommandFailed: the host refused.
             TransportLost: nobody answered, and the result is not wanted any more.
         """
-        return cast("Place", until_answered(intent, self.log, self._ask, node))
+        return cast("Place", (yield from self._patiently(intent, node)))
 
     def end_node(self, intent: Intent, place: Place) -> None:
         """End all that runs in a node; returns when it has ended, and with it the node."""
@@ -319,8 +322,20 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         """Where what is in it keeps files on the host."""
         return self.launcher.path(self.tokens[Step.DEPLOY], ".")
 
+    def _patiently(self, intent: Intent, asked: Asked) -> Waiting[Answer]:
+        """Ask; again, until the host answers, on a worker of one's own."""
+        try:
+            return (yield from self._asking(asked))
+        except TransportLost:
+            if intent.cancelled:
+                raise
+        return until_answered(intent, self.log, self._ask, asked)
+
     def _ask(self, asked: Asked) -> Answer:
-        answer = self._together.ask(asked)
+        return wait_for(self._asking(asked))
+
+    def _asking(self, asked: Asked) -> Waiting[Answer]:
+        answer = yield from self._together.asking(asked)
         if isinstance(answer, CommandFailed):
             raise answer
         return answer

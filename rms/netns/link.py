@@ -22,6 +22,7 @@ from rms.netns.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
 
@@ -82,13 +83,13 @@ class Link(Changing, Wire, rtype="netns::Link"):
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Make both interfaces at once, each in its place, and what frames suffer between them."""
         one, two = self.interfaces
         one.check_against(two)
         relayed = self._made_relayed = self._needs_relay()
         try:
-            self.emulated.change(intent, Lines(None, "ip", self._pairs(relayed=relayed)))
+            yield from self.emulated.change(intent, Lines(None, "ip", self._pairs(relayed=relayed)))
         except CommandFailed as error:
             if "File exists" not in error.output:
                 raise

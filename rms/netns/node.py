@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from engine.rm.transport import Transport
     from rms.launch import Launcher
@@ -133,10 +134,10 @@ class Node(Host, rtype="netns::Node"):
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Make its namespaces, and the process that holds them."""
         groups = self._limits.make(intent, self.memory, self.cpu) if self._is_limited else []
-        self._inside = self.emulated.make_node(intent, Make(self.guid, self.hostname, self.forwarding))
+        self._inside = yield from self.emulated.make_node(intent, Make(self.guid, self.hostname, self.forwarding))
         return {"process": [self._inside.pid, self._inside.start_time], "groups": groups}
 
     def start(self, intent: Intent) -> dict[str, Any]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
     from rms.netns._batch import Lines
@@ -83,7 +84,7 @@ class OvsSwitch(Switch, rtype="netns::OvsSwitch"):
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:  # type: ignore[override]  # a bridge has no receipt
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:  # type: ignore[override]  # a bridge has no receipt
         """Make it. One that is there is this one."""
         self._check_ports()
         there = self._daemons.start(intent)
@@ -95,7 +96,7 @@ class OvsSwitch(Switch, rtype="netns::OvsSwitch"):
         until_answered(intent, self.log, self._configure)
         if self.addresses:
             own = (f"address replace {each} dev {self.device}" for each in self.addresses)
-            self.emulated.change(intent, self._ip(f"link set {self.device} addrgenmode none up", *own))
+            yield from self.emulated.change(intent, self._ip(f"link set {self.device} addrgenmode none up", *own))
         return {"held": self.held()}
 
     def start(self, intent: Intent) -> dict[str, Any]:
@@ -212,11 +213,11 @@ class OvsPort(Interface, rtype="netns::OvsPort"):
 
     number: int | None = attr(default=None, ge=1, le=65279, help="By which OpenFlow knows it; by default the next one.")
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Make it a port, and set it up; its link has made it."""
         if not isinstance(self._owner, OvsSwitch):
             raise BadState(f"#{self.guid} {self.device} is a port of Open vSwitch: connect it to an OvsSwitch")
-        receipt = super().deploy(intent)
+        receipt = yield from super().deploy(intent)
         self._owner.plug(intent, self)
         return receipt
 

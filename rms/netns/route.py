@@ -18,6 +18,7 @@ from rms.netns._kept import kept
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from rms.netns.device import Device
 
@@ -48,9 +49,9 @@ class Route(Changing, rtype="netns::Route"):
     metric: int | None = attr(default=None, ge=1, le=2**32 - 1, help="Of two to one network, the lower one is taken.")
     interface = link("netns::Device", min=1, max=1)
 
-    def deploy(self, intent: Intent) -> None:
+    def deploy(self, intent: Intent) -> Waiting[None]:
         """Enter it, in place of one to the same network with the same metric."""
-        self._device.emulated.change(intent, self._ip("replace", self.via))
+        yield from self._device.emulated.change(intent, self._ip("replace", self.via))
 
     def release(self, intent: Intent) -> None:
         """Take it out; unless all of the emulation ends."""

@@ -16,6 +16,7 @@ from rms.netns._kept import kept
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from rms.netns.emulation import Emulation
 
@@ -50,16 +51,18 @@ class Switch(Changing, rtype="netns::Switch"):
         """What it is part of."""
         return cast("Emulation", self.linked("emulation")[0])
 
-    def deploy(self, intent: Intent) -> None:
+    def deploy(self, intent: Intent) -> Waiting[None]:
         """Make it. What has this name already is this one: nobody else makes anything there."""
         filtering = self._filtering(on=True) if self.vlan_filtering else []
         settings = (*self._stp(), *filtering, f"link set {self.device} addrgenmode none up")
         try:
-            self.emulated.change(intent, self._ip(f"link add {self.device} type bridge mcast_snooping 0", *settings))
+            yield from self.emulated.change(
+                intent, self._ip(f"link add {self.device} type bridge mcast_snooping 0", *settings)
+            )
         except CommandFailed as error:
             if "File exists" not in error.output:
                 raise
-            self.emulated.change(intent, self._ip(*settings))  # of what is refused only the first was told
+            yield from self.emulated.change(intent, self._ip(*settings))  # of what is refused only the first was told
 
     def release(self, intent: Intent) -> None:
         """Take it away; unless all of the emulation ends."""

@@ -11,6 +11,7 @@ from rms.netns import _tapping
 from rms.netns.device import Device
 
 if TYPE_CHECKING:
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
 
 
@@ -19,11 +20,11 @@ class Opened(Device):
 
     mode: ClassVar[Literal["tap", "tun"]]
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Make it, and set it up."""
         _tapping.make(intent, self, self.mode)
-        self.emulated.change(intent, self._ip(*self.described()))
-        return super().deploy(intent)
+        yield from self.emulated.change(intent, self._ip(*self.described()))
+        return (yield from super().deploy(intent))
 
     def described(self) -> list[str]:
         """What is said of it before it comes up."""
@@ -58,7 +59,7 @@ class Tun(Opened, rtype="netns::Tun"):
 
     mode = "tun"
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """See `Opened.deploy`."""
         if self.mac is not None:
             raise BadState(f"#{self.guid} {self.device} has packets and no frames, so no MAC address: take a Tap")

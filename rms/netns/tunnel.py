@@ -22,6 +22,7 @@ from rms.netns.wire import Wire
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent
     from engine.rm.outcomes import Outcome
     from rms.netns._batch import Place
@@ -106,7 +107,7 @@ class Tunnel(Wire, rtype="netns::Tunnel"):
 
     # --- hooks --------------------------------------------------------------------------------------------------
 
-    def deploy(self, intent: Intent) -> dict[str, Any]:
+    def deploy(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Make both interfaces, and what carries their frames.
 
         Raises:
@@ -118,7 +119,7 @@ class Tunnel(Wire, rtype="netns::Tunnel"):
         if self.kind == "udp":
             for end in self.interfaces:
                 _tapping.make(intent, end, "tap")
-        self._make(intent, births)
+        yield from self._make(intent, births)
         if self.kind == "wireguard":
             ends = [(cast("Place", end.inside), end.device, self._way(end)[1]) for end in self.interfaces]
             until_answered(intent, self.log, _wireguard.set_up, self.emulated, ends, self._port)
@@ -127,9 +128,9 @@ class Tunnel(Wire, rtype="netns::Tunnel"):
             carrier.start(intent, cast("Place", end.inside), end.device, own, str(self._port), other)
         return {}
 
-    def _make(self, intent: Intent, births: Sequence[Lines]) -> None:
+    def _make(self, intent: Intent, births: Sequence[Lines]) -> Waiting[None]:
         try:
-            self.emulated.change(intent, *births)
+            yield from self.emulated.change(intent, *births)
         except CommandFailed as error:
             if any(why in error.output for why in _NOT_KNOWN):
                 host, why = self.emulated.host.hostname, error.output.strip()

@@ -5,6 +5,7 @@ from queue import SimpleQueue
 
 import pytest
 
+from engine.rm.awaited import wait_for
 from engine.rm.transport import CommandFailed
 from rms._together import Together
 
@@ -49,6 +50,34 @@ def test_so_many_as_may_be_abreast_are_served_at_once():
     for thread in threads:
         thread.join(10)
     assert got == {0: 0, 1: 1}
+
+
+def test_a_hook_waits_without_a_thread_and_no_more_are_served_than_may_be():
+    begun, go, seen = SimpleQueue(), threading.Event(), []
+
+    def act(asked):
+        begun.put(None)
+        go.wait(10)
+        seen.append(list(asked))
+        return [-each for each in asked]
+
+    together = Together(act, most=2)
+    first = threading.Thread(target=together.ask, args=[0])
+    first.start()
+    begun.get(timeout=10)
+    waiting = [together.asking(each) for each in (1, 2, 3)]
+    awaited = [next(each) for each in waiting]
+    go.set()
+    got = [wait_for(after(awaited[number], each)) for number, each in enumerate(waiting)]
+    first.join(10)
+    assert seen == [[0], [1, 2], [3]]
+    assert got == [-1, -2, -3]
+
+
+def after(awaited, waiting):
+    """What has begun to wait already, from there on."""
+    yield awaited
+    return (yield from waiting)
 
 
 def test_what_goes_wrong_is_raised_to_who_asked_and_the_next_is_served():

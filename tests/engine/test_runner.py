@@ -95,6 +95,7 @@ def test_the_metric_is_computed_before_the_release_and_the_end_decided_on_after_
 def test_who_is_not_waited_for_may_go_on(described, stage):
     stage.acts["start #2"] = lambda manager, intent: None
     thing = described.register_resource("test::Thing")
+    described.register_condition(thing, ResourceAction.START, 2, ResourceState.STARTED)
     stage.acts[f"start #{thing}"] = end
     states = []
     ExperimentRunner().run(

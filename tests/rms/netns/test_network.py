@@ -56,7 +56,7 @@ def test_a_node_that_is_asked_for_again_while_it_is_made_is_made_once(network):
     net.up()
     emulation = net.ec._session.manager(net.emulation.guid)
     requests, got = Path(emulation.directory, "requests"), []
-    os.kill(net.holder(), signal.SIGSTOP)
+    pause(net.holder())
     threads = [threading.Thread(target=lambda: got.append(emulation._ask(Make(99, "r1")))) for _ in range(2)]
     for thread in threads:
         thread.start()
@@ -85,6 +85,13 @@ def test_a_node_that_cannot_be_noted_leaves_no_process(network):
     while (left := children(net.holder())) and time.monotonic() < deadline:  # it was killed, and is yet to be buried
         threading.Event().wait(0.01)
     assert left == ""
+
+
+def pause(pid):
+    """Stop a process; all its threads have stopped when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    while any("\nState:\tT" not in (each / "status").read_text() for each in Path(f"/proc/{pid}/task").iterdir()):
+        threading.Event().wait(0.001)
 
 
 def children(pid):

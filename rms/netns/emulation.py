@@ -142,14 +142,18 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
         return host.provision(intent) if host is self._own else None
 
     def deploy(self, intent: Intent) -> dict[str, Any]:
-        """Have a process hold the namespaces, unless what is described for them cannot be.
+        """Have a process hold the namespaces, unless what is described for them cannot be: it is looked at meanwhile.
 
         Raises:
             BadState: it cannot, or the host gives none; the message says why.
         """
-        _checking.check(self._bound.port, self.guid)
         env = {"NETREEL_FLAGS": _SANDBOX if self.is_sandbox else "", "NETREEL_BASE": self.host.layout.base}
         until_answered(intent, self.log, self.launcher.start, intent.token, _HOLDER, env=env, stdin=_PROGRAM)
+        try:
+            _checking.check(self._bound.port, self.guid)
+        except BadState:
+            until_answered(intent, self.log, self.launcher.stop, intent.token, name="KILL")
+            raise
         held = until_answered(intent, self.log, self._await_holder, intent.token)
         if self.impairments == "netem" and not held.netem:
             raise BadState(f"the kernel of {self.host.hostname} has no netem: leave impairments out, or say relay")
@@ -183,6 +187,7 @@ class Emulation(ResourceManager, rtype="netns::Emulation"):
     def _deployed(self, token: str) -> Outcome:
         outcome = self.launcher.probe(token)
         if isinstance(outcome, Alive):
+            _checking.check(self._bound.port, self.guid)  # who began it may not have come to that
             self._await_holder(token)
         return Gone(f"its process ended: {self._last_words(token)}") if isinstance(outcome, Ended) else outcome
 

@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 import eventlog
-from engine import BadAttribute, BadConnection, ResourceState, UsageError
+from engine import BadAttribute, BadConnection, BadState, Ended, ResourceState, UsageError
+from engine.core.states import Step
 from engine.rm.fetching import fetch
+from engine.testing.bench import Bench
 from replay.traces import Traces
 from replay.views import fold
 from rms.linux.application import Application
 from rms.linux.ping import Ping
-from rms.netns import Interface, Link, Node
+from rms.netns import Emulation, Interface, Link, Node
 from rms.netns._batch import Make, Place, Question
 from tests.rms.netns.conftest import namespace
 
@@ -283,11 +285,13 @@ def test_a_link_with_three_ends_is_refused(network):
 
 
 def refusal(net):
-    """Why nothing is made; and nothing is: what says so is the first that is deployed."""
+    """Why nothing is made; and nothing is: what says so is the first that is deployed, and leaves nothing running."""
     net.ec.deploy()
     assert not net.ec.wait_started(list(net.ec.resources), timeout=30)
     assert {net.ec.state(node) for node in net.nodes.values()} <= {ResourceState.FAILED, ResourceState.PROVISIONED}
-    assert "holder" not in str(net.ec._session.read(lambda world: world.resources[net.emulation.guid].receipts))
+    emulation = net.ec._session.manager(net.emulation.guid)
+    assert Step.DEPLOY not in emulation.receipts
+    assert isinstance(emulation.launcher.probe(emulation.tokens[Step.DEPLOY]), Ended)
     return str(net.ec.failure(net.emulation))
 
 
@@ -330,6 +334,22 @@ def test_a_name_twice_on_a_node_is_named_before_anything_is_made(network):
     for name in ("one", "two"):
         net.link(net.interface(a), net.interface(b, name))
     assert "of node a are both called eth0" in refusal(net)
+
+
+def test_what_cannot_be_is_also_named_if_its_controller_died_before_it_was(tmp_path, monkeypatch):
+    bench = Bench(tmp_path)
+    emulation = bench.add(Emulation())
+    node = bench.add(Node(hostname="a"), [emulation])
+    for _ in range(2):
+        bench.add(Interface(name="eth0"), [node])
+    emulation.perform(Step.PROVISION)
+    with monkeypatch.context() as patch:
+        patch.setattr("rms.netns._checking.check", lambda *_: None)
+        emulation.perform(Step.DEPLOY, lose_receipt=True)
+    bench.crash()
+    with pytest.raises(BadState, match="of node a are both called eth0"):
+        emulation.probe(Step.DEPLOY)
+    bench.clear()
 
 
 def test_a_name_twice_on_a_node_is_named_when_it_comes_later(network):

@@ -15,7 +15,8 @@ def calm(seed):
     """An experiment whose end does not hang on who is faster.
 
     It is described, deployed and left to itself. Nobody aborts it, and nothing befalls it but what its hooks are to do.
-    Who is stopped by a condition runs until then; who fails does so every time.
+    Who is stopped by a condition runs until then; who fails does so every time; who is told to end does so in time, or
+    never.
     """
     random = Random(seed)
     drawn = draw(random, seed)
@@ -33,6 +34,8 @@ def _calmed(move):
     if move.name != "register":
         return move._replace(pause=0)
     attributes = {name: value for name, value in move.args["attributes"].items() if name != "autoDeploy"}
+    if (attributes.get("on_term") or 0) >= attributes.get("grace", 10):
+        del attributes["on_term"]  # who takes over gives it another grace, in which it may end by itself
     plan = attributes.get("plan", {})
     calmed = {step: what | {"how": "fails" if what.get("how") == "fails" else "ok"} for step, what in plan.items()}
     if plan:

@@ -44,7 +44,6 @@ def test_what_was_once_wrong_is_not_so_again(seed):
 _MANY = """
 import json, sys
 from tests.simulation.proof import prove
-from tests.simulation.oracle import Wrong
 wrong = {}
 for seed in range(int(sys.argv[1]), int(sys.argv[2])):
     try:
@@ -55,11 +54,17 @@ print(json.dumps(wrong))
 """
 
 
-@pytest.mark.torture
-@pytest.mark.timeout(7200)
-def test_what_was_promised_is_kept_a_hundred_thousand_times():
-    """Prove 100,000 more, in as many processes as there are processors."""
-    count, share = os.cpu_count() or 1, 100_000 // (os.cpu_count() or 1)
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        pytest.param(4, marks=pytest.mark.slow),
+        pytest.param(100_000, marks=[pytest.mark.torture, pytest.mark.timeout(7200)]),
+    ],
+)
+def test_what_was_promised_is_kept_in_many_more(seeds):
+    """In as many processes as there are processors."""
+    count = os.cpu_count() or 1
+    share = max(1, seeds // count)
     firsts = [10**6 + share * number for number in range(count)]
     root = Path(__file__).parents[2]
     running = [

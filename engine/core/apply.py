@@ -15,6 +15,7 @@ from engine.core.states import (
     DEPLOYMENT,
     END,
     FAIL,
+    FAILED,
     NEW,
     READY,
     RELEASE,
@@ -164,6 +165,13 @@ def _forget(world: World, condition: Condition, gone: Container[int]) -> None:
             _take_out(world.resources[guid], condition)
         _drop(world, condition)
     condition.guids[:], condition.on[:] = waiting, on
+    if condition.broken_by in gone:  # whoever waits by it is released, but others may still join a group
+        lost = [guid for guid in on if _has_failed_before(world.resources[guid], condition.state)]
+        condition.missing, condition.broken_by = len(lost), lost[-1] if lost else 0
+
+
+def _has_failed_before(resource: Resource, state: ResourceState) -> bool:
+    return FAILED in resource.times and not resource.has_reached(state)
 
 
 def _take_out(resource: Resource, condition: Condition) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.core import events, revise
+from engine.core import decide, events, revise
 from engine.core.effects import Changed, Connected, Forgotten
 from engine.core.errors import BadAttribute, BadCondition, BadConnection, BadState, ExperimentError, UnknownGuid
 from engine.core.states import ResourceState, Step
@@ -377,3 +377,20 @@ def test_it_is_not_forgotten_while_its_group_cannot_start_because_of_it():
     lab.release(two)
     lab.turn(revise.forget(lab.world))
     assert list(lab.world.resources) == [two]
+
+
+def test_a_group_can_be_joined_once_those_that_broke_it_are_gone():
+    lab = Lab(wants_abort=lambda guid: False)
+    one, two = lab.add("deploy"), lab.add("deploy")
+    lab.deploy()
+    lab.fail(one)
+    lab.fail(two)
+    lab.release()
+    lab.turn(revise.remove(lab.world, two))
+    three = lab.add("deploy", "start")
+    refused(BadCondition, "#3 .* would wait for #1 deploy", decide.deploy, lab.world, [three], 1, wait_all_ready=True)
+    lab.turn(revise.remove(lab.world, one))
+    lab.deploy(three, group=1)
+    lab.done(three)
+    lab.done(three)
+    assert lab.state(three) == "STARTED"

@@ -15,7 +15,6 @@ from engine.core.states import (
     DEPLOYMENT,
     END,
     FAIL,
-    FAILED,
     NEW,
     READY,
     RELEASE,
@@ -28,7 +27,7 @@ from engine.core.states import (
     Step,
     Turn,
 )
-from engine.core.watching import entered, touch_all, unwatch, watch
+from engine.core.watching import entered, mend, touch_all, unwatch, watch
 from engine.core.world import (
     EXPERIMENT,
     Attempt,
@@ -165,13 +164,8 @@ def _forget(world: World, condition: Condition, gone: Container[int]) -> None:
             _take_out(world.resources[guid], condition)
         _drop(world, condition)
     condition.guids[:], condition.on[:] = waiting, on
-    if condition.broken_by in gone:  # whoever waits by it is released, but others may still join a group
-        lost = [guid for guid in on if _has_failed_before(world.resources[guid], condition.state)]
-        condition.missing, condition.broken_by = len(lost), lost[-1] if lost else 0
-
-
-def _has_failed_before(resource: Resource, state: ResourceState) -> bool:
-    return FAILED in resource.times and not resource.has_reached(state)
+    if condition.broken_by in gone:
+        mend(world, condition)
 
 
 def _take_out(resource: Resource, condition: Condition) -> None:

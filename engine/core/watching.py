@@ -99,6 +99,16 @@ def _break(world: World, condition: Condition, entry: Entry) -> None:
     touch_all(world, condition.guids, entry.seq)
 
 
+def mend(world: World, condition: Condition) -> None:
+    """Have a condition be broken by none but those that are left, now that the one that it was broken by is gone.
+
+    Whoever waits by it is released then, but others may still join a group.
+    """
+    failed = [guid for guid in condition.on if FAILED in world.resources[guid].times]
+    lost = [guid for guid in failed if not world.resources[guid].has_reached(condition.state)]
+    condition.missing, condition.broken_by = len(lost), lost[-1] if lost else 0
+
+
 def _unblock(world: World, resource: Resource, entry: Entry) -> None:
     for guid in resource.depends_on:
         needed = world.resources[guid]

@@ -100,6 +100,12 @@ BUGS = (
         "",
     ),
     Bug(
+        "one that goes on in vain holds a worker",
+        "runtime/crew.py",
+        "                if intent.cancelled:\n                    self.lane.excuse()\n",
+        "",
+    ),
+    Bug(
         "what has come while a hook waited is forgotten",
         "runtime/crew.py",
         "            self.actor_inbox.put_back([Envelope(each) for each in aside])\n",

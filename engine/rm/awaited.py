@@ -20,10 +20,10 @@ class Awaited:
         self._go_on: Callable[[], object] | None = None
 
     def come(self) -> None:
-        """Say that it is there, and have whoever waits go on."""
+        """Say that it is there, and have whoever waits go on. Idempotent."""
         with self._lock:
+            go_on = None if self._is_there else self._go_on
             self._is_there = True
-            go_on = self._go_on
         if go_on is not None:
             go_on()
 

@@ -13,6 +13,7 @@ from engine.core import messages
 from engine.core.errors import ExperimentError, UsageError
 from engine.core.states import Step
 from engine.core.values import check_plain, copied
+from engine.rm.awaited import Awaited
 from engine.rm.base import Intent
 from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
 from engine.rm.registry import ResourceFactory
@@ -147,6 +148,8 @@ class ResourceActor(PooledActor):
         """Do what is asked."""
         match message:
             case GoOn(intent, hook):
+                if intent.cancelled:
+                    self.lane.excuse()
                 self._report(self._go_on(intent, hook))
             case _ if self._set_aside is not None:
                 self._set_aside.append(message)
@@ -181,7 +184,7 @@ class ResourceActor(PooledActor):
     def _go_on(self, intent: Intent, hook: Waiting[Receipt]) -> messages.Message | None:
         """Run a hook up to where it waits for something, or to its end."""
         try:
-            next(hook).then(partial(self.tell, GoOn(intent, hook)))
+            _checked(next(hook)).then(partial(self.tell, GoOn(intent, hook)))
         except StopIteration as end:
             return self._done(intent, end.value)
         except BaseException as error:  # noqa: BLE001 - as above
@@ -260,6 +263,15 @@ class ResourceActor(PooledActor):
 def _own(receipts: Mapping[Step, Any]) -> Mapping[Step, Any]:
     """Receipts for a manager, whose code may change them."""
     return {step: copied(receipt) for step, receipt in receipts.items()} if receipts else receipts
+
+
+def _checked(awaited: object) -> Awaited:
+    if not isinstance(awaited, Awaited):
+        raise UsageError(
+            f"a hook yields what it waits for, an Awaited of engine.rm.awaited, and not {awaited!r}; "
+            "it returns its receipt"
+        )
+    return awaited
 
 
 def _check_receipt(receipt: object, where: str) -> None:

@@ -137,6 +137,10 @@ class Lane(Inbox):
         """The actor gives its worker back, and gets in line again if there is more to do."""
         self._limiter.left(self)
 
+    def excuse(self) -> None:
+        """Say that the result of what its actor is at is not wanted."""
+        self._limiter.excuse((self,))
+
     def set_urgent(self, *, urgent: bool) -> None:
         """Say whether what comes next undoes. If that is news, it gets in line anew."""
         if self.urgent is not urgent:

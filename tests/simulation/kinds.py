@@ -60,6 +60,11 @@ class Task(Noted, SimTask, rtype="proof::Task"):
     def host(self):
         return current().host(self.where)
 
+    def _how(self, step):
+        """Every second one holds no worker while it does what takes time and goes well."""
+        how = super()._how(step)
+        return "waits" if how == "ok" and step != "probe" and self.guid % 2 else how
+
     def _follow_plan(self, intent, step):
         try:
             super()._follow_plan(intent, step)

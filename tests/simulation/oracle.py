@@ -347,6 +347,16 @@ class Oracle(Promises):
 
     _on_hook_raised = _on_hook_returned
 
+    def _on_hook_waits(self, it: Any, place: int) -> None:
+        if it.where in self._workers:
+            self._workers[it.where].look(self.model, it.time)
+            self._workers[it.where].set_aside(it.token)
+
+    def _on_hook_goes_on(self, it: Any, place: int) -> None:
+        if it.where in self._workers:
+            crowded = self._workers[it.where].go_on(it.token, self.model, it.time)
+            self._must(not crowded or it.where != self._program, crowded)
+
     def _on_probe_called(self, it: Any, place: int) -> None:
         self._begin_job(it, ("probe", it.facts["guid"]), "probe")
 

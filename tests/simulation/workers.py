@@ -42,6 +42,7 @@ class Workers:
     def __init__(self, size: int) -> None:
         self.size = size
         self.jobs: dict[Any, Job] = {}
+        self.aside: dict[Any, Job] = {}  # those that wait and hold no worker
         self.full_at = 0
 
     def begin(self, key: Any, job: Job, model: Model, now: int) -> str:
@@ -62,20 +63,30 @@ class Workers:
         """A worker is done."""
         self.jobs.pop(key, None)
 
+    def set_aside(self, key: Any) -> None:
+        """A worker is done with a job that waits for something."""
+        if key in self.jobs:
+            self.aside[key] = self.jobs.pop(key)
+
+    def go_on(self, key: Any, model: Model, now: int) -> str:
+        """What a job waited for is there, and a worker takes it again; what is wrong with that, or ""."""
+        return self.begin(key, self.aside.pop(key), model, now) if key in self.aside else ""
+
     def cancel(self, guid: int) -> None:
         """The result of what is under way for a resource is not wanted any more."""
-        for job in self.jobs.values():
+        for job in [*self.jobs.values(), *self.aside.values()]:
             if job.guid == guid:
                 job.cancelled = True
 
     def give_up(self, guid: int) -> None:
         """What is under way for a resource is left to itself, and nobody waits for it."""
         self.jobs = {key: job for key, job in self.jobs.items() if job.guid != guid}
+        self.aside = {key: job for key, job in self.aside.items() if job.guid != guid}
 
     def idle(self, model: Model, called: set[str], now: int) -> str:
         """Who waits at this moment although there is room; "" if nobody does."""
         wanted = [it for it in self.jobs.values() if it.late or it.counts(model, now)]
-        busy = {it.guid for it in self.jobs.values()}
+        busy = {it.guid for it in [*self.jobs.values(), *self.aside.values()]}
         undone = sum(it.what in (*UNDOING, "probe", "told") for it in wanted)
         for thing in model.things.values():
             attempt = thing.attempt

@@ -19,6 +19,7 @@ from engine.testing.simulation.simulation import current
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.rm.awaited import Waiting
     from engine.rm.outcomes import Outcome
     from engine.testing.simulation.hosts import Host
 
@@ -65,24 +66,24 @@ class _Running(ResourceManager):
         """Where it runs."""
         return cast("SimHost", self.linked("host")[0]).host
 
-    def start(self, intent: Intent) -> dict[str, Any]:
+    def start(self, intent: Intent) -> Waiting[dict[str, Any]]:
         """Start the command. It has begun when this returns."""
         with current().acting(self, intent):
-            self._before(intent)
+            yield from self._before(intent)
             command = Command(self.seconds, self.code, self.on_term)
             pid = self.host.start(intent.token, command, self.epoch, partial(self._tell, intent.token))
         return {"pid": pid}
 
-    def stop(self, intent: Intent) -> None:
+    def stop(self, intent: Intent) -> Waiting[None]:
         """End the command."""
         with current().acting(self, intent):
-            self._before(intent)
+            yield from self._before(intent)
             self._end()
 
-    def release(self, intent: Intent) -> None:
+    def release(self, intent: Intent) -> Waiting[None]:
         """See that nothing of it runs."""
         with current().acting(self, intent):
-            self._before(intent)
+            yield from self._before(intent)
             self._end()
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:  # noqa: ARG002
@@ -101,8 +102,9 @@ class _Running(ResourceManager):
         else:
             self.failed(f"it ended with exit status {code}", code, token=token)
 
-    def _before(self, intent: Intent) -> None:
+    def _before(self, intent: Intent) -> Waiting[None]:  # noqa: ARG002
         """What else a hook does, first."""
+        yield from ()
 
     def _end(self) -> None:
         token = self.tokens.get(Step.START)
@@ -134,7 +136,8 @@ class SimTask(_Running, rtype="sim::Task"):
     ``takes`` are seconds. ``how`` it goes is one of
 
     - ``"ok"``, the default: it is done after that time, whether or not it was cancelled meanwhile;
-    - ``"heeds"``: the same, but it gives up once it is cancelled;
+    - ``"waits"``: the same, but it holds no worker meanwhile; not for ``probe``, which is no hook;
+    - ``"heeds"``: as ``"ok"``, but it gives up once it is cancelled;
     - ``"fails"``: it raises after that time;
     - ``"hangs"``: it never returns;
     - ``"lost"``: nobody answers;
@@ -148,14 +151,17 @@ class SimTask(_Running, rtype="sim::Task"):
         """Where what it starts runs."""
         return current().host("tasks")
 
-    def _act(self, intent: Intent) -> None:
+    def _act(self, intent: Intent) -> Waiting[None]:
         with current().acting(self, intent):
-            self._before(intent)
+            yield from self._before(intent)
 
     discover = reserve = provision = configure = deploy = _act
 
-    def _before(self, intent: Intent) -> None:
-        self._follow_plan(intent, intent.step)
+    def _before(self, intent: Intent) -> Waiting[None]:
+        if self._how(intent.step) == "waits":
+            yield from current().waiting(self, intent, self._takes(intent.step))
+        else:
+            self._follow_plan(intent, intent.step)
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> Outcome:
         """Follow the plan, and ask the host. Another step than `start` can be taken again, unless it is known done."""
@@ -170,8 +176,12 @@ class SimTask(_Running, rtype="sim::Task"):
         how: str = self.plan.get(step, {}).get("how", "ok")
         return how
 
+    def _takes(self, step: str) -> float:
+        takes: float = self.plan.get(step, {}).get("takes", 0.0)
+        return takes
+
     def _follow_plan(self, intent: Intent, step: str) -> None:
-        how, takes = self._how(step), self.plan.get(step, {}).get("takes", 0.0)
+        how, takes = self._how(step), self._takes(step)
         if how == "heeds":
             self._heed(intent, takes)
         else:

@@ -9,6 +9,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engine.controller import ExperimentController
+from engine.rm.awaited import Awaited
 from engine.testing.simulation.disk import Disk, Kind
 from engine.testing.simulation.faults import Chance, Faults, Injected
 from engine.testing.simulation.hosts import Host
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import eventlog
+    from engine.rm.awaited import Waiting
     from engine.rm.base import Intent, ResourceManager
 
 _T = TypeVar("_T")
@@ -238,10 +240,21 @@ class Simulation:
             yield
             if self.chance.strikes(faults.hook_fails):
                 raise Injected(f"{intent.step} of #{manager.guid} fails by chance")  # noqa: TRY301 - as if the hook did
+        except GeneratorExit:
+            raise  # it waits, and is forgotten
         except BaseException as error:
             self.note("hook.raised", where, intent.token, error=type(error).__name__, **facts)
             raise
         self.note("hook.returned", where, intent.token, **facts)
+
+    def waiting(self, manager: ResourceManager, intent: Intent, seconds: float) -> Waiting[None]:
+        """What a hook does that lets this time go by, and holds no worker meanwhile."""
+        facts = {"guid": manager.guid, "step": str(intent.step), "epoch": manager.epoch}
+        owner, awaited = here().owner, Awaited()
+        self.note("hook.waits", owner.name, intent.token, **facts)
+        self.hub.after(seconds, partial(self.hub.spawn, owner, f"what {intent.token} waits for", awaited.come))
+        yield awaited
+        self.note("hook.goes_on", owner.name, intent.token, **facts)
 
     def _delay(self, faults: Faults) -> float | None:
         return None if self.chance.strikes(faults.hook_hangs) else self.chance.up_to(faults.hook_late)

@@ -7,7 +7,7 @@ import pytest
 import replay
 from engine import ExperimentError
 from engine.rm.awaited import Awaited, wait_for
-from tests.engine.kinds import FAILED, PATIENCE, STARTED, boom
+from tests.engine.kinds import FAILED, PATIENCE, STARTED, Door, boom
 
 # --- what is waited for
 
@@ -18,6 +18,8 @@ def test_who_waits_goes_on_when_it_comes():
     assert told == []
     awaited.come()
     assert told == ["go on"]
+    awaited.come()
+    assert told == ["go on"], "once"
 
 
 def test_who_comes_late_goes_on_at_once():
@@ -98,7 +100,10 @@ def test_a_hook_may_wait_more_than_once(ec, stage):
     [
         (Wait(boom), "boom"),
         (Wait(lambda *_: [1]), "the receipt of test::Thing.start is a list; return a dict of plain values, or nothing"),
-        (lambda *_: (each for each in [1]), "'int' object has no attribute 'then'"),
+        (
+            lambda *_: (each for each in [1]),
+            "a hook yields what it waits for, an Awaited of engine.rm.awaited, and not 1; it returns its receipt",
+        ),
     ],
 )
 def test_what_goes_wrong_after_a_wait_is_a_failure_of_the_hook(ec, stage, act, message):
@@ -159,6 +164,25 @@ def test_a_hook_that_waits_for_ever_is_given_up(ec, stage):
     assert stage.called[-1] == "release #1"
     wait.awaited.come()
     assert done.wait(PATIENCE)  # whatever it then does, nobody wants to know
+
+
+def test_one_that_was_given_up_while_it_waited_takes_nobodys_worker_when_it_goes_on(ec, stage):
+    door = Door()
+    stage.acts["deploy #1"] = wait = Wait(lambda *_: door.pass_through())
+    one = ec(workers=1, patience="0.05s")
+    one.register_resource("test::Thing", critical=False)
+    one.deploy()
+    wait.await_hook()
+    with pytest.raises(ExperimentError, match="its deploy was given up"):
+        one.release([1])
+    wait.awaited.come()
+    door.await_hook()
+    one.register_resource("test::Thing")
+    one.deploy()
+    assert one.wait_started(2, PATIENCE / 2)
+    door.open()
+    with pytest.raises(ExperimentError, match="its deploy was given up"):
+        one.shutdown()
 
 
 def test_after_a_takeover_a_hook_that_waited_is_asked_after(ec, stage):

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from engine.netgraph import NetGraph, TopologyType
     from engine.plot import PFormats
     from engine.rm.attributes import attr
+    from engine.rm.awaited import Awaited, Waiting
     from engine.rm.base import Intent, ResourceManager
     from engine.rm.links import link
     from engine.rm.outcomes import Alive, Ended, Gone, NeverBegan
@@ -79,6 +80,7 @@ _HOMES = {
     "engine.netgraph": ["NetGraph", "TopologyType"],
     "engine.plot": ["PFormats"],
     "engine.rm.attributes": ["attr"],
+    "engine.rm.awaited": ["Awaited", "Waiting"],
     "engine.rm.base": ["Intent", "ResourceManager"],
     "engine.rm.links": ["link"],
     "engine.rm.outcomes": ["Alive", "Ended", "Gone", "NeverBegan"],
@@ -92,6 +94,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Alive",
+    "Awaited",
     "BadAttribute",
     "BadCondition",
     "BadConnection",
@@ -132,6 +135,7 @@ __all__ = [
     "UnknownResourceType",
     "UsageError",
     "WaitTimeout",
+    "Waiting",
     "attr",
     "link",
 ]

@@ -268,8 +268,7 @@ def _own(receipts: Mapping[Step, Any]) -> Mapping[Step, Any]:
 def _checked(awaited: object) -> Awaited:
     if not isinstance(awaited, Awaited):
         raise UsageError(
-            f"a hook yields what it waits for, an Awaited of engine.rm.awaited, and not {awaited!r}; "
-            "it returns its receipt"
+            f"a hook yields what it waits for, an engine.Awaited, and not {awaited!r}; it returns its receipt"
         )
     return awaited
 

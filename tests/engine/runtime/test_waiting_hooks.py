@@ -5,8 +5,8 @@ import threading
 import pytest
 
 import replay
-from engine import ExperimentError
-from engine.rm.awaited import Awaited, wait_for
+from engine import Awaited, ExperimentError
+from engine.rm.awaited import wait_for
 from tests.engine.kinds import FAILED, PATIENCE, STARTED, Door, boom
 
 # --- what is waited for
@@ -102,7 +102,7 @@ def test_a_hook_may_wait_more_than_once(ec, stage):
         (Wait(lambda *_: [1]), "the receipt of test::Thing.start is a list; return a dict of plain values, or nothing"),
         (
             lambda *_: (each for each in [1]),
-            "a hook yields what it waits for, an Awaited of engine.rm.awaited, and not 1; it returns its receipt",
+            "a hook yields what it waits for, an engine.Awaited, and not 1; it returns its receipt",
         ),
     ],
 )

@@ -213,12 +213,20 @@ class _Queue:
     def __init__(self, workers: int) -> None:
         self.waited: dict[int, int] = {}
         self._size = workers
+        self._workless: dict[str, list[str]] = {}  # by type, the steps that hold no worker while they wait
+        self._types: dict[int, str] = {}
         self._running: set[int] = set()  # by guid: each runs one at a time
         self._waiting: dict[int, tuple[int, int]] = {}  # by guid: seq and time, in order of arrival
 
     def see(self, record: eventlog.Event) -> None:
         """An event of the log."""
         match record.kind:
+            case "type.declared":
+                self._workless[record.data["rtype"]] = record.data.get("waiting", [])
+            case "resource.registered":
+                self._types[record.guid] = record.data["rtype"]
+            case "step.begun" if record.data["step"] in self._workless[self._types[record.guid]]:
+                pass
             case "step.begun" if len(self._running) < self._size:
                 self._running.add(record.guid)
             case "step.begun":

@@ -53,6 +53,7 @@ KINDS: Final[dict[str, type[Event]]] = {}
 UPCASTERS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {
     ("controller.opened", 1): lambda data: {**data, "persist": False},
     ("type.declared", 1): lambda data: {**data, "traces": dict.fromkeys(data["traces"], True)},
+    ("type.declared", 2): lambda data: {**data, "waiting": []},
     ("resource.registered", 1): lambda data: {**data, "label": None},
     ("attribute.set", 1): lambda data: {**data, "plan": 0},
 }
@@ -118,13 +119,13 @@ class TopologyDescribed(Event, frozen=True):
     part: dict[str, Any]
 
 
-@_event("type.declared", version=2)
+@_event("type.declared", version=3)
 class TypeDeclared(Event, frozen=True):
     """What the engine knows of a resource type, written when it is first used: logs are read without the types.
 
     `lineage` are the names of the type and of those that it extends, `hooks` the steps that need its code, `links`
     what it says about connections, `attributes` the default of each, `required` those that have none, `traces` whether
-    each is recorded unless the user says otherwise.
+    each is recorded unless the user says otherwise, `waiting` those of the hooks that hold no worker while they wait.
     """
 
     rtype: str
@@ -134,6 +135,7 @@ class TypeDeclared(Event, frozen=True):
     attributes: dict[str, Any]
     required: list[str]
     traces: dict[str, bool]
+    waiting: list[str] = []
 
 
 @_event("resource.registered", version=2)

@@ -18,7 +18,7 @@ from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, W
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
 _SCALARS: Final = (

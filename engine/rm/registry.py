@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
+from inspect import isgeneratorfunction
 from typing import TYPE_CHECKING, Final
 
 from engine.core.errors import BadConnection, UnknownResourceType, nearest
@@ -101,6 +102,7 @@ def _declaration(cls: type[ResourceManager]) -> TypeDeclared:
         attributes={name: attribute.default for name, attribute in declared.items() if not attribute.required},
         required=[name for name, attribute in declared.items() if attribute.required],
         traces={trace.name: trace.enabled for trace in cls.traces},
+        waiting=[str(step) for step in cls.hooks() if isgeneratorfunction(getattr(cls, step))],
     )
 
 

@@ -32,7 +32,7 @@ HERE = Path(__file__).parent
 def live(store):
     """A host, a server, and clients: one fails, a controller dies, another one finds what runs, and all is released."""
     lab = Lab(store)
-    lab.type("host", ("provision", "release"), attributes={"hostname": "localhost"})
+    lab.type("host", ("provision", "release"), attributes={"hostname": "localhost"}, waiting=["provision"])
     lab.type(
         "app",
         ("deploy", "start", "stop", "release"),

@@ -126,6 +126,24 @@ def test_a_wait_for_a_worker_is_told_apart(tmp_path):
     assert parts[-2].text == "the start of #4 start waited for a worker: all 2 were busy"
 
 
+def test_a_hook_that_waits_without_a_worker_waits_for_none(tmp_path):
+    lab = lab_in(tmp_path)
+    lab.turn([ControllerOpened(0, "lab", "run", {"workers": 2}, persist=False)])
+    lab.type("waits", ("deploy", "start"), waiting=["start"])
+    apps = [lab.add(rtype="waits") for _ in range(4)]
+    lab.deploy(barrier=False)
+    for _ in "deploy", "start":
+        for guid in apps:
+            lab.wait(1)
+            lab.done(guid)
+    parts = replay.critical_path(tmp_path).parts
+    assert [(part.kind, part.seconds) for part in parts if part.seconds] == [
+        ("worker", 2.0),
+        ("hook", 2.0),
+        ("hook", 4.0),
+    ]
+
+
 def test_small_parts_are_told_together(lab, late):
     row = [lab.add("start") for _ in range(10)]
     for one, two in pairwise(row):

@@ -20,7 +20,7 @@ S = 1_000_000_000
 START, STOP, DEPLOY = ResourceAction.START, ResourceAction.STOP, ResourceAction.DEPLOY
 
 
-def declare(rtype, hooks=(), links=(), *, extends=(), attributes=None, required=()):
+def declare(rtype, hooks=(), links=(), *, extends=(), attributes=None, required=(), waiting=()):
     """A type as the engine knows it."""
     return events.TypeDeclared(
         guid=EXPERIMENT,
@@ -31,6 +31,7 @@ def declare(rtype, hooks=(), links=(), *, extends=(), attributes=None, required=
         attributes={"critical": True, **(attributes or {})},
         required=list(required),
         traces={},
+        waiting=list(waiting),
     )
 
 

@@ -6,8 +6,10 @@ for all others it calls the tool: ``ip -batch`` and ``tc -batch`` say which line
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from engine.rm.transport import CommandFailed
 
@@ -15,8 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A network namespace: that of a process of this host.
 
     Attributes:
@@ -33,8 +34,7 @@ class Place:
         return f"/proc/{self.pid}/ns/net"
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """What a tool is to do in one place.
 
     Attributes:
@@ -48,15 +48,13 @@ class Lines:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What one resource asks for: one thing after the other."""
 
     steps: tuple[Lines, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Make:
+class Make(Struct, frozen=True):
     """A node that is to be made: namespaces of its own, and a process that holds them."""
 
     guid: int
@@ -64,15 +62,13 @@ class Make:
     forwarding: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """A node whose first process is to be killed, and with it all others that are in it."""
 
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A command that only looks.
 
     Attributes:
@@ -84,8 +80,7 @@ class Question:
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """Commands that are to run one after the other, for what they say."""
 
     questions: tuple[Question, ...]

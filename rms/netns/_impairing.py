@@ -8,9 +8,10 @@ in there, and what takes time is the relay's.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from math import isclose
 from typing import TYPE_CHECKING, Any, Final
+
+from msgspec import Struct
 
 from engine.rm.transport import CommandFailed
 from rms.netns._batch import Lines, Question
@@ -36,8 +37,7 @@ _LEAST_DELAY: Final = 1e-6  # seconds: of a jitter without any delay nothing is 
 _NO_RATE: Final = "rate 1tbit"
 
 
-@dataclass(frozen=True, slots=True)
-class Impairments:
+class Impairments(Struct, frozen=True):
     """What frames of a link suffer.
 
     Attributes:

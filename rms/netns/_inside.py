@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from rms import shell
 
@@ -31,8 +32,7 @@ _ENTRANCE: Final = (
 _RUN: Final = f'{_CHECK}%(join)sexec {_ENTER} -- sh -c \'script=$SCRIPT; unset SCRIPT; eval "$script"\' sh "$@"\n'
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """How a node is entered.
 
     Attributes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass
 from importlib import resources
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, cast
+
+from msgspec import Struct
 
 from engine.core.errors import BadState
 from engine.core.states import Step
@@ -54,8 +55,7 @@ _SANDBOX: Final = "--user --map-root-user"
 _ENTER_SANDBOX: Final = "--user --preserve-credentials"
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
+class _Held(Struct, frozen=True):
     """What a holder has said.
 
     Attributes:

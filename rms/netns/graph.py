@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from math import asin, cos, radians, sin, sqrt
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from unicodedata import normalize
 
 import networkx as nx
+from msgspec import Struct, field
 
 from engine.core.errors import ExperimentAborted, UsageError
 from engine.netgraph import NetGraph
@@ -48,8 +48,7 @@ _IN_FIBRE: Final = 2e8  # metres per second
 _LONGEST_NAME: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """What was described for a graph.
 
     Attributes:

@@ -7,7 +7,8 @@ import pytest
 import replay
 from engine import Awaited, ExperimentError
 from engine.rm.awaited import wait_for
-from tests.engine.kinds import FAILED, PATIENCE, STARTED, Door, boom
+from engine.rm.registry import declare
+from tests.engine.kinds import FAILED, PATIENCE, STARTED, Door, Thing, boom
 
 # --- what is waited for
 
@@ -60,6 +61,14 @@ class Wait:
 
     def await_hook(self):
         assert self._begun.wait(PATIENCE)
+
+
+def test_the_log_says_which_hooks_hold_no_worker_while_they_wait():
+    class Patient(Thing, rtype="test::Patient"):
+        def start(self, intent):
+            yield Awaited()
+
+    assert declare(Patient).waiting == ["start"]
 
 
 def test_while_a_hook_waits_others_have_its_worker(ec, stage):

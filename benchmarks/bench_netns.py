@@ -14,6 +14,7 @@ the ping has returned; what came before is all in it, the description too, but n
 the modules that it imports. Ratios are those of runs that came one after the other.
 """
 
+import argparse
 import json
 import shutil
 import subprocess
@@ -225,10 +226,13 @@ def tell(what, times):
 
 
 def main():
-    number, repetitions = (int(given) for given in (*sys.argv[1:], *("500", "5")[len(sys.argv) - 1 :]))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nodes", type=int, nargs="?", default=500, help="of the large row")
+    parser.add_argument("repetitions", type=int, nargs="?", default=5, help="turns of each of the others")
+    given = parser.parse_args()
     for shape in (linear, tree):
-        side_by_side(shape, repetitions)
-    tell(f"a row of {number}", {what: [seconds] for what, seconds in large(number).items()})
+        side_by_side(shape, given.repetitions)
+    tell(f"a row of {given.nodes}", {what: [seconds] for what, seconds in large(given.nodes).items()})
 
 
 if __name__ == "__main__":

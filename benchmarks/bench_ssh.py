@@ -167,10 +167,17 @@ for each in transports: each.close()
 """,
     "a channel for each": """
 from concurrent.futures import ThreadPoolExecutor
+from paramiko import ChannelException
 from rms.ssh import Address, connect
 transports = [connect(Address(name, config=config)) for name in hosts]
+def session(connection):
+    while True:
+        try:
+            return connection.open_session()
+        except ChannelException:  # sshd, which has only so many, is not done with those that have been closed
+            pass
 def run(n):
-    channel = connections[n % len(hosts)].open_session()
+    channel = session(connections[n % len(hosts)])
     channel.exec_command(f"echo {n}")
     data = b"".join(iter(lambda: channel.recv(65536), b""))
     channel.recv_exit_status()

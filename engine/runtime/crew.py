@@ -115,7 +115,7 @@ class Met(NamedTuple):
 
 
 class GoOn(NamedTuple):
-    """What a hook of its waits for is there."""
+    """What one of its hooks waits for is there."""
 
     intent: Intent
     hook: Waiting[Receipt]

@@ -16,6 +16,8 @@ from pathlib import Path
 KERNEL = "linux.uml"
 MODULES = Path("/usr/lib/uml/modules")
 MEMORY = "1G"
+OWN = ("/tmp", "/run", "/dev/shm")
+"""What a guest has its own of."""
 
 # What it says last is how the command ended: the kernel itself ends well, whatever has become of it.
 INIT = """\
@@ -25,7 +27,7 @@ mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
-for place in /tmp /run /dev/shm; do mount -t tmpfs tmpfs $place; done
+for place in {own}; do mount -t tmpfs tmpfs $place; done
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 echo "+memory +cpu" >/sys/fs/cgroup/cgroup.subtree_control
 echo 2 >/proc/sys/net/core/fb_tunnels_only_for_init_net # or each namespace has a gre0 and others, unasked
@@ -57,6 +59,8 @@ def why_not() -> str | None:
     missing = sorted(package for program, package in programs.items() if shutil.which(program) is None)
     if missing:
         return f"apt-get install {' '.join(missing)}"
+    if any(Path.cwd().is_relative_to(place) for place in OWN):
+        return f"a guest has {', '.join(OWN)} of its own, so it does not see {Path.cwd()}"
     return None if os.geteuid() == 0 else "a guest reads the files of this machine as root"
 
 
@@ -73,7 +77,8 @@ def run(command: Sequence[object], modules: Sequence[str], timeout: float) -> En
         (directory / "lib" / "modules").symlink_to(MODULES)
         init = directory / "init"
         words = shlex.join(str(word) for word in command)
-        init.write_text(INIT.format(modules=" ".join(modules), directory=directory, cwd=Path.cwd(), command=words))
+        how = {"own": " ".join(OWN), "modules": " ".join(modules), "directory": directory, "cwd": Path.cwd()}
+        init.write_text(INIT.format(**how, command=words))
         init.chmod(0o755)
         # A guest is many processes: in a namespace of their own they end with the first one.
         kernel = ["unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", KERNEL, f"mem={MEMORY}"]

@@ -114,7 +114,7 @@ def first_failure(part: Part, bug: Bug | None) -> tuple[str | None, float]:
 
 def failure(copy: Path, tests: str) -> str | None:
     """The first of these tests that fails, None if none does."""
-    options = ["-x", "-q", "-m", "not torture", "-p", "no:cacheprovider", "--timeout", "300"]
+    options = ["-x", "-q", "-m", "not torture", "-p", "no:cacheprovider", "--timeout", "60"]
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", *options, tests],
         cwd=copy,

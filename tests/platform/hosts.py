@@ -187,10 +187,9 @@ class Host:
 
     def crash(self):
         """Takes its power away: nobody hears a word of it."""
-        command("ip", "link", "set", self.link, "down")
+        command("ip", "link", "delete", self.link)  # first: with its namespace it would go by itself, some time
         self._popen.kill()
         self._popen.wait()
-        command("ip", "link", "delete", self.link)
         self._popen = None
         self._cut = self._hung = self._sshd_stopped = self._mounted = False
 

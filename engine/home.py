@@ -127,10 +127,11 @@ def holder() -> dict[str, Any]:
     """This process, as the log names the controller in charge."""
     from importlib.metadata import version  # noqa: PLC0415 - it takes long to load, and who only reads needs it not
 
+    system = os.uname()  # `platform.platform()` starts a program to ask the same
     return {
-        "host": platform.node(),
+        "host": system.nodename,
         "pid": os.getpid(),
         "netreel": version("netreel"),
         "python": platform.python_version(),
-        "system": platform.platform(),
+        "system": f"{system.sysname} {system.release} {system.machine}",
     }

@@ -143,7 +143,7 @@ class Report(Struct, frozen=True):
         if self.end:
             return parse_end(self.end)
         if self.rebooted:
-            return Gone("host rebooted while it was there, and no exit status was recorded before")
+            return Gone("the host has rebooted since, or is another one, and no exit status was recorded before")
         if self.alive:
             return Alive()
         if self.started:

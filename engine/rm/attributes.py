@@ -122,16 +122,15 @@ class Attribute(Struct):
         Raises:
             BadAttribute: it does not, so that no value would be taken, or some would break the check.
         """
-        kind = describe_type(self.type)
         if (self.ge, self.le) != (None, None) and not {*_alternatives(self.type)} <= {int, float, Any, type(None)}:
-            raise BadAttribute(f"{where}: ge and le are for int and float, and it is {kind}")
+            raise BadAttribute(f"{where}: ge and le are for int and float, and it is {describe_type(self.type)}")
         if self.ge is not None and self.le is not None and self.ge > self.le:
             raise BadAttribute(f"{where}: no value is at least {self.ge} and at most {self.le}")
         if self.choices == ():
             raise BadAttribute(f"{where}: choices names no value; leave it out where any may be given")
         for choice in self.choices or ():
             if not self._is_typed(choice):
-                raise BadAttribute(f"{where} is {kind}, so {choice!r} cannot be one of its choices")
+                raise BadAttribute(f"{where} is {describe_type(self.type)}, so {choice!r} cannot be one of its choices")
 
     def _is_typed(self, value: Any) -> bool:
         """Whether a value is one of the declared type as it stands."""

@@ -4,11 +4,13 @@ Everything that happens later is told by one thread per transport, which sleeps 
 file has grown or a pidfd says that a process is gone. It starts when it is first needed.
 """
 
+import errno
 import os
 import secrets
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import threading
 from collections import deque
@@ -90,7 +92,9 @@ class LocalTransport:
         """See `Transport.read`."""
         self._check_open()
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - paths of a host are plain text
+            # Of a pipe one might wait for ever, from its opening on.
+            with open(path, "rb", opener=_open_at_once) as file:
+                _check_kind(path, os.fstat(file.fileno()).st_mode)
                 file.seek(offset)
                 return file.read(-1 if size is None else size)
         except FileNotFoundError:
@@ -102,11 +106,13 @@ class LocalTransport:
         """See `Transport.size`."""
         self._check_open()
         try:
-            return Path(path).stat().st_size
+            told = Path(path).stat()
+            _check_kind(path, told.st_mode)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise self._failed("size", path, error) from error
+        return told.st_size
 
     def write(self, path: str, data: bytes, mode: int = 0o600) -> None:
         """See `Transport.write`."""
@@ -197,6 +203,15 @@ class _Feeder:
 
 def _closed() -> TransportLost:
     return TransportLost(_HOST, "this transport is closed, open a new one")
+
+
+def _check_kind(path: str, mode: int) -> None:
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a directory the system itself has a word to say
+        raise OSError(errno.EINVAL, f"{path} is no regular file")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:

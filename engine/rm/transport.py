@@ -112,7 +112,7 @@ class Transport(Protocol):
         """The bytes of a file from `offset` on, at most `size` of them; None if there is no such file.
 
         Raises:
-            CommandFailed: It is there and cannot be read.
+            CommandFailed: It is there and cannot be read, or is no regular file: of a pipe one might wait for ever.
             TransportLost: Nobody answered.
         """
 
@@ -120,7 +120,7 @@ class Transport(Protocol):
         """The length of a file in bytes; None if there is no such file.
 
         Raises:
-            CommandFailed: It cannot be asked for.
+            CommandFailed: It cannot be asked for, or is a pipe, a socket or a device.
             TransportLost: Nobody answered.
         """
 

@@ -26,9 +26,14 @@ __all__ = ["SshTransport", "connect"]
 
 _P = ParamSpec("_P")
 
-_READ: Final = 'export LC_ALL=C; exec tail -c "+$2" "$1"'
-_READ_SOME: Final = 'export LC_ALL=C; tail -c "+$2" "$1" | head -c "$3"'
-_SIZE: Final = 'export LC_ALL=C; exec stat -Lc %s "$1"'
+# Of a pipe one might wait for ever; what else there is, tail has its own words for.
+_CHECK: Final = """\
+export LC_ALL=C
+[ -f "$1" ] || [ -d "$1" ] || [ ! -e "$1" ] || { echo "tail: $1 is no regular file" >&2; exit 1; }
+"""
+_READ: Final = f'{_CHECK}exec tail -c "+$2" "$1"'
+_READ_SOME: Final = f'{_CHECK}tail -c "+$2" "$1" | head -c "$3"'
+_SIZE: Final = f'{_CHECK}exec stat -Lc %s "$1"'
 # A file that is shorter than it was to be is what a connection that broke has left: it must not take the place.
 _WRITE: Final = """\
 export LC_ALL=C
@@ -94,7 +99,7 @@ class SshTransport:
         complaints = [line for line in done.stderr.decode(errors="replace").splitlines() if "tail: " in line]
         if not complaints:
             return done.stdout
-        self._check_missing("read", path, complaints[-1])
+        self._check_missing("read", path, complaints[0])  # that of busybox has more to say after it
         return None
 
     def size(self, path: str) -> int | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import stat
 import subprocess
 import threading
@@ -265,6 +266,14 @@ class TransportContract:
         assert caught.value.host == transport.host
         with pytest.raises(CommandFailed, match=r"read .*: Is a directory"):
             transport.read(str(place))
+
+    @pytest.mark.parametrize("size", [None, 10])
+    def test_what_is_no_file_is_not_read(self, transport, place, size):
+        os.mkfifo(place / "pipe")  # of which one would wait for ever
+        with pytest.raises(CommandFailed, match="pipe is no regular file"):
+            transport.read(str(place / "pipe"), 0, size)
+        with pytest.raises(CommandFailed, match="pipe is no regular file"):
+            transport.size(str(place / "pipe"))
 
     # --- follow
 

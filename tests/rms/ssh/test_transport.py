@@ -32,3 +32,11 @@ class TestSshTransport(TransportContract):
         process = host.process()
         yield process
         process.reap()
+
+
+def test_a_file_that_is_not_there_is_none_to_the_tail_of_busybox_too(host, transport):
+    host.run("""printf '#!/bin/sh\\nexec busybox tail "$@"\\n' >/tmp/tail; chmod +x /tmp/tail
+        mount --bind /tmp/tail "$(command -v tail)" """)
+    host._mounted = True
+    assert transport.read("/no/file") is None
+    assert transport.read("/no/file", 0, 10) is None

@@ -9,10 +9,24 @@ set -u
 umask 077
 store=$1 digest=$2 directory=$3 epochs=$4 epoch=$5
 archive=$store/$digest
-draft=$store/.$digest.$$ # a directory: its files are moved, so it is on the same disk
-trap 'rm -rf "$draft"' EXIT
-trap 'exit 1' HUP INT TERM
-mkdir -p "$draft" "$directory" || exit
+read -r host </proc/sys/kernel/hostname # hosts may share a home
+draft=$store/.$digest.$host.$$ # a directory: its files are moved, so it is on the same disk
+
+# What its owner may not write in cannot be emptied.
+open_up() {
+	find "$1" -type d ! -perm -700 -exec chmod u+rwx {} \;
+}
+
+discard() {
+	rm -rf "$1" 2>/dev/null || { open_up "$1" && rm -rf "$1"; }
+}
+
+# What was killed, or was on a host that went down, could not clear away its own.
+discard_abandoned() {
+	for each in "$store"/.*."$host".*; do
+		[ ! -d "$each" ] || [ -d "/proc/${each##*.}" ] || discard "$each"
+	done
+}
 
 is_whole() {
 	sum=$(sha256sum <"$1") || exit
@@ -28,6 +42,11 @@ check_epoch() {
 	exit 1
 }
 
+trap 'discard "$draft"' EXIT
+trap 'exit 1' HUP INT TERM
+mkdir -p "$draft" "$directory" || exit
+discard_abandoned
+
 if [ $# = 6 ]; then
 	cat >"$draft/archive" || exit
 	is_whole "$draft/archive" || {
@@ -42,6 +61,18 @@ fi
 
 mkdir "$draft/files" && cd "$draft/files" && tar -xopmf "$archive" || exit
 check_epoch
+open_up .
 umask 022 # as the modes of its files are their owner's choice; the directories above let nobody else in
 find . -type d -exec sh -c 'to=$1; shift; for each; do mkdir -p "$to/$each" || exit; done' sh "$directory" {} + || exit
-find . ! -type d -exec sh -c 'to=$1; shift; for each; do mv -f "$each" "$to/$each" || exit; done' sh "$directory" {} +
+find . ! -type d -exec sh -c '
+	to=$1
+	shift
+	for each; do
+		if [ -L "$to/$each" ] && [ -d "$to/$each" ]; then
+			rm -f "$to/$each" || exit # or mv would go where it leads
+		elif [ -d "$to/$each" ]; then
+			echo "$to/${each#./} is a directory, and a file is to be put there" >&2
+			exit 1
+		fi
+		mv -f "$each" "$to/$each" || exit
+	done' sh "$directory" {} +

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import replay
 from engine import BadAttribute, ExperimentController, ResourceState, TraceAttr
 from rms.linux import node as node_module
+from rms.linux._archive import packed
 from rms.linux._bringing import file_name, local_file, packages, paths
 from tests.rms.launching import SHELLS, use_shell
 
@@ -62,6 +64,35 @@ def test_a_text_that_names_a_file_is_that_file(tmp_path):
 
 
 # --- files
+
+
+class Store:
+    """A host's directories, where a user without privileges puts files in place."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        for path in (root, *(root / name for name in ("share", "store", "epochs"))):
+            path.mkdir(exist_ok=True)
+            path.chmod(0o777)
+
+    def place(self, **entries: Path | bytes) -> str:
+        """What the script complains of."""
+        user = ["setpriv", "--reuid=65534", "--clear-groups", "--"] if os.getuid() == 0 else []
+        with packed(entries) as archive:
+            where = [f"{self.root}/store", archive.digest, f"{self.root}/share", f"{self.root}/epochs", "00000001"]
+            command = [*user, "sh", "-c", node_module._STORE, "sh", *where, "receive"]
+            done = subprocess.run(command, input=archive.file.read(), capture_output=True, check=False, cwd="/")
+        assert bool(done.returncode) == bool(done.stderr)
+        return done.stderr.decode()
+
+    def placed(self) -> list[str]:
+        return sorted(str(path.relative_to(self.root / "share")) for path in (self.root / "share").rglob("*"))
+
+
+@pytest.fixture
+def store():
+    with tempfile.TemporaryDirectory() as root:  # tmp_path lets no other user in
+        yield Store(Path(root))
 
 
 def test_files_are_put_where_they_belong(one, tmp_path):
@@ -131,6 +162,43 @@ def test_a_damaged_copy_on_the_host_is_sent_again(one, shared, tmp_path):
     one.wait_finished(app, timeout=PATIENCE)
     assert one.trace(app, "stdout") == "one"
     assert b"damaged" not in kept.read_bytes()
+
+
+def test_a_directory_that_cannot_be_written_in(store, tmp_path):
+    (tmp_path / "mod").mkdir()
+    (tmp_path / "mod" / "file").write_text("content")
+    (tmp_path / "mod").chmod(0o555)
+    assert store.place(mod=tmp_path / "mod") == ""
+    assert store.place(mod=tmp_path / "mod") == ""
+    assert store.placed() == ["mod", "mod/file"]
+    assert len(list((store.root / "store").iterdir())) == 1  # what was sent, and nothing else
+
+
+def test_what_a_killed_upload_has_left_is_cleared_away_by_the_next(store):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    mine, others = store.root / "store" / f".a.{os.uname().nodename}.{ended.pid}", store.root / "store" / ".a.far.1.2"
+    for draft in (mine, others, mine.with_suffix(f".{os.getpid()}")):
+        (draft / "files").mkdir(parents=True)
+        for path in (draft, draft / "files"):
+            os.chown(path, 65534 if os.getuid() == 0 else -1, -1)
+    assert store.place(data=b"content") == ""
+    left = {path.name for path in (store.root / "store").iterdir() if path.name.startswith(".")}
+    assert left == {others.name, f".a.{os.uname().nodename}.{os.getpid()}"}
+
+
+def test_a_file_does_not_go_into_a_directory_of_its_name(store):
+    (store.root / "share" / "data" / "deep").mkdir(parents=True)
+    assert "share/data is a directory, and a file is to be put there" in store.place(data=b"content")
+    assert store.placed() == ["data", "data/deep"]
+
+
+def test_a_link_to_a_directory_can_be_put_in_place_again(store, tmp_path):
+    (tmp_path / "files" / "v1").mkdir(parents=True)
+    (tmp_path / "files" / "latest").symlink_to("v1")
+    assert store.place(files=tmp_path / "files") == ""
+    assert store.place(files=tmp_path / "files") == ""
+    assert store.placed() == ["files", "files/latest", "files/v1"]
 
 
 def test_a_file_that_is_not_there(one):

@@ -123,10 +123,10 @@ class Script:
         with self._opening:
             return self._open(_FIRST % first, *args)
 
-    def call(self, verb: str, *args: str, stdin: bytes = b"") -> bytes:
-        """Has the script do something, and gives what it says."""
+    def call(self, verb: str, *args: str, stdin: bytes = b"", timeout: float = ANSWER_TIMEOUT) -> bytes:
+        """Has the script do something, and gives what it says, if that does not take longer than `timeout` (s)."""
         self.open()
-        timeout = ANSWER_TIMEOUT + len(stdin) / _SLOWEST
+        timeout += len(stdin) / _SLOWEST
         how = (self._file, verb, self.base, self._number)
         return self._checked(verb, self._run(_CALL, *how, *args, stdin=stdin, timeout=timeout))
 

@@ -28,7 +28,8 @@ __all__ = ["Fenced", "Launcher", "Started"]
 _log = get_logger()
 
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_RESERVED = {"epochs", "journal"}
+_RESERVED = {"epochs", "journal", "released"}
+_LAST_WORD = 5.0  # seconds to wait for what is not worth much waiting
 # Those that the kill of every shell knows by name.
 _SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
 
@@ -243,15 +244,19 @@ class Launcher:
         self._prober.forget(token)
 
     def sweep(self, directory: str, depth: int) -> list[str]:
-        """Removes the directories of other runs `depth` levels below a directory, unless something of theirs runs.
+        """Removes the directories of other runs `depth` levels below a directory that were released and do not run.
 
         Another run is one whose directory has another name than this one's.
 
         Returns:
-            Those that were left, since something of theirs runs.
+            Those that were left, since something of theirs runs, or they may go on.
         """
         here = PurePosixPath(self._base).name
         return self._script.call("sweep", "-", here, directory, "/*" * depth).decode(errors="replace").splitlines()
+
+    def release(self) -> None:
+        """Lets other runs sweep the directory of this one away, until it is opened again."""
+        self._script.call("release", timeout=_LAST_WORD)
 
     def remove(self) -> None:
         """Removes the directory of the run, with all that is in it.

@@ -146,6 +146,7 @@ do_open() { # NAME FOR THE FILE, THIS SCRIPT
 	fi
 	: >>"$base/journal" || exit
 	enter
+	[ ! -e "$base/released" ] || rm -f "$base/released" || exit
 	keep "$base/$1" "$2"
 	printf 'base %s\n' "$base"
 }
@@ -476,13 +477,19 @@ do_discard() {
 	discard "$at" && journal "discard $token"
 }
 
+# Nobody needs what is here any more, so that other runs may sweep it away.
+do_release() {
+	: >"$base/released"
+}
+
 do_sweep() { # NAME OF OUR OWN, DIRECTORY, PATTERN
 	own=$1
 	set -- "$2"$3
 	for other; do
 		[ "${other##*/}" != "$own" ] && [ -d "$other/epochs" ] && [ -f "$other/journal" ] || continue
 		look_for_running "$other"
-		if [ -n "$running" ]; then echo "$other"; else discard "$other" || exit; fi
+		# One of which nothing runs just now may be waiting for something, or be taken over.
+		if [ -n "$running" ] || [ ! -e "$other/released" ]; then echo "$other"; else discard "$other" || exit; fi
 	done
 }
 

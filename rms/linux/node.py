@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import PurePosixPath
@@ -13,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from engine.core.states import ResourceState, Step
 from engine.rm.attributes import attr
 from engine.rm.outcomes import NeverBegan
+from engine.rm.transport import CommandFailed, TransportLost
 from rms import shell
 from rms._patience import until_answered
-from rms.launch import Launcher
+from rms.launch import Fenced, Launcher
 from rms.linux import _layout
 from rms.linux._jobs import Job, run_job
 from rms.linux.host import ANSWER_TIMEOUT, Host
@@ -214,11 +216,20 @@ class Node(Host, rtype="linux::Node"):
                 run_job(self, self, intent, job)
             if self.hard_release:
                 until_answered(intent, self.log, self.launcher.remove)
+            else:
+                self._give_up_claim()
         self._let_go()
 
     def probe(self, intent: Intent, receipt: Mapping[str, Any] | None) -> NeverBegan:  # noqa: ARG002
         """Preparing a host can be done again at any time."""
         return NeverBegan()
+
+    def _give_up_claim(self) -> None:
+        """Let later runs clean away what is there. A host that does not answer is not worth waiting for."""
+        if self.is_local or getattr(self.transport, "lost_since", None):
+            return
+        with suppress(CommandFailed, TransportLost, Fenced):
+            self.launcher.release()
 
     def _let_go(self) -> None:
         with self._making:
@@ -265,7 +276,7 @@ class Node(Host, rtype="linux::Node"):
         elif self.clean_experiment and not self.is_local:
             left = self.launcher.sweep(layout.exp_home, 2)
         if left:
-            self.log.warning("runs were not cleaned, since something of them runs", host=self.hostname, runs=left)
+            self.log.warning("runs were not cleaned, since they go on or may do so", host=self.hostname, runs=left)
         if self.clean_home:
             self.run("cleaning", _CLEAN_SHARED, layout.root, layout.base)
 

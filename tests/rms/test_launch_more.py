@@ -108,17 +108,24 @@ def test_an_attempt_is_forgotten_once_it_has_ended(any_shell, lab, launcher):
 def test_other_runs_are_swept_away_unless_they_run(any_shell, tmp_path):
     root = tmp_path / "it's all"
     labs = {}
-    for name in ("ours", "old", "running"):
+    for name in ("ours", "old", "running", "waiting"):
         labs[name] = Lab(root / "exp" / "node")
         labs[name].base = str(root / "exp" / "node" / name)
         labs[name].launcher().open()
     (root / "exp" / "node" / "notes").mkdir()
     runner = labs["running"].launcher()
     runner.start("a", "exec sleep 1000")
+    for name in ("old", "running"):
+        labs[name].launcher().release()
     ours = labs["ours"].launcher(2)
-    assert ours.sweep(str(root / "exp"), 2) == [labs["running"].base]
-    assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "running", "notes"}
+    assert ours.sweep(str(root / "exp"), 2) == [labs["running"].base, labs["waiting"].base]
+    assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "running", "waiting", "notes"}
     runner.stop("a")
+    waiting = labs["waiting"].launcher()
+    waiting.release()
+    labs["waiting"].launcher().open()  # it goes on
+    assert ours.sweep(str(root), 3) == [labs["waiting"].base]
+    waiting.release()
     assert ours.sweep(str(root), 3) == []
     assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "notes"}
     for lab in labs.values():

@@ -172,10 +172,26 @@ def test_cleaning_takes_what_earlier_runs_have_left_and_nothing_that_runs(ec, ho
     assert old.run_id not in left
     assert {running.run_id, new.run_id} <= left
     assert running.state(app) is STARTED
-    running.shutdown()
+    for made in (running, new):
+        made.shutdown()
     last, _ = another_run(ec, host, "true", clean_home=True)
     assert {path.name for path in place.iterdir()} == {last.run_id}
     assert (host.home / ".netreel" / "mine").read_text() == "not yours"
+
+
+def test_cleaning_leaves_a_run_alone_that_waits_for_something(ec, host):
+    made, app = another_run(ec, host, "echo data >data")
+    late = made.register_resource("linux::Application", command="cat ../*/data", connectedTo=1)
+    made.register_condition(late, ResourceAction.START, app, STOPPED)
+    made.wait_finished(app, timeout=PATIENCE)
+    another_run(ec, host, "true", clean_home=True)
+    assert made.trace(app, "data") == "data\n"
+    finish(made, late)
+    made.shutdown()
+    place = host.home / ".netreel" / "exp" / "exp" / "node-1"
+    assert (place / made.run_id).exists()
+    another_run(ec, host, "true", clean_experiment=True)
+    assert not (place / made.run_id).exists()
 
 
 def test_a_node_that_is_forgotten_leaves_no_run(ec, host):

@@ -360,7 +360,8 @@ class ExperimentController(Describing, Waiting, Scripting):
             try:
                 self._calls.begin_to_close("the experiment was shut down")
                 try:
-                    self.release()
+                    with letting_go.telling_of_waits(self):
+                        self.release()
                 finally:
                     self._calls.ask_to_the_end(close_run)
             finally:

@@ -1,10 +1,12 @@
-"""What a script that runs by itself says at the end of its experiments: that one goes on, or that it failed."""
+"""What a script that runs by itself says at the end of its experiments: that one goes on, failed, or is waited for."""
 
 from __future__ import annotations
 
 import atexit
 import sys
+import threading
 import weakref
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from engine import home
@@ -15,10 +17,15 @@ from engine.failure import ECState
 from eventlog import LogError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.controller import ExperimentController
     from engine.core.world import Resource
 
 _LONGEST: Final = 300
+_LONG: Final = 5.0
+"""Seconds that the release at the end may take without a word."""
+_MOST: Final = 3  # resources that are named
 
 _live: Final[weakref.WeakSet[ExperimentController]] = weakref.WeakSet()
 
@@ -66,6 +73,35 @@ def tell_failure(ec: ExperimentController) -> None:
     if failures:
         told = " ".join(str(failures[0]).split())[:_LONGEST]
         sys.stderr.write(f"netreel: {ec.exp_id} failed: {told}; look at it: netreel show {_called(ec)}\n")
+
+
+@contextmanager
+def telling_of_waits(ec: ExperimentController) -> Iterator[None]:
+    """Within, say what is waited for if that takes long: a host that does not answer is waited for without an end."""
+    if ec not in _live or not ec.run_dir.is_dir():
+        yield
+        return
+    timer = threading.Timer(_LONG, _tell_wait, (ec,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _tell_wait(ec: ExperimentController) -> None:
+    with suppress(ExperimentError, LogError, OSError):
+        busy = ec._session.read(lambda world: [_told(each) for each in world.resources.values() if each.attempt])
+        more = f" and {len(busy) - _MOST} more" if len(busy) > _MOST else ""
+        what = f"{', '.join(busy[:_MOST]) or 'its last steps'}{more}"
+        then = f"once this is interrupted, netreel release {_called(ec)} goes on with it"
+        sys.stderr.write(f"netreel: the release of {ec.exp_id} waits for {what}; {then}\n")
+
+
+def _told(resource: Resource) -> str:
+    assert resource.attempt is not None
+    return f"#{resource.guid} {resource.rtype} ({resource.attempt.doing or resource.attempt.step})"
 
 
 def _goes_on(resource: Resource) -> bool:

@@ -1,5 +1,9 @@
 """The end: release, shutdown, letting go, and a log that cannot be written."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 
 import replay
@@ -14,6 +18,7 @@ from engine import (
     ResourceManager,
     ResourceState,
     UnknownGuid,
+    letting_go,
     link,
 )
 from tests.engine.kinds import RELEASED, STARTED, Beside, boom
@@ -32,6 +37,33 @@ def test_release_goes_in_reverse_and_blocks(ec, stage):
     assert sorted(stage.called[:4]) == ["release #2", "release #3", "stop #2", "stop #3"]
     assert stage.called[4:] == ["release #1"]
     assert one.ecstate is ECState.RELEASED
+
+
+def test_a_release_that_takes_long_says_what_it_waits_for(ec, stage, monkeypatch, capsys):
+    timers = []
+
+    def timer(seconds, function, args):
+        timers.append(SimpleNamespace(function=partial(function, *args), start=list, cancel=timers.clear))
+        return timers[-1]
+
+    monkeypatch.setattr(letting_go.threading, "Timer", timer)
+    one = ec("slow")
+    things = [one.register_resource("test::Thing") for _ in range(5)]
+    one.deploy()
+    one.wait_started(things)
+    doors = [stage.door(f"release #{guid}") for guid in things]
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(one.shutdown)
+        for door in doors:
+            door.await_hook()
+        timers[0].function()
+        for door in doors:
+            door.open()
+        ending.result(20)
+    things = "#1 test::Thing (release), #2 test::Thing (release), #3 test::Thing (release) and 2 more"
+    after = f"once this is interrupted, netreel release {one.run_id} goes on with it"
+    assert capsys.readouterr().err == f"netreel: the release of slow waits for {things}; {after}\n"
+    assert timers == []
 
 
 def test_a_partial_release_lets_the_rest_go_on(ec, stage):

@@ -22,10 +22,8 @@ case $1 in
 /*) root=$1 ;;
 *) root=$HOME/$1 ;;
 esac
-for each in lib bin src share store; do
-	[ -d "$root/$each" ] && continue
-	(umask 077 && exec mkdir -p "$root/lib" "$root/bin" "$root/src" "$root/share" "$root/store") || exit
-	break
+for each in lib bin src share store; do # one by one, so that what is wrong with all is said once
+	[ -d "$root/$each" ] || (umask 077 && exec mkdir -p "$root/$each") || exit
 done
 tell root "$root"
 tell home "$HOME"

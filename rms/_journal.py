@@ -44,8 +44,10 @@ class Journal:
     def __init__(self, transport: Transport, path: str) -> None:
         self._transport = transport
         self._path = path
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # never held while the host is asked: who tells an end must not wait for that
+        self._starting = threading.Lock()  # another one, held until it is followed
         self._following: Following | None = None
+        self._closed = 0  # how often
         self._line = b""  # the beginning of a line whose end is still to come
         self._ends: dict[str, Ended | Gone] = {}
         self._subscribers: dict[str, list[OnEnd]] = {}
@@ -130,15 +132,25 @@ class Journal:
         with self._lock:
             self._subscribers.clear()
             following, self._following = self._following, None
+            self._closed += 1
         if following:
             following.close()
 
     def listen(self) -> None:
         """Follows the journal, unless it does. Raises what the transport does."""
-        with self._lock:
-            if self._following is None:
-                self._line = b""
-                self._following = self._transport.follow(self._path, 0, self._hear)
+        with self._starting:
+            with self._lock:
+                if self._following is not None:
+                    return
+                closed = self._closed
+            self._line = b""
+            following = self._transport.follow(self._path, 0, self._hear)
+            with self._lock:
+                wanted = self._closed == closed
+                if wanted:
+                    self._following = following
+        if not wanted:  # it was closed meanwhile
+            following.close()
 
     def _hear(self, data: bytes) -> None:
         *lines, self._line = (self._line + data).split(b"\n")

@@ -46,11 +46,12 @@ class Prober:
         asked = dict.fromkeys(tokens)
         try:
             self._call_roll()
-            self._roll |= self._reports("probe", [token for token in asked if token not in self._roll])
+            # Taken first: of what is on the roll some may be forgotten while the host is asked after the others.
+            answers = {token: known for token in asked if (known := self._roll.pop(token, None))}
+            answers |= self._reports("probe", [token for token in asked if token not in answers])
         except CommandFailed as error:
             # What is wrong with one is no answer for the others.
             return [error] if len(tokens) == 1 else [answer for each in tokens for answer in self._ask_all([each])]
-        answers = {token: self._roll.pop(token) for token in asked}
         return [answers[token] for token in tokens]
 
     def _call_roll(self) -> None:

@@ -186,3 +186,18 @@ def test_whom_a_probe_has_found_alive_is_timed_and_watched_without_another_quest
     lab.launcher(2).signal("runs", "KILL")
     assert inbox.take() == Ended(137)
     assert at_once.transport.asked == [("look", 1)]
+
+
+def test_what_is_stopped_while_it_is_asked_after_is_answered_and_so_are_the_others(lab, at_once, monkeypatch):
+    lab.launcher().start("stopped", "exec sleep 1000")
+    at_once(["first"])  # now all that there is, is on the roll
+    prober = at_once.launcher._prober
+    call = prober._call
+
+    def stop_and_call(*how):
+        prober.forget("stopped")  # as whoever stops it does
+        return call(*how)
+
+    monkeypatch.setattr(prober, "_call", stop_and_call)
+    got = prober._ask_all(["stopped", "unheard-of"])  # as two who ask at once have it done
+    assert [report.outcome() for report in got] == [Alive(), NeverBegan()]

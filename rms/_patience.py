@@ -1,4 +1,4 @@
-"""Hosts that do not answer, within a hook."""
+"""Hosts that do not answer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from engine.rm.base import Intent
 
+__all__ = ["pauses", "until_answered"]
+
 _T = TypeVar("_T")
 
 _LONGEST: Final = 15.0  # seconds between two tries
@@ -26,7 +28,7 @@ def until_answered(intent: Intent, log: BoundLogger, act: Callable[..., _T], *ar
     Raises:
         TransportLost: the result is not wanted any more.
     """
-    for tries, pause in enumerate(_pauses()):
+    for tries, pause in enumerate(pauses()):
         try:
             answer = act(*args, **kwargs)
         except TransportLost as lost:
@@ -42,7 +44,8 @@ def until_answered(intent: Intent, log: BoundLogger, act: Callable[..., _T], *ar
     raise AssertionError("the pauses never end")
 
 
-def _pauses() -> Iterator[float]:
+def pauses() -> Iterator[float]:
+    """Seconds to wait before each new try: they grow, and never end."""
     pause = 0.25
     while True:
         yield pause

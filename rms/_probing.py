@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from engine.rm.transport import CommandFailed
 from rms._journal import Journal
+from rms._refusals import is_answer
 from rms._report import Report
 from rms._together import Together
 
@@ -50,8 +51,10 @@ class Prober:
             answers = {token: known for token in asked if (known := self._roll.pop(token, None))}
             answers |= self._reports("probe", [token for token in asked if token not in answers])
         except CommandFailed as error:
+            if len(tokens) == 1 or not is_answer(error):
+                return [error] * len(tokens)
             # What is wrong with one is no answer for the others.
-            return [error] if len(tokens) == 1 else [answer for each in tokens for answer in self._ask_all([each])]
+            return [answer for each in tokens for answer in self._ask_all([each])]
         return [answers[token] for token in tokens]
 
     def _call_roll(self) -> None:

@@ -5,8 +5,9 @@
 
 import re
 import threading
+import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext
 from copy import copy
 from functools import partial
 from pathlib import PurePosixPath
@@ -18,7 +19,9 @@ from engine.rm.outcomes import Alive, Ended, Gone, Outcome
 from engine.rm.transport import CommandFailed, Transport, TransportLost
 from rms import shell
 from rms._journal import Journal, OnEnd
+from rms._patience import pauses
 from rms._probing import Prober
+from rms._refusals import is_answer, unknown_if_shut_out
 from rms._report import Process, Report, Started
 from rms._script import ANSWER_TIMEOUT, Fenced, Script
 from rms._starting import Starter
@@ -29,6 +32,7 @@ _log = get_logger()
 
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _RESERVED = {"epochs", "journal", "released"}
+_CALM = 0.25  # seconds
 _LAST_WORD = 5.0  # seconds to wait for what is not worth much waiting
 # Those that the kill of every shell knows by name.
 _SIGNALS = ("ABRT", "ALRM", "CONT", "HUP", "INT", "KILL", "PIPE", "QUIT", "STOP", "TERM", "URG", "USR1", "USR2")
@@ -44,7 +48,8 @@ class Launcher:
     Raises, from every method that reaches the host:
         Fenced: A later controller has been there.
         CommandFailed: The host refused: its message says why.
-        TransportLost: Nobody answered. Ask again, or `probe`, when the host is back.
+        TransportLost: Nobody answered; or the host let nobody in, and an attempt may be there that was asked after. Ask
+            again, or `probe`, when the host is back.
         ValueError: A token, name or signal that cannot be; nothing was done.
     """
 
@@ -68,6 +73,7 @@ class Launcher:
         self._journal = Journal(transport, f"{self._base}/journal")
         self._use(Script(transport, self._base, epoch))
         self._alive: dict[str, Report] = {}  # on attempts that lived, and are not yet watched
+        self._unsure: set[str] = set()  # attempts that may have begun, as nobody answered who was told to start them
         self._entrance = ""
 
     @classmethod
@@ -151,7 +157,7 @@ class Launcher:
         counts = (str(before.count(b"\n")), str(text.count(b"\n")))
         how = ("nothing" if stdin is None else str(len(stdin)), "root" if as_root else "user")
         self._prober.forget(token)
-        report = self._starter.start(token, *counts, *how, directory, stdin=before + text + (stdin or b""))
+        report = self._begin(token, *counts, *how, directory, stdin=before + text + (stdin or b""))
         if report.undecided:
             report = self._await_decision(token)
         if report.started is None or (report.end and not report.end.isdecimal()):
@@ -159,6 +165,7 @@ class Launcher:
         self._note(token, report)
         return report.started
 
+    @unknown_if_shut_out()
     def probe(self, token: str) -> Outcome:
         """Says what became of an attempt.
 
@@ -169,6 +176,7 @@ class Launcher:
         self._note(token, report)
         return report.outcome()
 
+    @unknown_if_shut_out()
     def watch(self, token: str, on_end: OnEnd) -> None:
         """Calls `on_end` exactly once, when the attempt has ended, also if it had before.
 
@@ -189,6 +197,7 @@ class Launcher:
             self._journal.unsubscribe(token, on_end)
             raise
 
+    @unknown_if_shut_out()
     def signal(self, token: str, name: str = "TERM") -> bool:
         """Sends a signal to the process group of the command.
 
@@ -201,10 +210,12 @@ class Launcher:
         """
         return b"sent" in self._script.call("signal", _check_token(token), _check_signal(name))
 
+    @unknown_if_shut_out()
     def age(self, token: str) -> float:
         """Seconds since the command of an attempt that lives began, by the host's own clock; 0 if it has not."""
         return (self._alive.get(token) or self._probe(token)).age
 
+    @unknown_if_shut_out()
     def stop(self, token: str, grace: float = 10.0, name: str = "TERM") -> Ended | Gone:
         """Ends an attempt: a signal to its process group, and KILL to what is left of the group after the grace.
 
@@ -278,6 +289,16 @@ class Launcher:
     def _probe(self, token: str) -> Report:
         return self._prober.ask(_check_token(token))
 
+    def _begin(self, token: str, *args: str, stdin: bytes) -> Report:
+        try:
+            with unknown_if_shut_out() if token in self._unsure else nullcontext():
+                report = self._starter.start(token, *args, stdin=stdin)
+        except TransportLost:
+            self._unsure.add(token)
+            raise
+        self._unsure.discard(token)
+        return report
+
     # --- Attending to attempts.
 
     def _note(self, token: str, report: Report) -> None:
@@ -306,16 +327,39 @@ class Launcher:
             threading.Thread(target=self._ask_again, args=(token, process), name="launch-ask", daemon=True).start()
 
     def _ask_again(self, token: str, process: Process) -> None:
+        """Runs on a thread of its own, until the host has answered or nobody wants to know any more."""
+        for pause in pauses():
+            try:
+                self._find_end(token, process)
+            except TransportLost:  # it is closed
+                return
+            except (CommandFailed, Fenced) as error:
+                if isinstance(error, Fenced) or is_answer(error):
+                    self._journal.settle(token, Gone(f"its end cannot be read: {error}"))
+                    return
+                _log.warning("the host lets nobody in, the state is unknown", token=token, why=str(error), pause=pause)
+            except Exception as error:  # noqa: BLE001 - a thread that dies of it tells nobody
+                _log.exception("the end of an attempt cannot be read", token=token)
+                self._journal.settle(token, Gone(f"its end cannot be read: {error!r}"))
+                return
+            else:
+                return
+            time.sleep(pause)
+            if not self._journal.awaited(token):
+                return
+
+    def _find_end(self, token: str, process: Process) -> None:
         try:
-            self._journal.listen()
-            self._look_after(token, self._probe(token))
+            report = self._probe(token)
+            if isinstance(report.outcome(), Alive):
+                self._journal.listen()
+            self._look_after(token, report)
         except TransportLost as lost:
             _log.warning("host lost, the state is unknown", host=lost.host, why=lost.why, token=token)
-            with suppress(TransportLost):  # closed; otherwise it is told again when the host is back
-                self._attend(token, process)
-        except (CommandFailed, Fenced) as error:
-            self._journal.settle(token, Gone(f"its end cannot be read: {error}"))
+            time.sleep(_CALM)  # if the process is gone, the next question comes at once
+            self._attend(token, process)  # which is told when the host is back
 
+    @unknown_if_shut_out()
     def _await_decision(self, token: str) -> Report:
         """Waits while another call is starting the attempt."""
         while True:

@@ -5,6 +5,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -242,6 +243,22 @@ def test_a_start_that_waits_for_another_one_is_told(lab, gate, background):
     second = background(lab.launcher().start, "a", lab.counted())
     held.open()
     assert first.result(PATIENCE) == second.result(PATIENCE)
+    assert settled(lab, lab.launcher()) == Ended(0)
+
+
+def test_a_start_that_waits_for_another_one_does_not_deny_it_when_the_host_lets_nobody_in(
+    lab, gate, background, monkeypatch
+):
+    held = gate("entitled")
+    first = background(lab.launcher().start, "a", lab.counted())
+    held.pid()
+    second = lab.launcher()
+    refusal = CommandFailed("localhost", "log in", 13, "no")
+    monkeypatch.setattr(second._transport, "follow", Mock(side_effect=refusal))
+    with pytest.raises(TransportLost, match="log in: no; the state there is unknown"):
+        second.start("a", lab.counted())
+    held.open()
+    assert first.result(PATIENCE)
     assert settled(lab, lab.launcher()) == Ended(0)
 
 

@@ -328,7 +328,7 @@ def tries(monkeypatch):
         while True:
             yield 0.05
 
-    monkeypatch.setattr(_patience, "_pauses", pauses)
+    monkeypatch.setattr(_patience, "pauses", pauses)
     return noted
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from engine.rm.outcomes import Ended
 from engine.rm.transport import TransportLost
+from rms import launch
 from rms.launch import Launcher
 from rms.ssh import Address, connect
 
@@ -92,3 +93,22 @@ def test_a_command_whose_supervisor_is_killed_is_gone(host, transport, launcher,
     host.run(f"kill -KILL {str(claim).split()[1]}")
     assert launcher.signal("a", "KILL")
     assert "its supervisor was killed" in inbox.take().why
+
+
+def test_a_command_whose_host_lets_nobody_in_for_a_while_runs_on(host, launcher, inbox, go, monkeypatch):
+    def pauses():
+        while True:
+            yield 0.02
+            inbox.put("refused")
+
+    monkeypatch.setattr(launch, "pauses", pauses)
+    launcher.start("a", "read -r _ </root/go; exit 3")
+    launcher.watch("a", inbox.put)
+    host.configure("DenyUsers root")
+    host.run("pkill -KILL -f '^sshd: root'")
+    assert [inbox.take(), inbox.take()] == ["refused", "refused"]
+    host.configure()
+    go()
+    while (news := inbox.take()) == "refused":
+        pass
+    assert news == Ended(3)

@@ -47,6 +47,7 @@ class Connection:
         self._transport, self._wire = login
         self._heard = self._wire.heard
         self._unanswered = 0  # questions whether it is there
+        self._asking = False
         self._wire.on_broken = lambda: messenger.post(lambda: on_lost(self))
         if self._wire.why:  # before anybody listened
             self._wire.on_broken()
@@ -110,8 +111,8 @@ class Connection:
             self._heard, self._unanswered = self._wire.heard, 0
         if self._unanswered < self._target.alive_count:
             self._unanswered += 1  # counted, as opposed to timed: we may have been the ones who were asleep
-            self._ask()
             messenger.post_in(self._target.alive_interval, self._look)
+            self._ask()
             return
         silence = time.monotonic() - (self._heard or 0)
         self._wire.fail(f"nothing was heard from the host for {silence:.0f} s")
@@ -119,12 +120,21 @@ class Connection:
         threading.Thread(target=self.close, name="ssh-close", daemon=True).start()
 
     def _ask(self) -> None:
-        # This thread must not get stuck; and what is on its way already is question enough.
-        if not self._wire.free or not self._transport.clear_to_send.is_set():
-            return
+        # By a thread of its own: to send may take for ever, here or at a gateway, and nobody can tell beforehand. While
+        # one is at it, that is question enough.
+        if not self._asking:
+            self._asking = True
+            threading.Thread(target=self._send_question, name="ssh-ask", daemon=True).start()
+
+    def _send_question(self) -> None:
         question = paramiko.Message()
         question.add_byte(cMSG_GLOBAL_REQUEST)
         question.add_string("keepalive@openssh.com")
         question.add_boolean(True)
-        # Not by what paramiko offers for it: its keepalive wants no answer, and its global_request waits for one.
-        self._transport._send_user_message(question)  # type: ignore[attr-defined]  # it is not in the stubs
+        try:
+            # Not by what paramiko offers for it: its keepalive wants no answer, and its global_request waits for one.
+            self._transport._send_user_message(question)  # type: ignore[attr-defined]  # it is not in the stubs
+        except (paramiko.SSHException, OSError, EOFError):
+            pass  # it has just been lost, or agrees on new keys
+        finally:
+            self._asking = False

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import subprocess
 import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
-
-import paramiko
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,9 +40,6 @@ class Carrier(Protocol):
     def close(self) -> None:
         """Lets go of it."""
 
-    def fileno(self) -> int:
-        """What can be polled."""
-
 
 class Wire:
     """A carrier, as paramiko uses it, that notes when something was last heard and tells when it has broken.
@@ -74,7 +68,6 @@ class Wire:
         self._carrier = carrier
         self._let_go = let_go
         self._acknowledge = acknowledge
-        self._sending = False
         self._settled = False
         self._closed = False  # paramiko looks at it
         self._ahead = b""
@@ -105,7 +98,6 @@ class Wire:
 
     def send(self, data: bytes) -> int:
         """See `Carrier.send`."""
-        self._sending = True
         try:
             return self._carrier.send(data)
         except TimeoutError:
@@ -113,19 +105,6 @@ class Wire:
         except OSError as error:
             self.fail(error.strerror or str(error))
             raise
-        finally:
-            self._sending = False
-
-    @property
-    def free(self) -> bool:
-        """Whether a few bytes can be sent without waiting."""
-        if self._sending:  # and may be stuck in it
-            return False
-        if isinstance(self._carrier, paramiko.Channel):
-            return self._carrier.send_ready()
-        poll = select.poll()
-        poll.register(self._carrier, select.POLLOUT)
-        return bool(poll.poll(0))
 
     def settimeout(self, seconds: float | None) -> None:
         """See `Carrier.settimeout`. Without effect on one that is settled."""

@@ -20,7 +20,7 @@ def impatient(host_pool, tmp_path):
     """The name of a configuration by which a host is lost after a silent second."""
     config = tmp_path / "impatient"
     config.write_text(
-        f"ServerAliveInterval 0.4\nServerAliveCountMax 2\nConnectTimeout 1\n{host_pool.ssh_config.read_text()}"
+        f"ServerAliveInterval 0.4\nServerAliveCountMax 2\nConnectTimeout 1\nInclude {host_pool.ssh_config}\n"
     )
     return str(config)
 
@@ -303,6 +303,26 @@ def test_a_host_that_hangs_is_lost_and_goes_on_when_it_does(reach, host, impatie
     assert once_more(lambda: transport.run("echo back")).stdout == b"back\n"
     host.run("echo after >>/root/log")
     assert inbox.bytes(6) == b"after\n"
+
+
+@pytest.mark.slow
+def test_a_gateway_that_is_lost_while_much_is_sent_silences_no_other_host(reach, hosts, impatient, inbox):
+    gateway, _, other = hosts(3)
+    first, behind = reach("h1", config=impatient), reach("h2", config=impatient, gateway="h1")
+    behind.run("true")
+    process = other.process()
+    reach("h3").on_exit(process.pid, process.start_time, lambda: inbox.put("gone"))
+    with ThreadPoolExecutor(8) as pool:  # more than the system takes of one connection while nobody listens
+        uploads = [pool.submit(first.run, "cat >/dev/null", stdin=Stream(1 << 40)) for _ in range(8)]
+        gateway.run("timeout 10 sh -c 'until [ $(pgrep -cx cat) = 8 ]; do sleep 0.02; done'")
+        gateway.cut()
+        for upload in uploads:
+            with pytest.raises(TransportLost, match="nothing was heard"):
+                upload.result(PATIENCE)
+    with pytest.raises(TransportLost):
+        behind.run("true")
+    process.reap()
+    assert inbox.take() == "gone"
 
 
 def test_sessions_go_on_without_sshd(reach, host, impatient):

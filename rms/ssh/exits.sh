@@ -13,7 +13,10 @@ look() { # PID: sets its start time; false if it has ended
 	case $stat in *') '*) ;; *) return 1 ;; esac
 	set -- ${stat##*') '} # the name of the program may hold anything, so fields count from its end: this is field 3
 	start=${20}
-	case $1 in Z | X) return 1 ;; esac
+	case $1 in
+	Z) [ "${18}" -gt 1 ] ;; # only its first thread has ended
+	X) return 1 ;;
+	esac
 }
 
 ask() { # PID:START

@@ -385,6 +385,29 @@ def test_of_many_processes_each_end_is_told_once(reach, host, inbox):
     assert inbox.empty()
 
 
+# Ends its first thread while another one waits for a word: there is no function of Python's for that.
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, os, threading
+threading.Thread(target=lambda: open("/root/go").read()).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[os.uname().machine], 0)
+"""
+
+
+def test_a_process_goes_on_without_its_first_thread(reach, host, inbox):
+    transport = reach("h1")
+    (host.home / "program.py").write_text(WITHOUT_ITS_FIRST_THREAD)
+    os.mkfifo(host.home / "go")
+    pid = transport.run("python3 /root/program.py >/dev/null 2>&1 & echo $!").stdout.decode().strip()
+    host.run("timeout 10 sh -c 'until grep -q \") Z \" /proc/$0/stat; do sleep 0.02; done' $0", pid)
+    ((_, began),) = processes(transport, [pid])
+    transport.on_exit(int(pid), began, lambda: inbox.put("gone"))
+    transport.on_exit(99999, "1", lambda: inbox.put("another one is gone"))
+    assert inbox.take() == "another one is gone"
+    assert inbox.empty()
+    (host.home / "go").write_text("go\n")
+    assert inbox.take() == "gone"
+
+
 def test_backing_off_is_told_with_the_reason(reach, host, impatient):
     """Between two attempts to log in, callers get the reason of the last one."""
     transport = reach("h1", config=impatient)

@@ -17,7 +17,10 @@ look() { # PID: sets its start time; false if it has ended
 }
 
 [ -z "$1" ] || ! look "$1" || [ "$start" != "$2" ] || kill -s TERM -- "-$1"
-[ -f "$3" ] && [ -r "$3" ] || tail -c 1 "$3" >/dev/null || exit # tail says what is wrong with it
+[ -f "$3" ] && [ -r "$3" ] || tail -c 1 "$3" >/dev/null || { # tail says what is wrong with it
+	[ $? != 1 ] || printf refused # as opposed to the shell, of tail
+	exit
+}
 look $$
 read -r boot </proc/sys/kernel/random/boot_id
 echo "ready $$ $start $boot"

@@ -308,7 +308,10 @@ class Link:
     def restore(self) -> None:
         """Sees to it that what is to be watched is watched. Does not wait for that."""
         with self._changed:
-            if self._closed or self._restoring or all(watch.attached for watch in self._watches):
+            if self._closed or all(watch.attached for watch in self._watches):
+                return
+            self._changed.notify_all()  # who rests looks again
+            if self._restoring:
                 return
             self._restoring = True
         threading.Thread(target=self._restore, name=f"ssh-restore-{self.target.name}", daemon=True).start()
@@ -322,19 +325,24 @@ class Link:
                 continue
             try:
                 watch.attach()
-            except TransportLost:
-                self._take_a_break()
-            except CommandFailed as failed:
-                _log.warning("it cannot be watched any more", host=self.target.name, why=str(failed))
-                self.remove(watch)
+            except (CommandFailed, TransportLost) as failed:
+                if watch.refused:
+                    _log.warning("it cannot be watched any more", host=self.target.name, why=str(failed))
+                    self.remove(watch)
+                else:  # a host that starts no shell will do so again
+                    watch.rest(str(failed))
 
     def _detached(self) -> Watch | None:
+        """Waits for one that does not rest; None if there is none to wait for."""
         with self._changed:
-            watch = next((watch for watch in self._watches if not watch.attached), None)
-            if self._closed or watch is None:
-                self._restoring = False
-                return None
-            return watch
+            while not self._closed and (detached := [watch for watch in self._watches if not watch.attached]):
+                watch = min(detached, key=lambda each: each.not_before)
+                rest = watch.not_before - time.monotonic()
+                if rest <= 0:
+                    return watch
+                self._changed.wait(rest)
+            self._restoring = False
+            return None
 
     def _take_a_break(self) -> None:
         with self._changed:

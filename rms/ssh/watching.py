@@ -14,6 +14,7 @@ from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from engine.diagnostics import get_logger
 from engine.rm.transport import CommandFailed, TransportLost
 from rms.ssh.errors import as_errno
 from rms.ssh.messenger import Doorbell, messenger
@@ -26,17 +27,32 @@ if TYPE_CHECKING:
 
 __all__ = ["Exits", "Follower", "Watch"]
 
+_log = get_logger()
+
 _SCRIPTS: Final = resources.files("rms.ssh")
 _READY_TIMEOUT: Final = 60.0  # seconds
 _CALM: Final = 2.0  # seconds
+_REFUSED: Final = b"refused"
+"""What a script says, without an end of line, that has complained of what it was given."""
+_FIRST_REST: Final = 0.25
+_LONGEST_REST: Final = 10.0
+"""Seconds until what could not begin tries again: each time twice as long as the one before."""
 
 
 class Watch(ABC):
-    """A script on the host that tells of something, over a session of its own."""
+    """A script on the host that tells of something, over a session of its own.
+
+    Attributes:
+        refused: Whether the script has said itself that what it was to tell of is not there.
+        not_before: Until when it rests, by the monotonic clock, since it could not begin.
+    """
 
     _script: bytes
 
     def __init__(self, link: Link) -> None:
+        self.refused = False
+        self.not_before = 0.0
+        self._rest = 0.0
         self._link = link
         self._attaching = threading.Lock()
         self._session: Session | None = None
@@ -54,7 +70,7 @@ class Watch(ABC):
         """Starts the script, unless it is heard.
 
         Raises:
-            CommandFailed: The host refused.
+            CommandFailed: The host refused. If `refused` is set, to try again is of no use.
             TransportLost: Nobody answered.
         """
         with self._attaching:
@@ -70,6 +86,7 @@ class Watch(ABC):
                 raise
             assert word == "ready"
             self._predecessor = (group, start)
+            self._rest = 0.0
             self._frame, self._session = frame, session
             self._on_ready(boot)
             session.ring(Doorbell(self._hear))
@@ -97,7 +114,10 @@ class Watch(ABC):
         complaint = frame.complaint()
         if session.connection.why or not complaint:
             return session.ended(frame)
-        return CommandFailed(self._link.target.name, str(self), *as_errno(complaint))
+        self.refused = self._line == _REFUSED
+        code, text = as_errno(complaint)
+        # "Permission denied" may as well be said of a program.
+        return CommandFailed(self._link.target.name, str(self), code, text if self.refused else complaint.strip())
 
     def _hear(self) -> None:
         """Runs on the messenger's thread."""
@@ -114,6 +134,13 @@ class Watch(ABC):
             if gone:
                 self._session = None
                 self._link.restore()
+
+    def rest(self, why: str) -> None:
+        """Has it not try again for some time."""
+        if not self._rest:  # said once, as it may go on for long
+            _log.warning("it cannot be watched for now", host=self._link.target.name, why=why)
+        self._rest = min(max(2 * self._rest, _FIRST_REST), _LONGEST_REST)
+        self.not_before = time.monotonic() + self._rest
 
     def close(self) -> None:
         """Ends it. Idempotent."""

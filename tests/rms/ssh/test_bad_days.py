@@ -305,6 +305,52 @@ def test_a_host_that_hangs_is_lost_and_goes_on_when_it_does(reach, host, impatie
     assert inbox.bytes(6) == b"after\n"
 
 
+# As if it had no room for one more process, or did not let anybody in yet.
+NO_SHELL = """\
+ForceCommand if [ -e /root/full ]; then echo no shell >>/root/refused; exit 254; fi; eval "$SSH_ORIGINAL_COMMAND"\
+"""
+
+
+@pytest.mark.slow
+def test_a_host_that_starts_no_shell_for_a_moment_is_heard_afterwards(reach, host, impatient, inbox, caplog):
+    host.configure(NO_SHELL)
+    transport = reach("h1", config=impatient)
+    (host.home / "log").write_bytes(b"before\n")
+    transport.follow("/root/log", 0, inbox.put)
+    assert inbox.bytes(7) == b"before\n"
+    process = host.process()
+    transport.on_exit(process.pid, process.start_time, lambda: inbox.put("gone"))
+    host.cut()
+    with pytest.raises(TransportLost):
+        transport.run("true")
+    (host.home / "full").touch()
+    host.mend()
+    host.run("timeout 20 sh -c 'until [ $(grep -c . /root/refused) -ge 2 ]; do sleep 0.02; done' 2>/dev/null")
+    (host.home / "full").unlink()
+    host.run("echo after >>/root/log")
+    assert inbox.bytes(6) == b"after\n"
+    process.reap()
+    assert inbox.take() == "gone"
+    assert caplog.text.count("it cannot be watched for now") in {1, 2}  # of each once, however often it is tried
+
+
+@pytest.mark.slow
+def test_a_file_that_is_gone_meanwhile_is_followed_no_more(reach, host, impatient, inbox, caplog):
+    transport = reach("h1", config=impatient)
+    for name in ("log", "other"):
+        (host.home / name).touch()
+        transport.follow(f"/root/{name}", 0, inbox.put)
+    host.cut()
+    with pytest.raises(TransportLost):
+        transport.run("true")
+    (host.home / "log").unlink()
+    (host.home / "other").write_bytes(b"other\n")
+    host.mend()
+    assert inbox.bytes(6) == b"other\n"
+    assert caplog.text.count("it cannot be watched any more") == 1
+    assert "follow /root/log: failed with 2: No such file or directory" in caplog.text
+
+
 @pytest.mark.slow
 def test_a_gateway_that_is_lost_while_much_is_sent_silences_no_other_host(reach, hosts, impatient, inbox):
     gateway, _, other = hosts(3)

@@ -17,7 +17,7 @@ look() { # PID: sets its start time; false if it has ended
 }
 
 [ -z "$1" ] || ! look "$1" || [ "$start" != "$2" ] || kill -s TERM -- "-$1"
-[ -f "$3" ] && [ -r "$3" ] || tail -c 1 "$3" >/dev/null || { # tail says what is wrong with it
+tail -c 1 "$3" >/dev/null || { # whether it can be run here, and if so, what is wrong with the file
 	[ $? != 1 ] || printf refused # as opposed to the shell, of tail
 	exit
 }

@@ -34,6 +34,7 @@ _READY_TIMEOUT: Final = 60.0  # seconds
 _CALM: Final = 2.0  # seconds
 _REFUSED: Final = b"refused"
 """What a script says, without an end of line, that has complained of what it was given."""
+_SOON: Final = 1.0  # seconds: what ends within them has not really begun
 _FIRST_REST: Final = 0.25
 _LONGEST_REST: Final = 10.0
 """Seconds until what could not begin tries again: each time twice as long as the one before."""
@@ -44,7 +45,7 @@ class Watch(ABC):
 
     Attributes:
         refused: Whether the script has said itself that what it was to tell of is not there.
-        not_before: Until when it rests, by the monotonic clock, since it could not begin.
+        not_before: Until when it rests, by the monotonic clock, since it could not begin, or ended at once.
     """
 
     _script: bytes
@@ -53,6 +54,7 @@ class Watch(ABC):
         self.refused = False
         self.not_before = 0.0
         self._rest = 0.0
+        self._since = 0.0  # when it began, by the same clock
         self._link = link
         self._attaching = threading.Lock()
         self._session: Session | None = None
@@ -86,7 +88,7 @@ class Watch(ABC):
                 raise
             assert word == "ready"
             self._predecessor = (group, start)
-            self._rest = 0.0
+            self._since = time.monotonic()
             self._frame, self._session = frame, session
             self._on_ready(boot)
             session.ring(Doorbell(self._hear))
@@ -132,8 +134,15 @@ class Watch(ABC):
                 self._take(data)
         finally:
             if gone:
-                self._session = None
-                self._link.restore()
+                self._end(session)
+
+    def _end(self, session: Session) -> None:
+        if session.connection.why or time.monotonic() > self._since + _SOON:
+            self._rest = 0.0
+        else:
+            self.rest("its script ended as soon as it had begun")
+        self._session = None
+        self._link.restore()
 
     def rest(self, why: str) -> None:
         """Has it not try again for some time."""

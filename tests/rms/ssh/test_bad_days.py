@@ -171,6 +171,36 @@ def test_a_user_without_a_shell_is_told(reach, host):
             once_more(call)  # a busy host may end the session before it says why
 
 
+def put_tail(host, script):
+    """Has sessions find another `tail`."""
+    tail = host.home / "bin" / "tail"
+    tail.parent.mkdir()
+    tail.write_text(f"#!/bin/sh\n{script}")
+    tail.chmod(0o755)
+    host.configure("SetEnv PATH=/root/bin:/usr/bin:/bin")
+
+
+def test_a_host_whose_tail_cannot_be_run_follows_nothing_and_says_so(reach, host, inbox):
+    put_tail(host, "echo tail: error while loading shared libraries >&2; exit 127\n")
+    (host.home / "log").write_bytes(b"one\n")
+    with pytest.raises(CommandFailed, match=r"follow /root/log: failed with 1: tail: error while loading"):
+        reach("h1").follow("/root/log", 0, inbox.put)
+    assert inbox.empty()
+
+
+@pytest.mark.slow
+def test_a_follower_that_ends_at_once_is_begun_again_after_ever_longer_rests(reach, host, inbox, caplog):
+    put_tail(host, 'case $* in *-f*) echo ended >>/root/ends; exit 1 ;; esac; exec /usr/bin/tail "$@"\n')
+    (host.home / "log").write_bytes(b"one\n")
+    began = time.monotonic()
+    reach("h1").follow("/root/log", 0, inbox.put)
+    host.run("timeout 20 sh -c 'until [ $(grep -c . /root/ends) -ge 4 ]; do sleep 0.02; done' 2>/dev/null")
+    assert time.monotonic() - began >= 0.25 + 0.5 + 1
+    assert caplog.text.count("it cannot be watched for now") == 1
+    host.run("rm /root/bin/tail")
+    assert inbox.bytes(4) == b"one\n"
+
+
 @pytest.mark.parametrize("full", ["size=16k", "ro"])
 def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing(reach, host, full):
     host.mount("/root", full)

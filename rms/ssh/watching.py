@@ -89,8 +89,7 @@ class Watch(ABC):
             assert word == "ready"
             self._predecessor = (group, start)
             self._since = time.monotonic()
-            self._frame, self._session = frame, session
-            self._on_ready(boot)
+            self._begin(session, frame, boot)
             session.ring(Doorbell(self._hear))
             messenger.post(self._hear)  # of what came with the first line nobody rings
             if self._closed:  # meanwhile
@@ -159,6 +158,10 @@ class Watch(ABC):
         if session is not None:
             session.close()
 
+    def _begin(self, session: Session, frame: Frame, boot: str) -> None:  # noqa: ARG002 - a file outlives a boot
+        """It is heard from now on, in this boot of the host."""
+        self._frame, self._session = frame, session
+
     @abstractmethod
     def _args(self) -> tuple[str, ...]:
         """What the script is given, after its predecessor."""
@@ -166,9 +169,6 @@ class Watch(ABC):
     @abstractmethod
     def _take(self, data: bytes) -> None:
         """What the script has said. Runs on the messenger's thread."""
-
-    def _on_ready(self, boot: str) -> None:  # noqa: B027 - most have nothing to do then
-        """The script has begun, in this boot of the host."""
 
 
 class Follower(Watch):
@@ -217,10 +217,10 @@ class Exits(Watch):
         """See `Transport.on_exit`."""
         process = f"{pid} {start_time}"
         with self._lock:
-            # Of which boot it is can only be said while the host is heard.
-            boot = self._boot if self._session is not None else ""
-            self._awaited.setdefault(process, (boot, []))[1].append(callback)
             session = self._session
+            # Of which boot it is can only be said while the host is heard.
+            boot = self._boot if session is not None and not session.closed else ""
+            self._awaited.setdefault(process, (boot, []))[1].append(callback)
         if session is None:
             # Not at once: a host on which much is being started has better things to do, and short commands have ended.
             messenger.post_in(_CALM, self._link.restore)
@@ -231,15 +231,17 @@ class Exits(Watch):
     def _args(self) -> tuple[str, ...]:
         return ()
 
-    def _on_ready(self, boot: str) -> None:
-        with self._lock:
+    def _begin(self, session: Session, frame: Frame, boot: str) -> None:
+        with self._lock:  # who asks meanwhile must not take the boot before for this one
+            super()._begin(session, frame, boot)
             self._boot = boot
             gone = [process for process, (began, _) in self._awaited.items() if began not in {"", boot}]
             left = [process for process in self._awaited if process not in gone]
-            session = self._session
+            for process in left:
+                self._awaited[process] = (boot, self._awaited[process][1])
         for process in gone:
             messenger.post(partial(self._tell, process))
-        if left and session is not None:
+        if left:
             self._send(session, left)
 
     def _send(self, session: Session, processes: list[str]) -> None:

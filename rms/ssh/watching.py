@@ -225,8 +225,7 @@ class Exits(Watch):
             # Not at once: a host on which much is being started has better things to do, and short commands have ended.
             messenger.post_in(_CALM, self._link.restore)
             return
-        with suppress(TransportLost):  # it is sent again when the host is back
-            self._send(session, [process])
+        self._send(session, [process])
 
     def _args(self) -> tuple[str, ...]:
         return ()
@@ -245,7 +244,8 @@ class Exits(Watch):
             self._send(session, left)
 
     def _send(self, session: Session, processes: list[str]) -> None:
-        with self._sending:  # lines of several threads must not mix
+        # Lines of several threads must not mix; and all are sent again when the host is back.
+        with self._sending, suppress(TransportLost):
             session.send("".join(f"{process}\n" for process in processes).encode())
 
     def _take(self, data: bytes) -> None:

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from engine.rm.transport import TransportLost
 from rms.ssh.messenger import messenger
 from rms.ssh.watching import Exits
 from tests.contracts.transport import PATIENCE
@@ -15,6 +16,7 @@ class Session:
 
     def __init__(self, boot):
         self.boot = boot
+        self.breaks = False  # when something is sent
         self.sent = []
         self.closed = False
         self.connection = SimpleNamespace(why="")
@@ -31,6 +33,9 @@ class Session:
         pass
 
     def send(self, data):
+        if self.breaks:
+            self.closed = True
+            raise TransportLost("h1", "it is gone")
         self.sent += data.decode().splitlines()
 
     def close(self):
@@ -61,6 +66,7 @@ def link():
     opened = []
     return SimpleNamespace(
         target=SimpleNamespace(name="h1"),
+        sessions=sessions,
         opened=opened,
         open_session=lambda stays: opened.append(sessions[len(opened)]) or opened[-1],
         restore=lambda: None,
@@ -109,3 +115,13 @@ def test_who_asks_before_it_is_heard_that_the_host_is_gone_may_ask_for_a_process
     link.opened[0].closed = True
     await_another(exits, inbox)
     go_on_in_the_second_boot(exits, link, inbox)
+
+
+def test_a_host_that_is_gone_as_soon_as_it_is_found_is_looked_for_again(exits, link, inbox):
+    link.opened[0].closed = True
+    exits._hear()
+    await_another(exits, inbox)
+    link.sessions[1].breaks = True
+    exits.attach()
+    await_messenger()
+    assert not exits.attached

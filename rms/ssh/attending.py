@@ -63,10 +63,12 @@ class Attendant:
         def hear() -> None:
             """Runs on the messenger's thread."""
             nonlocal told
+            if told:  # it was rung for twice, and the shell may have the script of somebody else by now
+                return
             gone = session.closed  # asked first: what came before the end is heard
             session.hear(frame)
             done = frame.result()
-            if told or (done is None and not gone):
+            if done is None and not gone:
                 return
             told = True
             if done:

@@ -1,7 +1,9 @@
 """A shell stays with the first command of a host and tells its end; if it cannot, others do."""
 
 import os
+import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -10,6 +12,9 @@ from engine.rm.transport import TransportLost
 from rms import launch
 from rms.launch import Launcher
 from rms.ssh import Address, connect
+from rms.ssh.messenger import messenger
+from rms.ssh.session import Frame
+from tests.contracts.transport import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -70,6 +75,26 @@ def test_the_end_of_a_command_on_a_host_that_was_lost_is_told(host, transport, l
     go()
     host.mend()
     assert inbox.take() == Ended(3)
+
+
+def test_who_was_rung_for_twice_takes_nothing_of_the_next_script(transport, monkeypatch):
+    """The ends of its two streams may come apart: the second rings when the shell has gone to somebody else."""
+    transport.run("true")  # a login has jobs of its own
+    jobs, ended = SimpleQueue(), []
+    monkeypatch.setattr(messenger, "post", jobs.put)  # they are done here
+    assert transport.attend("echo began x", stdin=b"", timeout=PATIENCE, on_end=ended.append) == b"began x\n"
+    hear = jobs.get()
+    hear()
+    while not ended:
+        jobs.get(timeout=PATIENCE)()
+    deadline = time.monotonic() + PATIENCE
+    session, frame = transport._link.lend_shell(deadline), Frame(b"echo next", [], b"", light=True)
+    session.begin(frame, deadline)
+    while not session._channel.recv_ready():
+        assert session.wait(deadline)
+    hear()
+    assert session.result(frame, deadline).stdout == b"next\n"
+    transport._link.return_shell(session)
 
 
 def test_a_login_that_is_killed_takes_no_command_with_it(host, transport, launcher, inbox, go):

@@ -7,12 +7,14 @@ import functools
 import logging
 import os
 import socket
+import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import paramiko
+from paramiko.agent import AgentSSH
 from paramiko.pkey import PublicBlob
 from paramiko.ssh_exception import IncompatiblePeer
 
@@ -116,8 +118,8 @@ class _Denied(Exception):
 def _authenticate(target: Target, transport: paramiko.Transport) -> None:
     tried: list[str] = []
     accepted, refused = "publickey", False
-    with _agent() as in_agent:
-        for what, key in _keys(target, in_agent, tried):
+    with closing(_Agent(target.connect_timeout)) as agent:
+        for what, key in _keys(target, agent, tried):
             try:
                 if not transport.auth_publickey(target.username, key):
                     return
@@ -137,29 +139,51 @@ def _authenticate(target: Target, transport: paramiko.Transport) -> None:
     raise _Denied(f"the host does not let {target.username} in; it takes {accepted}; tried: {'; '.join(tried)}")
 
 
-@contextmanager
-def _agent() -> Iterator[dict[bytes, paramiko.PKey]]:
-    """The keys of the user's agent by their public halves; none if there is no agent, or it does not answer."""
-    try:
-        agent = paramiko.Agent()
-    except (paramiko.SSHException, OSError):
-        yield {}
-        return
-    try:
-        yield {key.asbytes(): cast("paramiko.PKey", key) for key in agent.get_keys()}
-    finally:
-        agent.close()
+class _Agent(AgentSSH):
+    """The user's agent. It is asked when its keys are needed: one that is silent keeps nobody else waiting."""
+
+    def __init__(self, timeout: float) -> None:
+        """`timeout` is in seconds, for each step."""
+        super().__init__()
+        self._timeout = timeout
+
+    @functools.cached_property
+    def keys(self) -> dict[bytes, paramiko.PKey]:
+        """Its keys by their public halves; none if there is no agent, or it does not answer."""
+        path = os.environ.get("SSH_AUTH_SOCK")
+        if not path:
+            return {}
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # The system's own: with that of Python, one that many call at once is not waited for.
+            limit = struct.pack("@ll", int(self._timeout), int(self._timeout % 1 * 1e6))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            connection.connect(path)
+            self._connect(connection)  # type: ignore[attr-defined]  # it is not in the stubs
+        except (paramiko.SSHException, OSError):
+            connection.close()
+            return {}
+        return {key.asbytes(): cast("paramiko.PKey", key) for key in self.get_keys()}
+
+    def close(self) -> None:
+        """Lets go of it."""
+        self._close()  # type: ignore[attr-defined]  # as above
+
+    def _send_message(self, message: object) -> Any:
+        try:
+            return super()._send_message(message)  # type: ignore[misc]  # as above
+        except BlockingIOError:
+            raise paramiko.SSHException(f"the agent did not answer within {self._timeout:g} s") from None
 
 
-def _keys(
-    target: Target, in_agent: dict[bytes, paramiko.PKey], skipped: list[str]
-) -> Iterator[tuple[str, paramiko.PKey]]:
+def _keys(target: Target, agent: _Agent, skipped: list[str]) -> Iterator[tuple[str, paramiko.PKey]]:
     """The keys to try; why one of those named is not among them is added to `skipped`."""
     for file in target.identities:
         try:
             yield file, _load(file, target.certificates, _stamp(file))
         except paramiko.PasswordRequiredException:
-            key = in_agent.pop(_public_half(file), None)
+            key = agent.keys.pop(_public_half(file), None)
             if key is not None:
                 yield f"{file} by the agent", key
             else:
@@ -169,10 +193,10 @@ def _keys(
         except (OSError, ValueError, paramiko.SSHException) as error:
             skipped.append(f"{file} (cannot be used: {error})")
     if target.use_agent:
-        for key in in_agent.values():
+        for key in agent.keys.values():
             yield f"{key.get_name()} {key.fingerprint} of the agent", key
-    if not in_agent:
-        skipped.append("no key of an agent")
+        if not agent.keys:
+            skipped.append("no key of an agent")
 
 
 @functools.lru_cache(maxsize=64)

@@ -3,13 +3,18 @@
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.pkey import PublicBlob
 
 from engine.rm.transport import CommandFailed, TransportLost
+from tests.contracts.transport import PATIENCE
 from tests.platform.hosts import command, write_key
 
 pytestmark = pytest.mark.slow
@@ -86,6 +91,54 @@ def test_keys_of_the_agent_are_tried_unless_only_those_named_are_wanted(reach, l
     config.write_text(config.read_text().replace("IdentitiesOnly no", "IdentitiesOnly yes"))
     with pytest.raises(CommandFailed, match="does not let root in"):
         reach("h1", config=str(config)).run("true")
+
+
+@pytest.fixture
+def silent_agent(tmp_path, monkeypatch):
+    """One that is called and says nothing, as that of a machine that sleeps."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "silent"))
+        listener.listen()
+        listener.setblocking(False)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "silent"))
+        yield listener
+
+
+def test_who_needs_no_agent_does_not_ask_it(reach, host, silent_agent):
+    with ThreadPoolExecutor(1) as pool, silent_agent:
+        assert pool.submit(reach("h1").run, "echo in").result(PATIENCE).stdout == b"in\n"
+        with pytest.raises(BlockingIOError):
+            silent_agent.accept()
+
+
+def test_an_agent_that_says_nothing_has_no_keys(reach, locked_key, silent_agent, host_pool, tmp_path):
+    config = tmp_path / "impatient"
+    config.write_text(f"ConnectTimeout 1\n{host_pool.ssh_config.read_text()}")
+    transport = reach("h1", config=str(config), identity=str(locked_key[0]))
+    with ThreadPoolExecutor(1) as pool, silent_agent:
+        with pytest.raises(CommandFailed, match=r"locked \(has a passphrase: add it to the agent with ssh-add\)"):
+            pool.submit(transport.run, "true").result(PATIENCE)
+        silent_agent.accept()[0].close()
+
+
+def test_an_agent_that_signs_nothing_is_not_waited_for(reach, locked_key, silent_agent, host_pool, tmp_path):
+    config = tmp_path / "impatient"
+    config.write_text(f"ConnectTimeout 1\n{host_pool.ssh_config.read_text()}")
+    transport = reach("h1", config=str(config), identity=str(locked_key[0]))
+    silent_agent.setblocking(True)
+    with ThreadPoolExecutor(1) as pool, silent_agent:
+        running = pool.submit(transport.run, "true")
+        connection, _ = silent_agent.accept()
+        with connection:
+            answer = paramiko.Message()
+            answer.add_byte(bytes([paramiko.agent.SSH2_AGENT_IDENTITIES_ANSWER]))
+            answer.add_int(1)
+            answer.add_string(PublicBlob.from_file(f"{locked_key[0]}.pub").key_blob)
+            answer.add_string("a key")
+            connection.sendall(struct.pack(">I", len(answer.asbytes())) + answer.asbytes())
+            why = r"not finished: (the agent did not answer within 1 s|Authentication timeout)"  # who is first
+            with pytest.raises(TransportLost, match=why):
+                running.result(PATIENCE)
 
 
 def test_a_certificate_lets_in(reach, host, tmp_path):

@@ -15,7 +15,6 @@ TEXT: Final = resources.files("rms").joinpath("launch.sh").read_text("utf-8").rs
 
 ANSWER_TIMEOUT: Final = 60.0
 """Seconds; a call does little, so a host that needs longer is in trouble."""
-_SLOWEST: Final = 100_000  # bytes per second that a line to a host must carry
 _FENCED: Final = 75  # the exit status with which the script says so
 
 # The script is a parameter, so that it may be kept in a file; it is no secret.
@@ -126,7 +125,6 @@ class Script:
     def call(self, verb: str, *args: str, stdin: bytes = b"", timeout: float = ANSWER_TIMEOUT) -> bytes:
         """Has the script do something, and gives what it says, if that does not take longer than `timeout` (s)."""
         self.open()
-        timeout += len(stdin) / _SLOWEST
         how = (self._file, verb, self.base, self._number)
         return self._checked(verb, self._run(_CALL, *how, *args, stdin=stdin, timeout=timeout))
 
@@ -135,9 +133,8 @@ class Script:
     ) -> bytes | Completed | None:
         """Has the script start an attempt and stay with it: see `Attending`."""
         self.open()
-        timeout = ANSWER_TIMEOUT + len(stdin) / _SLOWEST
         how = (self._file, "attend", self.base, self._number, token)
-        said = host.attend(_CALL, *how, *args, stdin=stdin, timeout=timeout, on_end=on_end)
+        said = host.attend(_CALL, *how, *args, stdin=stdin, timeout=ANSWER_TIMEOUT, on_end=on_end)
         if isinstance(said, Completed):
             self._checked("start", said)
         return said

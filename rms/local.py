@@ -5,6 +5,7 @@ file has grown or a pidfd says that a process is gone. It starts when it is firs
 """
 
 import errno
+import io
 import os
 import secrets
 import select
@@ -13,11 +14,12 @@ import signal
 import stat
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from engine.diagnostics import get_logger
 from engine.rm.transport import CommandFailed, Completed, TransportLost
@@ -44,6 +46,7 @@ _SHELL = shutil.which("sh") or "/bin/sh"
 
 _HOST = "localhost"
 _PIECE = 1 << 18  # bytes handed to a follower at once
+_FED = 1 << 16  # bytes of input written at once: what a pipe holds
 
 
 class LocalTransport:
@@ -65,11 +68,11 @@ class LocalTransport:
         program = OPEN_FILES.shell_text() + _READ_SCRIPT
         with self._spawn([_SHELL, "-c", program, "sh", str(text.count(b"\n")), *args]) as process:
             try:
-                if isinstance(stdin, bytes):
+                if isinstance(stdin, bytes) and len(stdin) <= _FED:
                     stdout, stderr = process.communicate(text + stdin, timeout)
                 else:
-                    with _Feeder(process, text, stdin):
-                        stdout, stderr = process.communicate(timeout=timeout)
+                    with _Feeder(process, text, io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin) as feeder:
+                        stdout, stderr = feeder.communicate(timeout)
             except BaseException as error:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -174,10 +177,22 @@ class _Feeder:
         self._script = script
         self._stream = stream
         self._error: Exception | None = None
+        self._moved = time.monotonic()  # when the last was taken
         self._thread = threading.Thread(target=self._feed, name="local-feeder", daemon=True)
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._thread.start()
+        return self
+
+    def communicate(self, timeout: float | None) -> tuple[bytes, bytes]:
+        """As that of the process; but its time begins anew whenever it takes something."""
+        while True:
+            moved = self._moved
+            try:
+                return self._process.communicate(timeout=timeout and max(0.0, moved + timeout - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                if self._moved == moved:
+                    raise
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
@@ -191,7 +206,10 @@ class _Feeder:
         with suppress(BrokenPipeError), self._pipe:  # whoever has ended does not want the rest
             try:
                 self._pipe.write(self._script)
-                shutil.copyfileobj(self._stream, self._pipe, _PIECE)
+                while piece := self._stream.read(_FED):
+                    self._moved = time.monotonic()
+                    self._pipe.write(piece)
+                    self._moved = time.monotonic()
             except BrokenPipeError:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever is wrong with the stream is for the caller
@@ -199,6 +217,7 @@ class _Feeder:
                 with suppress(ProcessLookupError):
                     # Before the input ends: it must not take a part for the whole.
                     os.killpg(self._process.pid, signal.SIGKILL)
+        self._moved = time.monotonic()  # it has taken the rest
 
 
 def _closed() -> TransportLost:

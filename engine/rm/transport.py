@@ -100,7 +100,8 @@ class Transport(Protocol):
             stdin: Its standard input. A stream is read from where it stands, as the script reads, and never
                 held whole in memory. If nobody answers any more, the script may see the end of its input too early: one
                 that would do harm then must be told the length or the checksum. Call again with a stream that is fresh.
-            timeout: Seconds to wait for its end; None waits as long as it takes.
+            timeout: Seconds to wait for its end; None waits as long as it takes. They begin anew with each part of a
+                long input that the host has taken: it may take as long as it likes, but must not stand still.
 
         Raises:
             ValueError: The script or one of its parameters has a NUL character in it, which no shell can be given.

@@ -35,7 +35,7 @@ _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 _HOSTNAME: Final = re.compile(r"\w[\w.:%+-]*")
 # What would mean something to the shell of a ProxyCommand, as in OpenSSH.
 _NO_WORD: Final = re.compile(r"""[\s\0-\x1f'"`$\\;&<>|(){}]|^-|^$""")
-_SLOWEST: Final = 100_000  # bytes per second that a line to a host must carry
+_SLOWEST: Final = 100_000  # bytes of an archive per second that a host must unpack
 
 _PREPARE: Final = resources.files("rms.linux").joinpath("prepare.sh").read_text("utf-8")
 _STORE: Final = resources.files("rms.linux").joinpath("store.sh").read_text("utf-8")

@@ -73,27 +73,40 @@ class Link:
     ) -> Completed:
         """See `Transport.run`; and `Frame` for the rest."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        late = f"a script was not done after {timeout} s"
         frame = Frame(os.fsencode(script), args, light=light)
         try:
             if isinstance(stdin, bytes) and _fits(frame.script, stdin):
                 frame.stdin = stdin
                 with self._shell(deadline) as session:
-                    return self._run(session, frame, None, deadline)
+                    return self._run(session, frame, deadline)
+            late += " in which it took no input"
             stream = io.BytesIO(stdin) if isinstance(stdin, bytes) else stdin
             session = self.open_session(stays=False, deadline=deadline)
-            done = self._run(session, frame, stream, deadline)
+            done = self._run(session, frame, deadline, stream, timeout)
         except TimeoutError:
-            raise TransportLost(self.target.name, f"a script was not done after {timeout} s") from None
+            raise TransportLost(self.target.name, late) from None
         session.close()
         return done
 
-    def _run(self, session: Session, frame: Frame, stream: IO[bytes] | None, deadline: float | None) -> Completed:
-        """Has a session run a frame. If that goes wrong, the session is closed, now or soon."""
+    def _run(
+        self,
+        session: Session,
+        frame: Frame,
+        deadline: float | None,
+        stream: IO[bytes] | None = None,
+        timeout: float | None = None,
+    ) -> Completed:
+        """Has a session run a frame. If that goes wrong, the session is closed, now or soon.
+
+        A stream may take longer than until the deadline; `timeout` is how many seconds it may stand still.
+        """
         try:
             session.begin(frame, deadline)
-            if stream is not None:
-                session.send_all(stream, deadline)
-            return session.result(frame, deadline)
+            if stream is None:
+                return session.result(frame, deadline)
+            session.send_all(stream, timeout)
+            return session.result_of_input(frame, timeout)
         except TransportLost:
             session.close()
             raise

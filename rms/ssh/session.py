@@ -40,6 +40,7 @@ _READ_FRAME: Final = (
 )
 _PIECE: Final = 1 << 16  # bytes of input read at once
 _EVERYTHING: Final = 1 << 30
+_LOOK: Final = 1.0  # seconds between looks whether the host still takes input that is on its way
 _STATUS_TIMEOUT: Final = 5.0  # seconds; as a rule it comes right after the end of the output
 
 
@@ -214,11 +215,16 @@ class Session:
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self.lost() from error
 
-    def send_all(self, stream: IO[bytes], deadline: float | None) -> None:
-        """Sends a stream, and then the end of the input. Whoever has ended before does not want the rest."""
+    def send_all(self, stream: IO[bytes], timeout: float | None) -> None:
+        """Sends a stream, and then the end of the input. Whoever has ended before does not want the rest.
+
+        Raises:
+            TimeoutError: The host took nothing for so many seconds.
+            TransportLost: Nobody answered.
+        """
         try:
             while (piece := stream.read(_PIECE)) and not self.closed:
-                self.send(piece, deadline)
+                self.send(piece, _after(timeout))
             self._channel.shutdown_write()
         except (TransportLost, paramiko.SSHException, EOFError):
             if self.connection.why:
@@ -246,6 +252,18 @@ class Session:
             TransportLost: Nobody answered.
         """
         return self._await(frame, frame.result, deadline)
+
+    def result_of_input(self, frame: Frame, timeout: float | None) -> Completed:
+        """The same after a stream was sent, by `timeout` seconds after the host took the last that was on its way."""
+        while True:
+            room, deadline = self._channel.out_window_size, _after(timeout)
+            while self._channel.out_window_size == room:
+                look = None if deadline is None else min(deadline, time.monotonic() + _LOOK)
+                try:
+                    return self.result(frame, look)
+                except TimeoutError:
+                    if look == deadline and self._channel.out_window_size == room:
+                        raise
 
     def begun(self, frame: Frame, deadline: float | None) -> bytes:
         """Waits until a script says that it has begun, or has ended: see `Frame.begun`. Raises the same."""
@@ -293,6 +311,10 @@ def _quoted(text: bytes) -> bytes:
 def _read_frame(text: bytes) -> bytes:
     """A frame for a shell that takes just this one."""
     return _READ_FRAME.replace("%d", str(text.count(b"\n"))).encode() + text
+
+
+def _after(timeout: float | None) -> float | None:
+    return None if timeout is None else time.monotonic() + timeout
 
 
 def _until(deadline: float | None) -> float | None:

@@ -177,6 +177,16 @@ class TransportContract:
         done = transport.run("wc -c", stdin=Stream(20_000_000))
         assert done.stdout.strip() == b"20000000"
 
+    @pytest.mark.parametrize("size", [10_000_000, 1_500_000])  # of which one may be on its way all at once
+    def test_an_input_may_take_long_while_it_is_taken(self, transport, size):
+        script = 'while [ $(head -c "$1" | wc -c) -gt 0 ]; do sleep 0.3; done'
+        assert transport.run(script, str(size // 10), stdin=Stream(size), timeout=2).code == 0
+
+    @pytest.mark.parametrize("script", ["sleep 1000", "cat >/dev/null; sleep 1000"])
+    def test_a_script_that_takes_no_more_of_its_input_is_lost(self, transport, script):
+        with pytest.raises(TransportLost, match=r"not done after 0\.2 s"):
+            transport.run(script, stdin=Stream(5_000_000), timeout=0.2)
+
     def test_a_stream_that_fails_is_told_and_the_script_takes_no_part_for_the_whole(self, transport, place):
         with pytest.raises(ValueError, match="the disk is broken"):
             transport.run('cat >/dev/null; : >"$1"', str(place / "done"), stdin=BrokenStream())

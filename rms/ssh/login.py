@@ -8,10 +8,11 @@ import logging
 import os
 import socket
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import paramiko
 from paramiko.agent import AgentSSH
@@ -31,6 +32,7 @@ Tunnel = Callable[[str, int, float], paramiko.Channel]
 """Has a gateway connect to a host and a port, in so many seconds at most."""
 
 _LOG_CHANNEL: Final = "netreel.ssh"
+_LAST: Final = 1000  # bytes of what a ProxyCommand said that are looked at
 _UNKNOWN_HOST: Final = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
 
@@ -63,12 +65,19 @@ def log_in(target: Target, tunnel: Tunnel | None = None) -> Login:
         CommandFailed: It cannot be: the host or its key is not known, or it does not let us in.
         TransportLost: Nobody answered.
     """
-    with _in_plain_words(target):
-        wire = _reach(target, tunnel)
+    with ExitStack() as stack:
+        with _in_plain_words(target):
+            # A pipe would have to be emptied for as long as the command goes on.
+            said = stack.enter_context(tempfile.TemporaryFile()) if target.proxy_command else None
+            wire = _reach(target, tunnel, said)
+        return _log_in(target, wire, said)
+
+
+def _log_in(target: Target, wire: Wire, said: IO[bytes] | None) -> Login:
     try:
         transport = paramiko.Transport(cast("Any", wire))  # a socket, for all that paramiko does with it
         try:
-            with _in_plain_words(target, wire):
+            with _in_plain_words(target, wire, said):
                 _shake_hands(target, transport)
                 _authenticate(target, transport)
         except BaseException:
@@ -81,11 +90,11 @@ def log_in(target: Target, tunnel: Tunnel | None = None) -> Login:
     return Login(transport, wire)
 
 
-def _reach(target: Target, tunnel: Tunnel | None) -> Wire:
+def _reach(target: Target, tunnel: Tunnel | None, said: IO[bytes] | None) -> Wire:
     if tunnel is not None:
         return Wire(tunnel(target.hostname, target.port, target.connect_timeout))
-    if target.proxy_command:
-        return run_proxy(target.proxy_command)
+    if target.proxy_command and said is not None:
+        return run_proxy(target.proxy_command, said)
     return connect(target)
 
 
@@ -229,7 +238,8 @@ def _public_half(file: str) -> bytes:
 
 
 @contextmanager
-def _in_plain_words(target: Target, wire: Wire | None = None) -> Iterator[None]:
+def _in_plain_words(target: Target, wire: Wire | None = None, said: IO[bytes] | None = None) -> Iterator[None]:
+    """`said` is what the ProxyCommand says besides, if there is one."""
     try:
         yield
     except (hostkeys.HostKeyRefused, _Denied) as error:
@@ -238,17 +248,34 @@ def _in_plain_words(target: Target, wire: Wire | None = None) -> Iterator[None]:
         raise CommandFailed(target.name, f"log in as {target}", errno.EPROTO, str(error)) from error
     except socket.gaierror as error:
         if error.errno in _UNKNOWN_HOST:
-            why = f"there is no host named {target.hostname!r}: check the name, or give an address"
-            raise CommandFailed(target.name, "look up its address", errno.ENOENT, why) from error
+            raise _no_such_host(target) from error
         raise TransportLost(target.name, f"its address cannot be looked up: {error.strerror}") from error
+    except UnicodeError as error:
+        if wire is not None:
+            raise
+        raise _no_such_host(target) from error  # a part of its name is empty, or too long
     except ConnectionRefusedError as error:
         raise TransportLost(target.name, f"{_at(target)} refused the connection: is sshd running there?") from error
     except (paramiko.SSHException, OSError, EOFError) as error:
-        raise TransportLost(target.name, _why(target, error, wire)) from error
+        raise TransportLost(target.name, _why(target, error, wire) + _last_words(said)) from error
+
+
+def _no_such_host(target: Target) -> CommandFailed:
+    why = f"there is no host named {target.hostname!r}: check the name, or give an address"
+    return CommandFailed(target.name, "look up its address", errno.ENOENT, why)
 
 
 def _at(target: Target) -> str:
     return f"{target.hostname} port {target.port}"
+
+
+def _last_words(said: IO[bytes] | None) -> str:
+    if said is None:
+        return ""
+    size = os.fstat(said.fileno()).st_size
+    end = os.pread(said.fileno(), _LAST, max(0, size - _LAST))  # not by a read: the command writes where that ends
+    lines = end.decode(errors="replace").split("\n")
+    return next((f"; its ProxyCommand said: {line.strip()}" for line in reversed(lines) if line.strip()), "")
 
 
 def _why(target: Target, error: Exception, wire: Wire | None) -> str:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -154,8 +154,12 @@ def connect(target: Target) -> Wire:
     return Wire(carrier, acknowledge=partial(carrier.setsockopt, socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1))
 
 
-def run_proxy(command: str) -> Wire:
+def run_proxy(command: str, said: IO[bytes]) -> Wire:
     """A connection by the standard input and output of a command.
+
+    Args:
+        command: Its text, for a shell.
+        said: The file that its standard error goes to.
 
     Raises:
         OSError: it cannot be started.
@@ -164,7 +168,7 @@ def run_proxy(command: str) -> Wire:
     with theirs:
         ends = theirs.fileno()
         process = subprocess.Popen(  # noqa: S602 - the user has put it into the configuration to be run
-            f"exec {command}", shell=True, stdin=ends, stdout=ends, stderr=subprocess.DEVNULL, start_new_session=True
+            f"exec {command}", shell=True, stdin=ends, stdout=ends, stderr=said, start_new_session=True
         )
 
     def let_go() -> None:

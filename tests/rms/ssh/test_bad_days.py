@@ -89,9 +89,10 @@ def test_host_keys_are_not_checked_only_if_that_is_said(reach, host, host_pool, 
     assert not (tmp_path / "none").exists()
 
 
-def test_a_host_that_does_not_exist_is_an_error_of_the_user(reach, host_pool):
-    with pytest.raises(CommandFailed, match=r"there is no host named 'no-such-host\.invalid'"):
-        reach("no-such-host.invalid").run("true")
+@pytest.mark.parametrize("name", ["no-such-host.invalid", "lab..example", f"{'a' * 64}.example"])
+def test_a_host_that_does_not_exist_is_an_error_of_the_user(reach, host_pool, name):
+    with pytest.raises(CommandFailed, match=f"there is no host named '{name}'"):
+        reach(name).run("true")
 
 
 def test_a_host_without_sshd_is_lost_and_its_refusal_is_told(reach, host):

@@ -252,6 +252,20 @@ def test_a_command_may_be_the_way(reach, host, host_pool, tmp_path):
     assert subprocess.run(["pgrep", "-f", f"ssh -F {host_pool.ssh_config} -W"], check=False).returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("sh -c 'echo first >&2; echo no such gateway >&2; exit 255'", "no such gateway"),
+        ("no-such-program %h", ".*no-such-program: .*not found"),
+    ],
+)
+def test_what_a_command_that_fails_has_said_is_told(reach, host, host_pool, tmp_path, words, said):
+    config = tmp_path / "config"
+    config.write_text(f"ProxyCommand {words}\n{host_pool.ssh_config.read_text()}")
+    with pytest.raises(TransportLost, match=f"no SSH server answered: .*; its ProxyCommand said: {said};"):
+        reach("h1", config=str(config)).run("true")
+
+
 def test_a_command_that_fails_is_told(reach, host, host_pool, tmp_path):
     config = tmp_path / "config"
     config.write_text(f"ProxyCommand exit 1\n{host_pool.ssh_config.read_text()}")

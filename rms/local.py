@@ -280,8 +280,9 @@ class _Watcher:
 
     def follow(self, path: str, offset: int, on_data: Callable[[bytes], None]) -> "_Following":
         """See `Transport.follow`; raises OSError."""
-        following = _Following(self, os.open(path, os.O_RDONLY | os.O_CLOEXEC), offset, on_data)
+        following = _Following(self, _open_at_once(path, os.O_RDONLY | os.O_CLOEXEC), offset, on_data)
         try:
+            _check_kind(path, os.fstat(following.fd).st_mode)
             with self._open():
                 watch = self._inotify.add_watch(f"/proc/self/fd/{following.fd}", self._modify)
                 self._followed.setdefault(watch, []).append(following)

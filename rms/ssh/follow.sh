@@ -17,6 +17,11 @@ look() { # PID: sets its start time; false if it has ended
 }
 
 [ -z "$1" ] || ! look "$1" || [ "$start" != "$2" ] || kill -s TERM -- "-$1"
+[ ! -p "$3" ] || { # which one might wait for, for ever
+	echo "$3 is no regular file" >&2
+	printf refused
+	exit 1
+}
 tail -c 1 "$3" >/dev/null || { # whether it can be run here, and if so, what is wrong with the file
 	[ $? != 1 ] || printf refused # as opposed to the shell, of tail
 	exit

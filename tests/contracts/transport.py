@@ -322,6 +322,11 @@ class TransportContract:
                 file.write(lines[begin : begin + 997])
         assert inbox.bytes(len(lines)) == lines
 
+    def test_what_is_no_file_is_not_followed(self, transport, place, inbox):
+        os.mkfifo(place / "pipe")
+        with pytest.raises(CommandFailed, match="pipe is no regular file"):
+            transport.follow(str(place / "pipe"), 0, inbox.put)
+
     def test_following_what_is_not_there_is_refused(self, transport, place, inbox):
         with pytest.raises(CommandFailed, match=r"follow .*/no: failed with 2: No such file"):
             transport.follow(str(place / "no"), 0, inbox.put)

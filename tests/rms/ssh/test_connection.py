@@ -15,8 +15,6 @@ class StuckTransport:
     """What paramiko is while another thread holds its lock and waits for the network."""
 
     def __init__(self):
-        self.clear_to_send = threading.Event()
-        self.clear_to_send.set()
         self.asked = 0
         self.goes_on = threading.Event()
 

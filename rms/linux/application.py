@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from engine.core.errors import BadState, ExperimentError
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 GRACE: Final = 10.0
 """Seconds from the signal that asks a command to end, to KILL."""
+
+_TELL_MARK: Final = '[ ! -L "$1" ] || echo there'
 
 
 def _check_command(command: str) -> None:
@@ -120,7 +123,7 @@ class Application(ResourceManager, rtype="linux::Application"):
         """See `ResourceManager.setup`."""
         self._telling = threading.Lock()
         self._told = ""  # the token of the attempt whose end has been told
-        self._overdue = ""  # the token of the attempt that is ended since its time is up
+        self._overdue = ""  # the token of the attempt that ran when its time was up
         self._timer: threading.Timer | None = None
         self._jobs: dict[str, str] = {}  # the tokens of jobs that have been done here, by name
 
@@ -273,14 +276,19 @@ class Application(ResourceManager, rtype="linux::Application"):
         self._timer.start()
 
     def _end_in_time(self, token: str) -> None:
-        self._overdue = token
         try:
+            if not self._has_ended(token):  # the host may not have been able to say so when the time was up
+                self._overdue = token
             self._tell(token, self._end(token))
         except TransportLost as lost:
             self.log.warning("the host does not answer, so what is overdue runs on", host=lost.host, why=lost.why)
             self._set_timer(GRACE, token)
         except (CommandFailed, Fenced) as error:  # the one who has taken over ends it
             self.log.warning("what is overdue cannot be ended", error=str(error))
+
+    def _has_ended(self, token: str) -> bool:
+        mark = PurePosixPath(self.host.launcher.path(token, ".")).with_name("exit")
+        return bool(self.host.run("looking for its end", _TELL_MARK, str(mark)).stdout)
 
     def _end(self, token: str) -> Ended | Gone:
         return self.host.launcher.stop(token, GRACE, self.stop_signal)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,8 @@ from engine import (
     TraceAttr,
     UsageError,
 )
+from engine.core.states import Step
+from rms.linux.application import Application
 from rms.linux.node import Node
 from rms.local import LocalTransport
 
@@ -224,6 +227,30 @@ def test_its_time_is_limited(one):
     assert (one.state(app), one.exit_code(app)) == (FAILED, 143)
     assert error_of(one, app) == "the command was ended, since it had not after 0.2 s"
     assert not is_there(pid_of(one, app))
+
+
+def test_a_command_that_ends_well_since_its_time_is_up_has_failed(one, fifo):
+    app = start(one, f"trap 'exit 0' TERM; while :; do read line <{fifo}; done", timeout=1000)
+    fifo.write_text("\n")  # it reads, so it has set its trap
+    manager = one._session.manager(app)
+    manager._end_in_time(manager.tokens[Step.START])
+    assert one.wait_finished(app, timeout=PATIENCE) is False
+    assert (one.state(app), one.exit_code(app)) == (FAILED, 0)
+    assert "had not after 1000 s" in error_of(one, app)
+
+
+def test_an_end_that_nobody_has_heard_of_when_the_time_is_up_is_in_time(one, fifo, monkeypatch):
+    with monkeypatch.context() as deaf:
+        deaf.setattr(Application, "_tell", lambda *_: None)
+        app = start(one, f"read line <{fifo}; rm -r ../run", timeout=1000)
+        manager = one._session.manager(app)
+        token, ended = manager.tokens[Step.START], threading.Event()
+        fifo.write_text("\n")
+        manager.host.launcher.watch(token, lambda _: ended.set())
+        assert ended.wait(PATIENCE)
+    manager._end_in_time(token)
+    assert one.wait_finished(app, timeout=PATIENCE)
+    assert (one.state(app), one.exit_code(app)) == (STOPPED, 0)
 
 
 def test_an_end_in_time_is_none_of_the_limits_business(one):

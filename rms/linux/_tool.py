@@ -38,6 +38,14 @@ until is_ready || [ -L ../exit ]; do
 done
 """
 
+# The signals that ask the tool to end do so: what it has said until then is looked at, too.
+_JUDGED: Final = """trap : INT TERM
+%s
+code=$?
+if %s && [ "$code" = 0 ]; then code=1; fi
+exit "$code"
+"""
+
 
 class Option(Attribute):
     """An attribute that is an option of a tool. A `flag` that ends with "=" has its value in the same word."""
@@ -123,6 +131,14 @@ class Tool(Application):
         """A shell condition in its directory on the host, by which others can rely on it; None if that is at once."""
         return None
 
+    def complaint(self) -> str | None:
+        """A shell command that is run after it: true if its output says that it failed, whatever its exit status says.
+
+        The output is in the file ``stdout``, unless nobody wants that trace. What there is to be said goes to the error
+        output. None if the exit status of the tool can be relied on.
+        """
+        return None
+
     def parse(self, output: str) -> Any:  # noqa: ARG002 - it is for those that extend it
         """What its output says, as plain values. Called at any time, so the output may not be complete."""
         return None
@@ -140,7 +156,12 @@ class Tool(Application):
 
     def command_line(self) -> str:
         """See `Application.command_line`."""
-        return f"exec {shell.open_words(self.words())}"
+        return self.judged(shell.open_words(self.words()))
+
+    def judged(self, text: str) -> str:
+        """Shell text that runs it, as the last thing that the command does, and says whether it has succeeded."""
+        complaint = self.complaint()
+        return f"exec {text}" if complaint is None else _JUDGED % (text, complaint)
 
     def prelude(self, *, from_file: bool) -> str:
         """See `Application.prelude`."""
@@ -217,7 +238,7 @@ class Rounds(Tool):
         stamp = "date +%s.%N; " if self.print_timestamp else ""
         if self.continuous:
             return f"while :; do {stamp}{words}; sleep 2; done"
-        return f"{stamp}exec {words}"
+        return f"{stamp}{self.judged(words)}"
 
 
 def listening(port: int) -> str:

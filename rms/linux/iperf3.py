@@ -10,6 +10,12 @@ from rms.linux._tool import Tool, listening, no_option, option, switch
 
 _PORT: Final = 5201
 
+_SAY_ERROR: Final = r"""{
+	why=$(sed -n '/"interrupt/!s/^	"error":	"\(.*\)".*/iperf3: \1/p' stdout 2>/dev/null | tail -n 1)
+	[ -n "$why" ] && printf '%s\n' "$why" >&2
+}"""
+"""Says what is wrong, which iperf3 does in its JSON only, where it ends with status 0 whatever comes."""
+
 
 class Iperf3(Tool, rtype="linux::Iperf3"):
     """One end of a measurement: a server, or a client of one. It has the options of iperf3, by their long names.
@@ -97,6 +103,10 @@ class Iperf3(Tool, rtype="linux::Iperf3"):
         """See `Tool.ready_when`."""
         return listening(self.port or _PORT) if self.server else None
 
+    def complaint(self) -> str | None:
+        """See `Tool.complaint`."""
+        return complaint(server=self.server) if self.json else None
+
     def parse(self, output: str) -> Any:
         """See `Tool.parse`."""
         return parse(output)
@@ -132,6 +142,10 @@ class UdpTest(Tool, rtype="linux::UdpTest"):
         """See `Tool.ready_when`."""
         return listening(self.p or _PORT) if self.s else None
 
+    def complaint(self) -> str | None:
+        """See `Tool.complaint`."""
+        return complaint(server=self.s)
+
     def parse(self, output: str) -> dict[str, Any]:
         """See `Tool.parse`."""
         return {"tests": [summary(test) for test in parse(output)["tests"]]}
@@ -145,6 +159,11 @@ def check_one_end(*, server: bool, target: str | None, name: str) -> None:
     """
     if server == (target is not None):
         raise BadState(f"it is either the server or, with {name}, a client: set exactly one of the two")
+
+
+def complaint(*, server: bool) -> str:
+    """See `Tool.complaint`. That a client has left in the middle is no failure of the server."""
+    return f"{{ {_SAY_ERROR}; false; }}" if server else _SAY_ERROR
 
 
 def parse(output: str) -> dict[str, Any]:

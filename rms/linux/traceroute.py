@@ -147,6 +147,10 @@ class Mtr(Rounds, rtype="linux::Mtr"):
         """See `Tool.arguments`."""
         return [self.target]
 
+    def complaint(self) -> str:
+        """See `Tool.complaint`. It ends with status 0 even if it does not know its target, and then reports nothing."""
+        return """{ [ -e stdout ] && ! grep -q '"report"' stdout; }"""
+
     def parse(self, output: str) -> dict[str, Any]:
         """See `Tool.parse`."""
         return parse_mtr(output)

@@ -39,6 +39,13 @@ def client_of(one, server, client):
     one.register_condition(server, STOP, client, STOPPED)
 
 
+def failure_of(one, guid):
+    one.deploy()
+    assert one.wait_finished(guid, timeout=PATIENCE) is False
+    assert one.exit_code(guid) == 1
+    return str(one.failure(guid))
+
+
 def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -72,6 +79,20 @@ def test_mtr(one):
         one, add(one, "Mtr", target="127.0.0.1", report_cycles=1, interval=0.1, no_dns=True, grace_time=0.1)
     )
     assert [(hop["host"], hop["sent"]) for hop in told["rounds"][0]["hops"]] == [("127.0.0.1", 1)]
+
+
+@needs("mtr")
+@pytest.mark.parametrize("given", [{}, {"print_timestamp": True}, {"split_stderr": False}])
+def test_an_mtr_that_knows_no_way_has_failed(one, given):
+    assert "Failed to resolve host" in failure_of(one, add(one, "Mtr", target="nope.invalid", **given))
+
+
+@needs("mtr")
+def test_an_mtr_without_output_is_not_judged_by_it(one):
+    mtr = add(one, "Mtr", target="127.0.0.1", report_cycles=1, interval=0.1, no_dns=True, grace_time=0.1)
+    one.disable_trace(mtr, "stdout")
+    one.deploy()
+    assert one.wait_finished(mtr, timeout=PATIENCE)
 
 
 @needs("nping")
@@ -111,6 +132,33 @@ def test_iperf3(one):
     served, sent = finish(one, server, client)
     assert sent["tests"][0]["end"]["sum_sent"]["bytes"] == 1 << 20
     assert len(served["tests"]) == 1
+
+
+@needs("iperf3")
+@pytest.mark.parametrize(("rtype", "server"), [("Iperf3", "client"), ("UdpTest", "target")])
+def test_a_client_that_finds_no_server_has_failed(one, rtype, server):
+    port = {"Iperf3": "port", "UdpTest": "p"}[rtype]
+    client = add(one, rtype, **{server: "127.0.0.1", port: free_port()})
+    assert failure_of(one, client).endswith("iperf3: unable to connect to server: Connection refused")
+
+
+@needs("iperf3")
+def test_a_server_whose_port_is_taken_says_so(one):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = add(one, "Iperf3", server=True, port=taken.getsockname()[1], bind_address="127.0.0.1")
+        assert "Address already in use" in failure_of(one, server)
+
+
+@needs("iperf3")
+def test_a_server_whose_client_was_stopped_has_not_failed(one):
+    port = free_port()
+    server = add(one, "Iperf3", server=True, port=port, one_off=True)
+    client = add(one, "Iperf3", client="127.0.0.1", port=port, time=1000)
+    one.register_condition(client, START, server, STARTED)
+    one.register_condition(client, STOP, client, STARTED, "500ms")
+    one.deploy()
+    assert one.wait_finished([server, client], timeout=PATIENCE)
+    assert one.exit_code(server) == 0
 
 
 @needs("iperf3", "openssl")

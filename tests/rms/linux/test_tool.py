@@ -65,7 +65,7 @@ def test_the_names_of_nepi_are_known(rtype, ec):
     ],
 )
 def test_a_command_has_the_options_that_were_set(described, command):
-    assert described.command_line() == f"exec {command}"
+    assert command in [line.removeprefix("exec ") for line in described.command_line().splitlines()]
 
 
 def test_values_arrive_as_typed_but_for_the_places_on_the_host():

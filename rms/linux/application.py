@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 GRACE: Final = 10.0
 """Seconds from the signal that asks a command to end, to KILL."""
 
+_LONGEST: Final = 1_000_000_000  # seconds, about 30 years; from 292 years on Python has no timers
+
 _TELL_MARK: Final = '[ ! -L "$1" ] || echo there'
 
 
@@ -80,7 +82,9 @@ class Application(ResourceManager, rtype="linux::Application"):
         default=None, help="What it reads on its standard input: a text, or the path of a local file; else nothing."
     )
     sudo: bool = attr(default=False, help="Whether it runs as root, by a sudo that needs no password.")
-    timeout: float | None = attr(default=None, ge=0.001, help="Seconds after which it is ended, and has failed.")
+    timeout: float | None = attr(
+        default=None, ge=0.001, le=_LONGEST, help="Seconds after which it is ended, and has failed."
+    )
     ok_codes: list[int] = attr(default=[0], check=_check_codes, help="Exit statuses that are no failure.")
     split_stderr: bool = attr(default=True, help="Whether its error output has a trace of its own.")
     forward_x11: bool = attr(default=False, help="A window on the user's screen: not offered, fails when deployed.")

@@ -259,6 +259,12 @@ def test_an_end_in_time_is_none_of_the_limits_business(one):
     assert one._session.manager(app)._timer is None
 
 
+@pytest.mark.parametrize("seconds", ["inf", 1e10, "nan", 0])
+def test_a_limit_that_no_timer_can_have_is_refused(one, seconds):
+    with pytest.raises(BadAttribute, match=r"Application\.timeout is at (most 1000000000|least 0\.001), not"):
+        one.register_resource("linux::Application", command="true", timeout=float(seconds))
+
+
 # --- what is recorded
 
 

@@ -442,6 +442,8 @@ def test_many_on_one_node(one):
         ("linux::Node", {"hostname": "h1", "gateway": "h2, h 3"}, "linux::Node.gateway: ' h 3' is no gateway"),
         ("linux::Node", {"hostname": "h1", "gatewayUser": "`id`"}, "linux::Node.gateway_user: '`id`' is no name"),
         ("linux::Node", {"hostname": "h1", "home": "../x"}, "without '..'"),
+        ("linux::Node", {"hostname": "h1", "home": "~/x"}, "write 'x' in place of '~/x'"),
+        ("linux::Node", {"hostname": "h1", "home": "$HOME/x"}, "below the user's home"),
         ("linux::Node", {"hostname": "h1", "port": 0}, "at least 1"),
         ("linux::Node", {"hostname": "h1", "hostKeys": "off"}, "is one of 'yes', 'accept-new', 'no'"),
         ("linux::Application", {"command": " \n"}, "linux::Application.command: the command is empty"),

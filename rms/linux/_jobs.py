@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
 from engine.rm.outcomes import Ended, Gone, NeverBegan
+from engine.rm.secret import hide_secrets
 from engine.rm.transport import CommandFailed
 from rms._patience import until_answered
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 TAIL: Final = 2000
 """How many bytes of what a command wrote are told with its failure."""
 
+_LINE: Final = 300  # characters that are told of a line
+_BLANKS: Final = "\t\xa0\u202f"  # such as French has before its colons
+_UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 _PRELUDE: Final = "exec 2>&1; rm -f stderr\n"
 _LOOK: Final = 0.2  # seconds after which a wait sees that the result is not wanted any more
 _TRIES: Final = 3  # how often a command is begun whose end is lost, as by a reboot of its host
@@ -118,8 +123,20 @@ def _told(host: Host, owner: ResourceManager, intent: Intent, token: str, end: E
 
 
 def last_lines(host: Host, token: str, name: str = "stdout") -> str:
-    """The end of what a command wrote."""
+    """The end of what a command wrote: whole lines, of which only the beginning is told if they are very long."""
     path = host.launcher.path(token, name)
     size = host.transport.size(path) or 0
-    content = host.transport.read(path, max(0, size - TAIL), TAIL) or b""
-    return content.decode(errors="replace").strip()
+    start = max(0, size - TAIL)
+    content = host.transport.read(path, start, TAIL) or b""
+    text = hide_secrets(content.decode(errors="replace"))  # before any is cut in two
+    lines = [_shown(line) for line in text.rstrip().splitlines()]
+    if start and len(lines) == 1:
+        return f"…{lines[0][-_LINE:]}"
+    whole = lines[1:] if start else lines  # the first one may have begun before
+    return "\n".join(line if len(line) <= _LINE else f"{line[:_LINE]}…" for line in whole).strip()
+
+
+def _shown(line: str) -> str:
+    """A line that does nothing to a terminal, and is not long where it is no text."""
+    shown = (letter if letter.isprintable() or letter in _BLANKS else _UNKNOWN for letter in line)
+    return re.sub(f"{_UNKNOWN}+", _UNKNOWN, "".join(shown))

@@ -171,6 +171,28 @@ def test_a_status_that_is_not_zero_is_a_failure_with_its_last_words(one):
     assert error_of(one, app) == "the command ended with exit status 3: first\nthe last words"
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("seq -f %04.0f 1000; echo last", "\n".join([*(f"{number:04}" for number in range(603, 1001)), "last"])),
+        ("head -c 3000000 /dev/zero | tr '\\0' x", "…" + "x" * 300),
+        ("echo first; head -c 1000 /dev/zero | tr '\\0' x; echo; echo last", f"first\n{'x' * 300}…\nlast"),
+        (r"printf '\033[31mred\a\b \377\000\376 größe\tx\r\n'", "\ufffd[31mred\ufffd \ufffd größe\tx"),
+        ("head -c 3000 /dev/zero", "…\ufffd"),
+        ("head -c 3000 /dev/zero | tr '\\0' ' '", None),
+    ],
+)
+def test_its_last_words_are_whole_lines_of_text(one, command, words):
+    app = run(one, f"{{ {command}; }} >&2; exit 3")
+    assert error_of(one, app) == "the command ended with exit status 3" + (f": {words}" if words else "")
+
+
+def test_no_part_of_a_secret_is_among_its_last_words(one, monkeypatch):
+    monkeypatch.setenv("TOKEN_OF_MINE", "s3cr3t" * 20)
+    app = run(one, f'echo "{"x" * 250}$SECRET and more" >&2; exit 1', secret="env:TOKEN_OF_MINE")
+    assert error_of(one, app).endswith("x[secret] and more")
+
+
 def test_a_status_that_is_expected_is_none(one):
     app = run(one, "exit 3", okCodes=[0, 3])
     assert (one.state(app), one.exit_code(app), one.abort) == (STOPPED, 3, False)

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from engine.controller import ExperimentController
     from engine.core.world import Resource
 
-_LONGEST: Final = 300
 _LONG: Final = 5.0
 """Seconds that the release at the end may take without a word."""
 _MOST: Final = 3  # resources that are named
+_BEGINNING: Final = 200  # characters that are told of a long failure
+_END: Final = 100  # and of its end, which may say why
 
 _live: Final[weakref.WeakSet[ExperimentController]] = weakref.WeakSet()
 
@@ -71,7 +72,7 @@ def tell_failure(ec: ExperimentController) -> None:
         return
     failures = ec._session.read(lambda world: decide.failures(world, world.aborted_by))
     if failures:
-        told = " ".join(str(failures[0]).split())[:_LONGEST]
+        told = _shortened(" ".join(str(failures[0]).split()))
         sys.stderr.write(f"netreel: {ec.exp_id} failed: {told}; look at it: netreel show {_called(ec)}\n")
 
 
@@ -102,6 +103,14 @@ def _tell_wait(ec: ExperimentController) -> None:
 def _told(resource: Resource) -> str:
     assert resource.attempt is not None
     return f"#{resource.guid} {resource.rtype} ({resource.attempt.doing or resource.attempt.step})"
+
+
+def _shortened(text: str) -> str:
+    """A text of one line, without its middle if it is long; no word is cut in two, unless it has none."""
+    if len(text) <= _BEGINNING + _END:
+        return text
+    beginning, end = text[: _BEGINNING + 1], text[-_END - 1 :]
+    return f"{beginning.rpartition(' ')[0] or beginning[:-1]} … {end.partition(' ')[2] or end[1:]}"
 
 
 def _goes_on(resource: Resource) -> bool:

@@ -192,3 +192,26 @@ def test_a_failed_experiment_is_told_at_its_end(ec, stage, capsys):
     made.shutdown()
     told = "netreel: told failed: #1 test::Thing failed in start: division by zero; look at it: netreel show"
     assert capsys.readouterr().err == f"{told} {made.run_id}\n"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("way " * 40 + "home", "way " * 40 + "home"),
+        ("way " * 100 + "to go home", "way " * 42 + "… " + "way " * 22 + "to go home"),
+        ("x" * 1000, f"… {'x' * 100}"),
+    ],
+)
+def test_a_long_failure_is_told_without_its_middle(ec, stage, capsys, message, told):
+    def start(manager, intent):
+        raise ValueError(message)
+
+    stage.acts["start #1"] = start
+    with ec("told") as made:
+        thing = made.register_resource("test::Thing")
+        made.deploy()
+        assert not made.wait_finished(thing, 20)
+    made.shutdown()
+    _, start_of_it, rest = capsys.readouterr().err.partition("netreel: told failed: #1 test::Thing failed in start: ")
+    assert start_of_it
+    assert rest.startswith(f"{told}; look at it")

@@ -180,7 +180,7 @@ class Attribute(Struct):
             try:
                 self.check(value)
             except ValueError as error:
-                raise BadAttribute(f"{where}: {error}") from error
+                raise BadAttribute(f"{where}: {error}") from None
             except Exception as error:
                 raise BadAttribute(
                     f"{where}: its check broke off with {type(error).__name__}: {error}; to refuse a value it raises "

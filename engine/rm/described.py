@@ -55,5 +55,5 @@ class Described:
         """The value of an attribute: the one that was set, or the default. A secret is read where it comes from."""
         value = self._values.get(attribute.name, attribute.default)
         if attribute.secret and value and value is not _attributes.REQUIRED:
-            return read_secret(value)
+            return read_secret(value, f"{self.rtype or type(self).__name__}.{attribute.name}")
         return None if value is _attributes.REQUIRED else copied(value)

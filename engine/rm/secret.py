@@ -12,19 +12,28 @@ from engine.core.values import clip
 _known: Final[set[str]] = set()
 
 
-def read_secret(source: str) -> str:
-    """The value of a secret, from ``env:NAME`` or ``file:PATH``.
+def read_secret(source: str, where: str = "the secret") -> str:
+    """The value of a secret, from ``env:NAME`` or ``file:PATH``; `where` says in an error what it is for.
 
     Raises:
-        LookupError: there is no such variable.
-        OSError: the file cannot be read.
+        LookupError: there is no such variable, or the file cannot be read.
     """
     kind, _, name = source.partition(":")
-    secret = Path(name).read_text(encoding="utf-8").rstrip("\n") if kind == "file" else os.environ.get(name)
+    secret = _read_file(name, where) if kind == "file" else os.environ.get(name)
     if secret is None:
-        raise LookupError(f"the secret is to come from the environment variable {name}, which is not set")
+        raise LookupError(f"{where} needs the environment variable {name}, which is not set")
     keep_secret(secret)
     return secret
+
+
+def _read_file(path: str, where: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").rstrip("\n")
+    except OSError as error:
+        why = error.strerror
+    except UnicodeDecodeError:  # which has what is in the file
+        why = "it is no text in UTF-8"
+    raise LookupError(f"{where} needs the file {path}, which cannot be read: {why}")
 
 
 def keep_secret(value: str) -> None:

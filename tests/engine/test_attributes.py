@@ -121,12 +121,20 @@ def test_a_secret_is_read_where_it_comes_from(one, stage, monkeypatch, tmp_path)
     assert b"from the environment" not in log
 
 
-def test_a_secret_that_is_not_there_fails_the_hook_that_wants_it(one, stage, monkeypatch):
-    monkeypatch.delenv("SECRET", raising=False)
-    one.set(1, "password", "env:SECRET")
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("env:NO_SUCH_SECRET", "the environment variable NO_SUCH_SECRET, which is not set"),
+        ("file:/nope/f", "the file /nope/f, which cannot be read: No such file or directory"),
+        ("file:/", "the file /, which cannot be read: Is a directory"),
+    ],
+)
+def test_a_secret_that_is_not_there_fails_the_hook_that_wants_it(one, stage, source, why):
+    one.set(1, "password", source)
     stage.acts["start #1"] = lambda manager, intent: manager.password
     one.deploy()
     assert one.wait_finished(1) is False
+    assert str(one.failure(1)).endswith(f"test::Thing.password needs {why}")
 
 
 def test_what_was_not_set_has_its_default(one):
@@ -217,8 +225,9 @@ class TestDeclarations:
         ResourceFactory.register_type(Even)
         one = ec()
         assert one.register_resource("test::Even", number=4) == 1
-        with pytest.raises(BadAttribute, match=r"test::Even.number: 5 is odd"):
+        with pytest.raises(BadAttribute, match=r"test::Even.number: 5 is odd") as caught:
             one.set(1, "number", 5)
+        assert caught.value.__suppress_context__
 
     def test_a_check_that_breaks_says_whose_it_is(self, ec):
         class Fragile(ResourceManager, rtype="test::Fragile"):

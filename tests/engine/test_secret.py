@@ -22,6 +22,13 @@ def test_every_secret_that_was_read_is_hidden(monkeypatch, tmp_path):
     assert hide_secrets("it's\\nlong: swordfish") == "[secret]"
 
 
+def test_a_secret_that_is_no_text_shows_in_no_error(tmp_path):
+    (tmp_path / "key").write_bytes(b"\xffswordfish")
+    with pytest.raises(LookupError, match=r"^the secret needs the file .*/key, .*: it is no text in UTF-8$") as caught:
+        read_secret(f"file:{tmp_path}/key")
+    assert caught.value.__context__ is None
+
+
 def test_a_part_of_a_secret_can_be_hidden_too():
     keep_secret("barracuda")
     assert hide_secrets("NAME='barracuda'") == "NAME='[secret]'"

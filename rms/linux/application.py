@@ -55,7 +55,10 @@ def _check_env(env: dict[str, str] | str) -> None:
         shell.exports(env)
 
 
-def _check_codes(codes: list[int]) -> None:
+def check_codes(codes: list[int]) -> None:
+    """Refuse what are no exit statuses, or none at all."""
+    if not codes:
+        raise ValueError("without any exit status that is no failure, whatever comes would be one: give 0 at least")
     for code in codes:
         if not 0 <= code <= 255:
             raise ValueError(f"an exit status is a number from 0 to 255, not {code}")
@@ -85,7 +88,7 @@ class Application(ResourceManager, rtype="linux::Application"):
     timeout: float | None = attr(
         default=None, ge=0.001, le=_LONGEST, help="Seconds after which it is ended, and has failed."
     )
-    ok_codes: list[int] = attr(default=[0], check=_check_codes, help="Exit statuses that are no failure.")
+    ok_codes: list[int] = attr(default=[0], check=check_codes, help="Exit statuses that are no failure.")
     split_stderr: bool = attr(default=True, help="Whether its error output has a trace of its own.")
     forward_x11: bool = attr(default=False, help="A window on the user's screen: not offered, fails when deployed.")
 

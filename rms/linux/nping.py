@@ -118,7 +118,7 @@ def parse(output: str) -> dict[str, Any]:
     return {
         "sent": sent if found else None,
         "received": received if found else None,
-        "loss": 1 - received / sent if sent else None,
+        "loss": (sent - received) / sent if sent else None,
         "rtt": _rtt(*rtts[-1]) if rtts and rtts[-1][0] != "N/A" else None,
         "packets": packets,
     }

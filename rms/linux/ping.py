@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 
 from engine.rm.attributes import attr
 from rms.linux._tool import Tool, early_start, no_option, option, switch
+from rms.linux.application import check_codes
 
 _HEADER: Final = re.compile(r"PING (?P<target>\S+?) ?\((?P<address>[^)]+)\)")
 _REPLY: Final = re.compile(
@@ -57,7 +58,9 @@ class Ping(Tool, rtype="linux::Ping"):
     outstanding: bool = switch("-O", "Tell of an answer that has not come before the next request.")
     print_timestamp: bool = switch("-D", "The time before each line, in seconds since 1970.")
     early_start: bool = early_start()
-    ok_codes: list[int] = attr(default=[0, 1], help="Exit statuses that are no failure; 1: not all have answered.")
+    ok_codes: list[int] = attr(
+        default=[0, 1], check=check_codes, help="Exit statuses that are no failure; 1: not all have answered."
+    )
 
     program = "ping"
     packages: ClassVar = {"apt-get": "iputils-ping", "": "iputils"}
@@ -94,7 +97,7 @@ def parse(output: str) -> dict[str, Any]:
         "transmitted": sent,
         "received": got,
         **{word: extra.get(word, 0) for word in ("duplicates", "errors", "corrupted")},
-        "loss": 1 - got / sent if sent and got is not None else None,
+        "loss": (sent - got) / sent if sent and got is not None else None,
         "rtt": dict(zip(("min", "avg", "max", "mdev"), map(_float, rtt.groups()), strict=True)) if rtt else None,
         "replies": [_reply(match) for match in _REPLY.finditer(output)],
     }

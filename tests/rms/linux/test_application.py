@@ -505,6 +505,7 @@ def test_a_start_that_the_host_refuses(one):
         ({"command": "x", "env": {"1X": "y"}}, "environment variable '1X'"),
         ({"command": "x", "env": {"X": "\0"}}, "NUL character"),
         ({"command": "x", "okCodes": [256]}, "from 0 to 255"),
+        ({"command": "x", "okCodes": []}, "whatever comes would be one"),
     ],
 )
 def test_what_no_shell_can_be_given_is_refused_at_once(one, wrong, message):

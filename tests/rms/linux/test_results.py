@@ -75,6 +75,11 @@ def probe(name=None, address=None, time=None, note=None):
     return {"name": name, "address": address, "time": time, "note": note}
 
 
+def test_a_loss_is_the_number_next_to_the_fraction():
+    assert ping.parse("5 packets transmitted, 4 received, 20% packet loss, time 1ms\n")["loss"] == 0.2
+    assert nping.parse("Raw packets sent: 5 (140B) | Rcvd: 4 (112B) | Lost: 1 (20.00%)\n")["loss"] == 0.2
+
+
 def test_traceroute():
     first, second = traceroute.parse(TRACEROUTE)["rounds"]
     assert (first["target"], first["address"], first["max_hops"]) == ("far.example", "192.0.2.9", 30)

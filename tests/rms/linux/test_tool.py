@@ -93,6 +93,8 @@ def test_what_cannot_be_set():
         Ping(target="h", early_start=True)
     with pytest.raises(BadAttribute, match="at most 255"):
         Ping(target="h", ttl=256)
+    with pytest.raises(BadAttribute, match="from 0 to 255"):
+        Ping(target="h", ok_codes=[256])
 
 
 def test_rounds_are_repeated_with_a_time_before_each():

@@ -70,7 +70,7 @@ def _check_home(path: str) -> None:
     shell.encoded("home", path)
     if "\n" in path or ".." in PurePosixPath(path).parts:
         raise ValueError(f"{path!r} is a directory on the host, absolute or below the user's home, without '..'")
-    if path.startswith("~") or "$" in path:
+    if path.startswith(("~", "$HOME", "${HOME}")):
         raise ValueError(
             f"{path!r} would be taken as it stands, since no shell reads it: what is not absolute is below the user's "
             "home, so write 'x' in place of '~/x'"

@@ -80,6 +80,32 @@ record() { # END
 	mark "end $1" exit && journal "end $token $1" && recorded=$1
 }
 
+# Sleeps, each time longer, as $pauses has it.
+pause() {
+	# step: pausing
+	set -- $pauses
+	sleep "$1" 2>/dev/null || sleep 1
+	[ $# = 1 ] || { shift && pauses=$*; }
+}
+
+# The same by the only one who knows the end. If the disk is full it waits for room, unless the attempt is removed. For
+# the line it does not wait long: whoever watches is told of the end of this process, too, and asks then.
+insist() { # END
+	pauses='0.05 0.1 0.2 0.5 1 2 4'
+	until mark "end $1" exit; do
+		[ -L "$at/claim" ] && [ ! -L "$at/exit" ] || return
+		pause
+	done
+	recorded=$1
+	journal "end $token $1" && return
+	for pauses in 0.1 0.5 1 2 4; do
+		pause
+		[ -L "$at/claim" ] || return
+		journal " ?
+end $token $1" && return # the first try may have left half a line, which must not become one that says something
+	done
+}
+
 # --- Beginning the command. Each part is run as soon as it is read: to read the rest takes as long as to start a program.
 
 do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
@@ -91,7 +117,7 @@ do_command() { # SPEC, PID AND START TIME OF THE SUPERVISOR
 	mark "$$ $start" started || exit
 	# step: started
 	if [ -L "$at/void" ]; then # read after the mark: either this sees the void, or the one who voids sees the mark
-		record void
+		insist void
 		exit
 	fi
 	# step: permitted
@@ -247,11 +273,8 @@ END
 await_group() {
 	set -- $(readlink "$at/started")
 	leader=$1
-	set -- 0.02 0.05 0.1 0.2 0.5 1
-	while group_lives "$leader"; do
-		sleep "$1" 2>/dev/null || sleep 1
-		[ $# = 1 ] || shift
-	done
+	pauses='0.02 0.05 0.1 0.2 0.5 1'
+	while group_lives "$leader"; do pause; done
 }
 
 is_root() {
@@ -301,7 +324,7 @@ do_supervise() { # SPEC
 	[ "$code" -le 256 ] || code=$((code - 128)) # ksh: 256 + signal; 128 + signal in all others
 	if [ -L "$at/started" ]; then
 		[ ! -L "$at/stop" ] || await_group
-		record "$code"
+		insist "$code"
 	else
 		record void
 	fi

@@ -97,7 +97,7 @@ SUPERVISING = ("supervising", "claimed", "entitled")
 
 
 def test_every_step_is_a_crash_point():
-    assert set(STEPS) == {*KILLED, "asked", "seen", "voided"}
+    assert set(STEPS) == {*KILLED, "asked", "pausing", "seen", "voided"}
 
 
 @pytest.mark.parametrize("step", KILLED)

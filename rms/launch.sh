@@ -15,6 +15,7 @@ case ${0##*/} in .launch-*) script=$0 ;; esac # it has started itself
 verb=$1 base=$2 epoch=$3 token=${4:-}
 at=$base/$token
 read -r boot </proc/sys/kernel/random/boot_id
+read -r here </proc/sys/kernel/hostname || here=
 
 fail() {
 	echo "$1" >&2
@@ -299,7 +300,7 @@ group_lives() { # NUMBER
 claim() {
 	look self
 	me="$pid $start"
-	ln -s "$epoch $me $boot" "$at/claim"
+	ln -s "$epoch $me $boot $here" "$at/claim"
 }
 
 do_supervise() { # SPEC
@@ -346,7 +347,7 @@ report() {
 }
 
 claimed() { # WHAT THE CLAIM SAYS, IF THERE IS ONE
-	claim=$* claim_boot=${4:-} supervisor=
+	claim=$* claim_boot=${4:-} claim_host=${5:-} supervisor=
 	[ $# -lt 4 ] || ! alive "$2" "$3" "$4" || supervisor=alive
 }
 
@@ -484,14 +485,25 @@ discard() { # DIRECTORY
 	rm -rf "$1" 2>/dev/null || sudo -n rm -rf "$1" 2>/dev/null || rm -rf "$1"
 }
 
-# Sets the attempts of a run that have not ended.
+# Sets the attempts of a run that have not ended, as far as this host can tell.
 look_for_running() { # DIRECTORY
 	running=
 	for at in "$1"/*; do
 		[ -L "$at/claim" ] || continue
 		report # a supervisor that has recorded the end may still be there for a moment
-		[ -n "$end" ] || [ -z "$supervisor$command" ] || running="$running ${at##*/}"
+		if [ -n "$end" ]; then
+			continue
+		elif is_elsewhere; then
+			running="$running ${at##*/} on $claim_host"
+		elif [ -n "$supervisor$command" ]; then
+			running="$running ${at##*/}"
+		fi
 	done
+}
+
+# Hosts may share a home. Of what another one runs nothing is to be seen here, which looks as after a reboot of our own.
+is_elsewhere() {
+	[ "$claim_boot" != "$boot" ] && [ -n "$claim_host" ] && [ "$claim_host" != "$here" ]
 }
 
 do_discard() {

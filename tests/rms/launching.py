@@ -95,6 +95,12 @@ class Lab:
         mark.unlink()
         mark.symlink_to(content)
 
+    def reboot(self, token: str) -> None:
+        """Makes it look as if the host had rebooted since an attempt was claimed; the second time, as if it had not."""
+        words = self.marks(token)["claim"].split()
+        words[3] = words[3].swapcase()
+        self.remark(token, "claim", " ".join(words))
+
     def journal(self) -> list[str]:
         return Path(self.base, "journal").read_text().splitlines()
 

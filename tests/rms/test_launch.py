@@ -385,19 +385,18 @@ def test_a_command_whose_supervisor_was_killed_is_alive_until_it_ends_and_then_g
 
 def test_after_a_reboot_what_has_no_exit_status_is_gone(lab, launcher):
     launcher.start("a", "exec sleep 1000")
-    claim = lab.marks("a")["claim"]
-    lab.remark("a", "claim", claim[:-1] + "x")
+    lab.reboot("a")
     outcome = launcher.probe("a")
     assert isinstance(outcome, Gone)
     assert "rebooted" in outcome.why
     assert not launcher.signal("a", "KILL")
     assert lab.end(lab.launcher(), "a") == outcome
-    lab.remark("a", "claim", claim)
+    lab.reboot("a")
 
 
 def test_after_a_reboot_what_has_an_exit_status_keeps_it(lab, launcher):
     run(lab, launcher, "exit 3")
-    lab.remark("a", "claim", lab.marks("a")["claim"][:-1] + "x")
+    lab.reboot("a")
     assert launcher.probe("a") == Ended(3)
 
 

@@ -94,7 +94,7 @@ def prepare(lab, launcher):
     os.kill(lab.supervisor("lost"), signal.SIGKILL)
     launcher.signal("lost", "KILL")
     for token in ("rebooted", "ended-late"):
-        lab.remark(token, "claim", lab.marks(token)["claim"] + "x")
+        lab.reboot(token)
     launcher.probe("void")
     Path(lab.base, "half").mkdir()
     Path(lab.base, "half", "claim").symlink_to(lab.marks("lost")["claim"])
@@ -123,7 +123,7 @@ def test_each_of_many_is_told_as_if_it_were_alone(any_shell, lab, at_once):
     assert {token: it if isinstance(it, Ended) else type(it) for token, it in got.items()} == expected
     assert {token: at_once.launcher.probe(token) for token in expected} == got, "now that each is asked after alone"
     assert lab.marks("unheard-of")["exit"] == lab.marks("half")["exit"] == "end void"
-    lab.remark("rebooted", "claim", lab.marks("rebooted")["claim"][:-1])
+    lab.reboot("rebooted")
     at_once.launcher.signal("orphaned", "KILL")
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,47 @@ def test_other_runs_are_swept_away_unless_they_run(any_shell, tmp_path):
     assert {path.name for path in (root / "exp" / "node").iterdir()} == {"ours", "notes"}
     for lab in labs.values():
         lab.close()
+
+
+@pytest.fixture
+def claimed(tmp_path):
+    """Runs that look as if somebody had claimed an attempt of theirs: `claimed(name, the claim after its epoch)`."""
+    labs = []
+
+    def make(name, claim):
+        labs.append(Lab(tmp_path / "home"))
+        labs[-1].base = f"{tmp_path}/home/{name}"
+        labs[-1].launcher().release()
+        attempt = Path(labs[-1].base, "a")
+        attempt.mkdir()
+        (attempt / "claim").symlink_to(f"00000001 {claim}")
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        shutil.rmtree(lab.base, ignore_errors=True)
+        lab.close()
+
+
+def test_what_another_host_may_be_running_is_not_swept_away(any_shell, lab, claimed):
+    """Several hosts may have one home."""
+    here = os.uname().nodename
+    ended = claimed("ended-elsewhere", "99 1234 its-boot elsewhere")
+    Path(ended.base, "a", "exit").symlink_to("end 3")
+    claimed("before-a-reboot", f"99 1234 earlier-boot {here}")
+    claimed("of-an-older-version", "99 1234 earlier-boot")
+    left = claimed("elsewhere", "99 1234 its-boot elsewhere")
+    home = Path(left.base).parent
+    assert lab.launcher().sweep(str(home), 1) == [left.base]
+    assert list(home.iterdir()) == [Path(left.base)]
+    with pytest.raises(CommandFailed, match="something of it runs: a on elsewhere; stop it first"):
+        left.launcher().remove()
+
+
+def test_a_claim_says_whose_it_is(any_shell, lab, launcher):
+    launcher.start("a", "exec sleep 1000")
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert lab.marks("a")["claim"].split()[3:] == [boot, os.uname().nodename]
 
 
 CUTS = {

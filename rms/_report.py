@@ -48,6 +48,11 @@ def _facts(output: bytes) -> dict[str, dict[str, str]]:
     return facts
 
 
+def _booted(facts: Mapping[str, str]) -> float:
+    """When the host's start times count from, in seconds by the monotonic clock of this machine."""
+    return time.monotonic() - int(facts["now"]) / _TICKS
+
+
 class Report(Struct, frozen=True):
     """What the marks of an attempt said, and which of its two processes lived.
 
@@ -76,13 +81,14 @@ class Report(Struct, frozen=True):
     def parse(cls, output: bytes) -> Self:
         """The report on the only attempt that was asked after."""
         facts = _facts(output)[""]
-        return cls._begun(*facts["began"].split()) if "began" in facts else cls._of(facts)
+        return cls._begun(*facts["began"].split()) if "began" in facts else cls._of(facts, _booted(facts))
 
     @classmethod
     def parse_all(cls, output: bytes) -> dict[str, Self]:
         """The reports on several attempts, by token."""
         facts = _facts(output)
-        return {token: cls._of(its) for token, its in facts.items() if token}
+        booted = _booted(facts[""])
+        return {token: cls._of(its, booted) for token, its in facts.items() if token}
 
     @classmethod
     def of_ended(cls, who: str, end: str) -> Self:
@@ -92,9 +98,8 @@ class Report(Struct, frozen=True):
         return cls(True, False, started, end, None, None, None, "")
 
     @classmethod
-    def _of(cls, facts: Mapping[str, str]) -> Self:
+    def _of(cls, facts: Mapping[str, str], booted: float) -> Self:
         claim, started = facts["claim"].split(), facts["started"].split()
-        booted = time.monotonic() - float(facts["uptime"])
         return cls(
             claimed=bool(claim),
             rebooted=bool(claim) and claim[3] != facts["boot"],

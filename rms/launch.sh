@@ -226,7 +226,7 @@ store_input() { # FILE, BYTES
 # input. If the connection breaks, it ends too early, and nothing begins. Of an attempt that is taken, says how it fares.
 store() { # LINES OF PRELUDE, LINES OF COMMAND, BYTES OF INPUT OR "nothing", "root" OR "user", [DIRECTORY TO MAKE]
 	if [ -L "$at/claim" ]; then
-		settle
+		answer
 		exit
 	fi
 	take "$1"
@@ -252,7 +252,7 @@ END
 		read -r reply
 		case $reply in
 		"began "*) echo "$reply" ;; # the marks need not be asked
-		*) echo "reply $reply" && settle ;;
+		*) echo "reply $reply" && answer ;;
 		esac
 	}
 }
@@ -265,7 +265,7 @@ do_attend() { # see store
 $prelude
 become "\$@"
 END
-	if [ -n "$recorded" ]; then echo "end $recorded"; else settle; fi
+	if [ -n "$recorded" ]; then echo "end $recorded"; else answer; fi
 }
 
 # A command that was told to stop has ended when its whole group has: what a shell that died first has left behind may
@@ -381,8 +381,18 @@ tell() {
 	echo "end $end"
 	echo "supervisor $supervisor"
 	echo "command $command"
-	read -r uptime rest </proc/uptime
-	echo "uptime $uptime"
+}
+
+# Says what time it is, as start times go: a process begins now. /proc/uptime may be that of a container only. A subshell
+# would not do: not every shell begins a process for it.
+tell_now() {
+	{ look self && echo "now $start"; } &
+	wait $!
+}
+
+answer() {
+	settle
+	tell_now
 }
 
 # An attempt that nobody has claimed is claimed now and void: no start that is still on its way can make the answer wrong.
@@ -408,6 +418,7 @@ do_probe() { # TOKEN...
 # Reports on those that have begun, and changes nothing. Their ends are read last, as in `report`.
 do_look() { # TOKEN...
 	cd "$base" || exit
+	tell_now
 	names='' exits='' owner='' has_begun=' ' is_told=' '
 	for token; do
 		names="$names $token/claim $token/started" exits="$exits $token/exit"
@@ -471,7 +482,7 @@ do_stop() { # SIGNAL
 	[ -L "$at/started" ] || void
 	report
 	if [ -n "$command" ] || leaderless; then send "$1" "${started% *}"; fi
-	settle
+	answer
 }
 
 # Is the supervisor waiting for the rest of the group, and has nobody taken the number?

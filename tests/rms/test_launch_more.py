@@ -12,6 +12,8 @@ from engine.rm.transport import CommandFailed
 from rms._script import TEXT
 from rms.launch import Fenced, Launcher
 from rms.local import LocalTransport
+from rms.ssh import Address, connect
+from tests.platform.fixtures import host, host_pool, hosts  # noqa: F401 - pytest finds them by name
 from tests.rms.launching import SHELLS, Lab, use_shell
 
 pytestmark = pytest.mark.slow
@@ -92,7 +94,21 @@ def test_the_age_of_a_command_counts_from_its_beginning(any_shell, lab, launcher
     started = launcher.age("a")
     assert 0 <= started < 5
     assert launcher.age("a") >= started
-    launcher.stop("a")
+    assert started - 1 <= lab.launcher(2).age("a") < started + 60
+    lab.launcher(2).stop("a")
+
+
+def test_the_age_of_a_command_is_right_where_the_uptime_is_not_the_machine_s(host, host_pool):  # noqa: F811
+    """As in a container: start times are the machine's."""
+    host.run("echo '100.00 50.00' >/tmp/uptime; mount --bind /tmp/uptime /proc/uptime")
+    transport = connect(Address(host.name, config=str(host_pool.ssh_config)))
+    try:
+        Launcher(transport, "/root/run", 1).start("a", "exec sleep 1000")
+        assert 0 <= Launcher(transport, "/root/run", 2).age("a") < 60
+        Launcher(transport, "/root/run", 2).stop("a")
+    finally:
+        transport.close()
+        host.run("umount /proc/uptime")
 
 
 def test_an_attempt_is_forgotten_once_it_has_ended(any_shell, lab, launcher):

@@ -183,7 +183,7 @@ keep() { # FILE, TEXT
 	[ ! -e "$1.whole" ] || return 0
 	put "$1.$$" "$2" && mv -f "$1.$$" "$1" && : >"$1.whole" && return
 	rm -f "$1.$$"
-	exit 1
+	fail "$1 cannot be written: is there room on the disk?" # shells say "I/O error" of a full one
 }
 
 # Without a process of its own; but what may be secret must show in no process's arguments, and for some ksh printf is one.

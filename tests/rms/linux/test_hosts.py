@@ -276,6 +276,15 @@ def test_a_disk_that_is_full_says_so_and_keeps_nothing_half(ec, host, tmp_path):
     ]
 
 
+def test_a_disk_on_which_there_is_no_room_for_the_first_file_says_so(ec, host):
+    host.mount("/tmp", "size=64k")
+    host.run("mkdir -p /tmp/.netreel; head -c 52k /dev/zero >/tmp/fill")
+    made = ec("exp")
+    made.register_resource("linux::Node", hostname=host.name, home="/tmp")
+    finish(made, add(made, "true"))
+    assert "cannot be written: is there room on the disk?" in error_of(made, 1)
+
+
 TOOLS = "cat chmod date env find head id ln ls mkdir mv readlink rm setsid sh sha256sum sleep stat tail tar tee wc"
 
 

@@ -79,6 +79,7 @@ class _Seen(Struct):
     gates: list[_Gate] = field(default_factory=list)
     dependents: set[int] = field(default_factory=set)
     running: bool = False
+    remark: str = ""
 
     @property
     def is_in_use(self) -> bool:
@@ -235,8 +236,7 @@ class _Auditor:
         if seen.state is ResourceState.RELEASED:
             self._say("released", f"{event.kind} of #{event.guid} after its release")
         self._note_end(event, seen)
-        if isinstance(event, events.StepTold) and seen.attempt != event.step:
-            self._say("intent", f"the {event.step} of #{event.guid} told of itself, and had not begun")
+        self._hear(event, seen)
         match event:
             case events.StepRequested():
                 seen.requested = event.step
@@ -259,6 +259,16 @@ class _Auditor:
                     self._move(seen, Turn.END)
             case events.ResourceFailed():
                 self._move(seen, Turn.FAIL)
+
+    def _hear(self, event: events.Event, seen: _Seen) -> None:
+        """What it says of itself changes nothing, but must be of a step under way, or new."""
+        match event:
+            case events.StepTold() if seen.attempt != event.step:
+                self._say("intent", f"the {event.step} of #{event.guid} told of itself, and had not begun")
+            case events.ResourceRemarked():
+                if event.remark == seen.remark:
+                    self._say("remark", f"#{event.guid} said again that it {event.remark or 'is all right'}")
+                seen.remark = event.remark
 
     @staticmethod
     def _note_end(event: events.Event, seen: _Seen) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 import eventlog
-from engine.core import conditions, events, plan
+from engine.core import conditions, events, plan, story
 from engine.core.states import DEPLOYMENT, ENDS, ResourceState, Step
 from engine.dates import NS
 from replay.history import History, chain, last_of
@@ -240,6 +240,15 @@ class _Waiting:
         self._told.add(resource.guid)
         if resource.state in ENDS and not resource.releasing and resource.attempt is None:
             return ()
+        return (*self._reasons(resource, depth), *self._remarks(resource))
+
+    def _remarks(self, resource: Resource) -> Iterator[Wait]:
+        """What is the matter with it, or with what it runs on."""
+        for each in story.remarking(self._world, resource):
+            who = story.whose(self._world, resource, each)
+            yield Wait(f"{who} {each.remark} (said {self._for(each.remarked_at)} ago)")
+
+    def _reasons(self, resource: Resource, depth: int) -> tuple[Wait, ...]:
         if resource.unknown_since is not None:
             return (self._unknown(resource),)
         if resource.attempt is not None:

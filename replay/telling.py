@@ -204,6 +204,8 @@ def _came_about(event: events.Event, world: World, after: str) -> str | None:
             return f"{name(world, guid)} was found running"
         case events.ResourceUnknown(guid, why):
             return f"nobody answered for {name(world, guid)}: {why}"
+        case events.ResourceRemarked(guid, remark):
+            return f"{name(world, guid)} {remark}" if remark else f"{name(world, guid)} is all right again"
         case events.ResourceEnded(guid, code, why):
             return f"{name(world, guid)} came to its end{after}, {end(code, why)}"
         case events.ResourceFailed(guid, error, _, by):

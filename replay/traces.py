@@ -242,6 +242,9 @@ class _Onlooker:
     def failed(self, guid: int, why: str, code: int | None, token: str | None) -> None:
         """As above."""
 
+    def remarked(self, guid: int, what: str) -> None:
+        """As above."""
+
 
 @contextmanager
 def _blaming(what: str) -> Iterator[None]:

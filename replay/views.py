@@ -41,6 +41,7 @@ class ResourceView(Struct, frozen=True):
         connections: the numbers of those that it is connected to.
         conditions: the seqs of the events that put conditions before its steps.
         waiting_for: why nothing happens to it, in words; empty where something does, or nothing more comes.
+        remark: what it says is the matter with it; empty if nothing.
         times: the latest entry into each state that it was in.
         receipts: what its hooks returned, by step.
         error: why it failed: type, message, step, traceback.
@@ -57,6 +58,7 @@ class ResourceView(Struct, frozen=True):
     connections: tuple[int, ...]
     conditions: tuple[int, ...]
     waiting_for: tuple[str, ...]
+    remark: str
     times: Mapping[ResourceState, datetime]
     receipts: Mapping[str, Any]
     error: answers.Failure | None
@@ -81,6 +83,7 @@ class ResourceView(Struct, frozen=True):
             "connections": list(self.connections),
             "conditions": list(self.conditions),
             "waiting_for": list(self.waiting_for),
+            "remark": self.remark,
             "times": {state.name: time.isoformat() for state, time in self.times.items()},
             "receipts": dict(self.receipts),
             "error": self.error,
@@ -264,6 +267,7 @@ def _resource(world: CoreWorld, resource: Resource) -> ResourceView:
         connections=tuple(sorted(resource.connections)),
         conditions=tuple(sorted(condition.seq for gate in resource.gates.values() for condition in gate)),
         waiting_for=tuple(story.waiting_for(world, resource.guid)),
+        remark=resource.remark,
         times={state: to_datetime(time) for state, time in resource.times.items()},
         receipts={str(step): receipt for step, receipt in resource.receipts.items()},
         error=cast("answers.Failure | None", resource.error),

@@ -251,6 +251,18 @@ BUGS = (
         "            if False:\n                self.emit",
     ),
     Bug(
+        "what a manager said that is gone holds for ever",
+        "core/kernel.py",
+        "            if resource.remark:  # who said so is gone\n",
+        "            if False:\n",
+    ),
+    Bug(
+        "what was said already is said again",
+        "core/kernel.py",
+        " and heard.what != resource.remark:",
+        ":",
+    ),
+    Bug(
         "tasks of a controller that is gone are waited for",
         "core/kernel.py",
         "        self.drop_tasks(why, functions)\n",

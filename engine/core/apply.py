@@ -140,19 +140,13 @@ def _(event: events.ResourceRemoved, world: World, entry: Entry) -> None:
         world.touched.pop(guid, None)
     for group in world.groups.values():
         group.members[:] = [guid for guid in group.members if guid not in gone]
-    for condition in _all_conditions(world):
+    for condition in world.all_conditions():
         _forget(world, condition, gone)
 
 
 def _let_go(resource: Resource, gone: int) -> None:
     resource.connections.remove(gone)
     resource.depends_on[:] = [guid for guid in resource.depends_on if guid != gone]
-
-
-def _all_conditions(world: World) -> list[Condition]:
-    barriers = [group.barrier for group in world.groups.values() if group.barrier is not None]
-    plans = [plan.condition for plan in world.plans.values()]
-    return [*world.conditions.values(), *world.links.values(), *barriers, *plans]
 
 
 def _forget(world: World, condition: Condition, gone: Container[int]) -> None:
@@ -448,6 +442,12 @@ def _(event: events.ResourceUnknown, world: World, entry: Entry) -> None:
     world.touched[event.guid] = entry.seq
 
 
+@_on(events.ResourceRemarked)
+def _(event: events.ResourceRemarked, world: World, entry: Entry) -> None:
+    resource = world.resources[event.guid]
+    resource.remark, resource.remarked_at = event.remark, entry.time
+
+
 @_on(events.ResourceEnded)
 def _(event: events.ResourceEnded, world: World, entry: Entry) -> None:
     resource = world.resources[event.guid]
@@ -492,4 +492,6 @@ def _take(world: World, resource: Resource, occurrence: Step | Turn, entry: Entr
         if state is STARTED:
             resource.started_by = entry.seq
             resource.running = True
+        elif state is RELEASED:
+            resource.remark = ""
         entered(world, resource, entry)

@@ -362,6 +362,13 @@ class ResourceUnknown(Event, frozen=True):
     why: str
 
 
+@_event("resource.remarked")
+class ResourceRemarked(Event, frozen=True):
+    """It said by itself what is the matter with it, such as "has not answered since noon"; "" once that is over."""
+
+    remark: str
+
+
 @_event("resource.ended")
 class ResourceEnded(Event, frozen=True):
     """It came to its end by itself, or while it was being stopped: with exit status `code`, or `why` there is none."""

@@ -172,6 +172,11 @@ class Kernel:
         if attempt is not None and heard.what != attempt.doing:
             self.emit(events.StepTold(heard.guid, attempt.step, heard.what), attempt.seq)
 
+    def _remark(self, heard: messages.Remark) -> None:
+        resource = self.world.resources.get(heard.guid)
+        if resource is not None and resource.state is not RELEASED and heard.what != resource.remark:
+            self.emit(events.ResourceRemarked(heard.guid, heard.what), resource.moved_by)
+
     def _hook_done(self, heard: messages.HookDone) -> None:
         attempt = self._current(heard.guid, heard.token)
         if attempt is not None:
@@ -444,6 +449,8 @@ class Kernel:
             self._pick_up(task)
         for resource in self.world.resources.values():
             self.world.touched[resource.guid] = 0  # what comes next is due to what came before, not to the takeover
+            if resource.remark:  # who said so is gone
+                self.emit(events.ResourceRemarked(resource.guid, ""), self.world.opened)
             self._ask_after(resource)
 
     def _ask_after(self, resource: Resource) -> None:
@@ -472,6 +479,7 @@ _HEARD: Final[Mapping[type[messages.Message], Callable[[Kernel, Any], None]]] = 
     messages.HookFailed: Kernel._hook_failed,
     messages.Found: Kernel._found,
     messages.Doing: Kernel._doing,
+    messages.Remark: Kernel._remark,
     messages.NotBegun: Kernel._not_begun,
     messages.Lost: Kernel._lost,
     messages.Unanswered: Kernel._unanswered,

@@ -49,6 +49,13 @@ class Doing(Struct, frozen=True):
     what: str
 
 
+class Remark(Struct, frozen=True):
+    """This is the matter with a resource; nothing is any more, if it is empty."""
+
+    guid: int
+    what: str
+
+
 class Lost(Struct, frozen=True):
     """What an earlier controller had begun or had running cannot be found again."""
 
@@ -98,6 +105,7 @@ Message = (
     HookDone
     | HookFailed
     | Doing
+    | Remark
     | Found
     | NotBegun
     | Lost

@@ -18,7 +18,7 @@ from engine.core.world import Attempt, Condition, Group, Plan, Resource, Task, W
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-VERSION: Final = 6
+VERSION: Final = 7
 """Raised whenever the meaning of what is below changes, or what `apply` does with any event."""
 
 _SCALARS: Final = (
@@ -49,6 +49,8 @@ _RESOURCE: Final = (
     "started_by",
     "running",
     "unknown_since",
+    "remark",
+    "remarked_at",
     "exit_code",
     "error",
     "label",
@@ -63,7 +65,7 @@ def to_plain(world: World, pack: Callable[[list[Any]], Any]) -> dict[str, Any]:
         world: as it stands.
         pack: makes something small of the values of each resource, which change with it: there may be 100,000.
     """
-    conditions = _all_conditions(world)
+    conditions = world.all_conditions()
     place = {id(condition): index for index, condition in enumerate(conditions)}
     return {
         "version": VERSION,
@@ -84,12 +86,6 @@ def to_plain(world: World, pack: Callable[[list[Any]], Any]) -> dict[str, Any]:
         ],
         "tasks": [[number, task.due, task.state, task.error] for number, task in world.tasks.items()],
     }
-
-
-def _all_conditions(world: World) -> list[Condition]:
-    barriers = [group.barrier for group in world.groups.values() if group.barrier is not None]
-    plans = [plan.condition for plan in world.plans.values()]
-    return [*world.conditions.values(), *world.links.values(), *barriers, *plans]
 
 
 def _from_condition(condition: Condition) -> list[Any]:

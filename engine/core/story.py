@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from engine.core import conditions, plan
-from engine.core.naming import named
+from engine.core.naming import called, named
 from engine.core.states import ENDS, FAILED, RELEASED, STARTED, STOP
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engine.core.world import Condition, Resource, World
 
 _NS = 1_000_000_000
+
+_NEAR: Final = 100
+"""Of no more of those that a resource depends on is it asked whether anything is the matter with them."""
 
 
 def waiting_for(world: World, guid: int) -> list[str]:
@@ -19,6 +25,10 @@ def waiting_for(world: World, guid: int) -> list[str]:
     resource = world.resources[guid]
     if resource.state in ENDS and not resource.releasing:
         return []
+    return [*_reasons(world, resource), *remarks(world, resource)]
+
+
+def _reasons(world: World, resource: Resource) -> list[str]:
     if resource.unknown_since is not None:
         return [f"its host has not answered since {_time_of_day(resource.unknown_since)}"]
     if resource.attempt is not None:
@@ -29,6 +39,36 @@ def waiting_for(world: World, guid: int) -> list[str]:
     if resource.group is None:
         return ["nobody has deployed it"]
     return _obstacles(world, resource)
+
+
+def remarks(world: World, resource: Resource) -> list[str]:
+    """What is the matter with a resource, and, while it runs, with what it depends on, as they themselves say."""
+    return [f"{whose(world, resource, each)} {each.remark}" for each in remarking(world, resource)]
+
+
+def remarking(world: World, resource: Resource) -> Iterator[Resource]:
+    """Of a resource and, while it runs, what it depends on, those that say that something is the matter with them."""
+    runs = resource.state is STARTED and resource.attempt is None
+    near = islice(_needed(world, resource), _NEAR if runs else 1)
+    return (each for each in near if each.remark)
+
+
+def _needed(world: World, resource: Resource) -> Iterator[Resource]:
+    """A resource, and what it depends on, directly or through others: the nearest first."""
+    ahead, seen = [resource], {resource.guid}
+    for each in ahead:
+        yield each
+        new = [guid for guid in each.depends_on if guid not in seen]
+        seen.update(new)
+        ahead.extend(world.resources[guid] for guid in new)
+
+
+def whose(world: World, resource: Resource, other: Resource) -> str:
+    """How a remark begins that another one, or it itself, has made: of a host also by its name."""
+    if other is resource:
+        return "it"
+    name, place = named(world, other), called(world, other)
+    return name if not place or name.endswith(f"({place})") else f"{name} ({place})"
 
 
 def _obstacles(world: World, resource: Resource) -> list[str]:

@@ -145,6 +145,8 @@ class Resource(Struct, eq=False):
         started_by: the event of its latest start, 0 if it was never started.
         running: it was started, and since then neither has it come to an end nor has a stop been tried.
         unknown_since: when its host was first asked after it in vain, in ns since 1970; None once it has answered.
+        remark: what it says is the matter with it; "" if nothing.
+        remarked_at: when it said so, in ns since 1970.
         exit_code: of its last end.
         error: why it failed, or why its release did.
         label: the user's name for it.
@@ -174,6 +176,8 @@ class Resource(Struct, eq=False):
     started_by: int = 0
     running: bool = False
     unknown_since: int | None = None
+    remark: str = ""
+    remarked_at: int = 0
     exit_code: int | None = None
     error: dict[str, Any] | None = None
     label: str | None = None
@@ -213,6 +217,8 @@ class Resource(Struct, eq=False):
             "releasing": self.releasing,
             "receipts": {str(step): receipt for step, receipt in self.receipts.items()},
             "unknown_since": self.unknown_since,
+            "remark": self.remark,
+            "remarked_at": self.remarked_at,
             "exit_code": self.exit_code,
             "error": self.error,
         }
@@ -291,6 +297,12 @@ class World(Struct, eq=False):
     def trace_enabled(self, resource: Resource, name: str) -> bool:
         """Whether a trace of a resource is recorded. One that its type does not declare is, unless switched off."""
         return resource.traces.get(name, self.types[resource.rtype].traces.get(name, True))
+
+    def all_conditions(self) -> list[Condition]:
+        """Those of users, links, groups and plans."""
+        barriers = [group.barrier for group in self.groups.values() if group.barrier is not None]
+        plans = [plan.condition for plan in self.plans.values()]
+        return [*self.conditions.values(), *self.links.values(), *barriers, *plans]
 
     def take_touched(self) -> dict[int, int]:
         """The resources that something has changed for, each with the event that did it; and forget them."""

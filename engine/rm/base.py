@@ -119,6 +119,9 @@ class Port(Protocol):
     def failed(self, guid: int, why: str, code: int | None, token: str | None) -> None:
         """It failed by itself."""
 
+    def remarked(self, guid: int, what: str) -> None:
+        """This is the matter with it."""
+
 
 _NOTHING: Final[Mapping[Step, Any]] = MappingProxyType({})
 
@@ -247,6 +250,15 @@ class ResourceManager(Described):
     def failed(self, why: str, code: int | None = None, *, token: str | None = None) -> None:
         """Say that it failed by itself, and why; otherwise as `ended`."""
         self._bound.port.failed(self.guid, told(str(why)), code, token)
+
+    def remark(self, what: str) -> None:
+        """Say what is the matter with it, where no hook runs that could; "" once that is over or it is all right.
+
+        It is said of the resource, so that its name can stand before it: "has not answered since 13:05". The log keeps
+        it, and who asks how the resource stands, or what depends on it, is told. May be called from any thread, at any
+        time, and does not wait. What was said already is not logged again, nor is what comes after its release.
+        """
+        self._bound.port.remarked(self.guid, told(str(what)))
 
     # --- what a type may define ---------------------------------------------------------------------------------
 

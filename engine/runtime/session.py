@@ -357,6 +357,10 @@ class Session:
         error = {"type": "Failed", "message": why}
         self._hear(messages.FailedByItself(guid, error, None if code is None else _status(code), token))
 
+    def remarked(self, guid: int, what: str) -> None:
+        """A resource says what is the matter with it."""
+        self._hear(messages.Remark(guid, what))
+
     def _hear(self, message: object) -> None:
         if isinstance(message, _RAISED):
             self._raised[message.guid] = message

@@ -46,6 +46,7 @@ class FakePort(Struct):
         connections: by guid, the guids of those that it is connected to.
         disabled: the traces that are not recorded, as (guid, name).
         told: what the managers told, oldest first.
+        remarks: what they said is the matter with them, as (guid, remark), oldest first.
     """
 
     run_dir: Path
@@ -55,6 +56,7 @@ class FakePort(Struct):
     connections: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     disabled: set[tuple[int, str]] = field(default_factory=set)
     told: SimpleQueue[Told] = field(default_factory=SimpleQueue)
+    remarks: list[tuple[int, str]] = field(default_factory=list)
 
     def state(self, guid: int) -> ResourceState:
         """The state of a resource."""
@@ -81,6 +83,10 @@ class FakePort(Struct):
     def failed(self, guid: int, why: str, code: int | None, token: str | None) -> None:
         """It failed by itself."""
         self.told.put(Told(guid, code, why, token))
+
+    def remarked(self, guid: int, what: str) -> None:
+        """This is the matter with it."""
+        self.remarks.append((guid, what))
 
 
 class _Following(Struct):

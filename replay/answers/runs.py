@@ -100,6 +100,7 @@ class Resource(TypedDict):
         connections: the numbers of those that it is connected to.
         conditions: the seqs of the events that put conditions before its steps.
         waiting_for: why nothing happens to it, in words; empty where something does, or nothing more comes.
+        remark: what it says is the matter with it; empty if nothing.
         times: its latest entry into each state that it was in.
         receipts: what its hooks returned, by step.
         error: why it failed; null if it did not.
@@ -116,6 +117,7 @@ class Resource(TypedDict):
     connections: list[int]
     conditions: list[int]
     waiting_for: list[str]
+    remark: str
     times: dict[str, str]
     receipts: dict[str, Any]
     error: Failure | None

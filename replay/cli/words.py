@@ -74,7 +74,7 @@ def waiting(world: World, resource: Resource) -> str:
     """What it waits for; empty if it waits for nothing."""
     undisturbed = resource.attempt is None and not resource.releasing
     if resource.state is ResourceState.STARTED and undisturbed and plan.going_on(resource) is None:
-        return ""
+        return "; ".join(story.remarks(world, resource))
     return "; ".join(story.waiting_for(world, resource.guid))
 
 
@@ -209,5 +209,6 @@ _TELLERS: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
     "step.voided": lambda data: f"{data['step']}: {data['why']}",
     "resource.ended": lambda data: str(data["why"]) if data["code"] is None else f"exit {data['code']}",
     "resource.unknown": lambda data: f"nobody answers: {data['why']}",
+    "resource.remarked": lambda data: data["remark"] or "is all right again",
     "resource.failed": _failed,
 }

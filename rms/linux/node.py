@@ -25,6 +25,7 @@ from rms.local import LocalTransport
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from engine.rm.base import Intent
     from engine.rm.transport import Transport
@@ -161,8 +162,13 @@ class Node(Host, rtype="linux::Node"):
                 gateway_user=self.gateway_user,
                 config=self.ssh_config,
                 host_keys=cast("Literal['yes', 'accept-new', 'no'] | None", self.host_keys),
-            )
+            ),
+            self._note_change,
         )
+
+    def _note_change(self, lost_since: datetime | None, why: str) -> None:
+        """Say that the host is lost, or no longer is; on a thread of the transport."""
+        self.remark("" if lost_since is None else f"has not answered since {lost_since:%H:%M:%S} UTC: {why}")
 
     @property
     def launcher(self) -> Launcher:

@@ -7,7 +7,10 @@ import io
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
 from engine.diagnostics import get_logger
@@ -15,6 +18,7 @@ from engine.rm.transport import CommandFailed, Completed, TransportLost
 from rms.ssh.attending import Attendant
 from rms.ssh.connection import Connection, Full
 from rms.ssh.login import log_in
+from rms.ssh.messenger import messenger
 from rms.ssh.session import Frame, Session
 from rms.ssh.watching import Exits, Watch
 
@@ -25,7 +29,10 @@ if TYPE_CHECKING:
     from rms.ssh.config import Target
     from rms.ssh.login import Login
 
-__all__ = ["Link", "closed"]
+__all__ = ["Link", "OnChange", "closed"]
+
+OnChange = Callable[[datetime | None, str], None]
+"""Told since when a host has not answered, and why; with None and "" that it answers again."""
 
 _log = get_logger()
 
@@ -44,13 +51,14 @@ class Link:
 
     Attributes:
         target: The host.
-        lost_since: When it was lost, in seconds since 1970; None if it is not.
+        lost_since: When it was lost; None if it is not.
     """
 
     def __init__(self, target: Target, gateway: Link | None) -> None:
         self.target = target
         self.gateway = gateway
-        self.lost_since: float | None = None
+        self.lost_since: datetime | None = None
+        self._why_lost = ""
         self._changed = threading.Condition()
         self._connections: list[Connection] = []
         self._logging_in = False
@@ -62,6 +70,7 @@ class Link:
         self._shells = 0
         self._most_shells = _SHELLS
         self._restoring = False
+        self._listeners: list[OnChange] = []
         self._attendant = Attendant(self)
         self.exits = Exits(self)
         self._watches: list[Watch] = [self.exits]
@@ -289,8 +298,10 @@ class Link:
         """The lock is held."""
         self._lost, self._pause, self._most_shells = None, 0.0, _SHELLS
         if self.lost_since is not None:
-            _log.info("host answers again", host=self.target.name, lost_for=time.time() - self.lost_since)
+            lost_for = (datetime.now(UTC) - self.lost_since).total_seconds()
+            _log.info("host answers again", host=self.target.name, lost_for=lost_for)
             self.lost_since = None
+            self._tell_all("")
         self._changed.notify_all()
 
     def _on_lost(self, connection: Connection) -> None:
@@ -301,9 +312,28 @@ class Link:
             if self._closed:
                 return
             if not self._connections and self.lost_since is None:
-                self.lost_since = time.time()
+                self.lost_since = datetime.now(UTC)
                 _log.warning("host lost", host=self.target.name, why=connection.why)
+                self._tell_all(connection.why)
         self.restore()
+
+    def listen(self, on_change: OnChange) -> None:
+        """Has the loss of the host told, and that it answers again, on the messenger's thread."""
+        with self._changed:
+            self._listeners.append(on_change)
+            if self.lost_since is not None:
+                messenger.post(partial(on_change, self.lost_since, self._why_lost))
+
+    def unlisten(self, on_change: OnChange) -> None:
+        """Has it told no more."""
+        with self._changed, suppress(ValueError):
+            self._listeners.remove(on_change)
+
+    def _tell_all(self, why: str) -> None:
+        """The lock is held, so that all is told in the order in which it came."""
+        self._why_lost = why
+        for on_change in self._listeners:
+            messenger.post(partial(on_change, self.lost_since, why))
 
     # --- What is watched.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import secrets
 import threading
-from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final, ParamSpec
 from weakref import WeakSet
 
@@ -17,10 +16,12 @@ from rms.ssh.watching import Follower
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from engine.rm.transport import Completed
     from rms.ssh.attending import OnEnd
     from rms.ssh.config import Target
+    from rms.ssh.link import OnChange
 
 __all__ = ["SshTransport", "connect"]
 
@@ -46,32 +47,39 @@ exit 1
 """
 
 
-def connect(address: Address) -> SshTransport:
+def connect(address: Address, on_change: OnChange | None = None) -> SshTransport:
     """A transport to a host. Nothing is done yet: the first call that needs the host logs in.
 
     All transports of this process to a host share one connection; it is let go with the last of them.
 
+    Args:
+        address: Which host.
+        on_change: Called when the host is lost, with since when and why, and with None and "" when it answers again; at
+            once if it is lost already. It must return soon, as all callbacks of a `Transport`.
+
     Raises:
         ValueError: The address, or the configuration of SSH, cannot be.
     """
-    return SshTransport(_hosts.acquire(resolve(address)))
+    return SshTransport(_hosts.acquire(resolve(address)), on_change)
 
 
 class SshTransport:
     """A `Transport` to a host over SSH. Made by `connect`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, on_change: OnChange | None = None) -> None:
         self.host = link.target.name
         self._link = link
         self._lock = threading.Lock()
         self._followers: WeakSet[Follower] = WeakSet()  # those that are closed are let go
         self._closed = False
+        self._on_change = None if on_change is None else self._while_open(on_change)
+        if self._on_change is not None:
+            link.listen(self._on_change)
 
     @property
     def lost_since(self) -> datetime | None:
         """Since when the host has not answered; None while it does, and before anybody has asked it for anything."""
-        since = self._link.lost_since
-        return None if since is None else datetime.fromtimestamp(since, UTC)
+        return self._link.lost_since
 
     def run(self, script: str, *args: str, stdin: bytes | IO[bytes] = b"", timeout: float | None = None) -> Completed:
         """See `Transport.run`. The script runs in `/`, with the environment of the host's user.
@@ -146,6 +154,8 @@ class SshTransport:
             followers = list(self._followers)
         for follower in followers:
             follower.close()
+        if self._on_change is not None:
+            self._link.unlisten(self._on_change)
         _hosts.release(self._link)
 
     def _while_open(self, callback: Callable[_P, None]) -> Callable[_P, None]:

@@ -277,6 +277,24 @@ def test_what_a_hook_says_that_it_is_doing_is_in_the_log_and_tells_no_secret(ec,
     assert told == {"step": "deploy", "doing": "logging in with [secret]"}
 
 
+def test_what_a_manager_says_is_the_matter_is_in_the_log_and_tells_no_secret(ec, stage, monkeypatch):
+    monkeypatch.setenv("LAB_PASSWORD", "s3cret-word")
+    one = ec()
+    one.register_resource("test::Thing", password="env:LAB_PASSWORD")
+    one.deploy()
+    assert one.wait_started(1)
+    manager = stage.made[1]
+    Beside(lambda: manager.remark(f"is refused: {manager.password}")).join()
+    assert one.state(1) is STARTED  # what was said before was heard before
+    assert replay.state(one.run_dir).resources[1].remark == "is refused: [secret]"
+    manager.remark("")
+    one.shutdown()
+    manager.remark("is gone")
+    said = [record.data["remark"] for record in eventlog.open(one.run_dir) if record.kind == "resource.remarked"]
+    assert said == ["is refused: [secret]", ""]
+    assert replay.check(one.run_dir) == []
+
+
 def test_nobody_waits_for_a_hook_that_takes_long(ec, stage):
     door = stage.door("deploy #1")
     one = ec(workers=1)

@@ -65,6 +65,7 @@ def live(store):
     lab.done(server, client, extra)
     lab.done(server, receipt={"pid": 7})
     lab.fail(probe, "größe ☃")
+    lab.remark(host, "has not answered since 12:00:00 UTC: no route")
     lab = lab.crash()
     probes = {effect.guid: effect.attempt.token for effect in lab.take_over()}
     lab.turn(messages.Unanswered(server, probes[server], "no route to host"))

@@ -207,6 +207,17 @@ def test_an_effect_without_its_intent(ready, event):
     assert broken(ready) == last(ready, "intent", 1)
 
 
+@pytest.mark.parametrize("said", [[""], ["is slow", "is slow"], ["is slow", "", ""]])
+def test_what_was_said_already(ready, said):
+    ready.tell(*(events.ResourceRemarked(1, remark) for remark in said))
+    assert broken(ready) == last(ready, "remark", 1)
+
+
+def test_what_is_said_anew(ready):
+    ready.tell(*(events.ResourceRemarked(1, remark) for remark in ["is slow", "is slower", "", "is slow"]))
+    assert broken(ready) == []
+
+
 def test_the_outcome_of_another_step(ready):
     ready.tell(events.StepBegun(1, Step.START, "a"), events.StepDone(1, Step.DEPLOY, None))
     assert ("intent", len(ready.entries), 1) in broken(ready)

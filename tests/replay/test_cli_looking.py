@@ -251,6 +251,18 @@ def test_a_run_is_shown_with_what_waits_and_what_can_be_done(home):
     ]
 
 
+def test_what_a_resource_says_of_itself_is_shown_and_logged(home):
+    write(home, [*WAITING, (0.75, events.ResourceRemarked(1, "has not answered since noon"))])
+    shown = lines("show", "hello")
+    assert [line.strip() for line in shown[5:7]] == [
+        "1  STARTED  +0.50 s        lab::Thing  serve",
+        "it has not answered since noon",
+    ]
+    assert lines("log", "hello")[-1].endswith("has not answered since noon")
+    told = json.loads("\n".join(lines("state", "hello", "--json")))["resources"]
+    assert [each["remark"] for each in told.values()] == ["has not answered since noon", ""]
+
+
 def test_a_run_that_is_over_is_shown_with_its_failures(home):
     write(home, OVER)
     shown = lines("show", "hello")

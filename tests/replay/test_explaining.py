@@ -88,6 +88,18 @@ def test_a_hook_that_says_what_it_is_doing_is_quoted(lab, why):
     )
 
 
+def test_what_the_host_says_of_itself_is_told_of_what_runs_there(lab, why):
+    host, server, *_, tools = installing(lab)
+    lab.done(tools)
+    lab.done(server, tools)
+    lab.remark(host, "has not answered since 12:00:00 UTC: no route")
+    lab.wait(23)
+    said = "has not answered since 12:00:00 UTC: no route (said 23.0 s ago)"
+    runs = "  it runs until it ends or is stopped"
+    assert standing(why(host))[1:] == [runs, f"  it {said}"]
+    assert standing(why(server))[1:] == [runs, f"  #1 lab::Host (h3) {said}"]
+
+
 def test_a_wait_is_explained_by_that_of_whom_it_waits_for(lab, why):
     installing(lab)
     assert standing(why("client")) == [

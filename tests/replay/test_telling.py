@@ -26,6 +26,7 @@ def test_sentences_of_what_matters_most():
     told = {record.kind: telling.tell(journal.to_entry(record), WORLD) for record in reversed(RECORDS)}
     assert told["condition.registered"] == "the start of #5 #6 was to wait for #1 #6 to be NEW"
     assert told["step.told"] == "the provision of #1 host went on: clearing it"
+    assert told["resource.remarked"] == "#1 host has not answered since 12:00:00 UTC: no route"
     assert told["step.voided"].endswith(" was void: it never began")
     assert told["resource.unknown"].endswith("nobody answered for #2 app: no route to host")
     assert told["experiment.aborted"] == "the experiment was aborted by the failure of #3 app"

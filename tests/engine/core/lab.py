@@ -224,6 +224,10 @@ class Lab:
         """The hook under way says what it is doing."""
         self.turn(messages.Doing(guid, self.token(guid), what))
 
+    def remark(self, guid, what):
+        """A resource says what is the matter with it."""
+        self.turn(messages.Remark(guid, what))
+
     def fail(self, guid, why="broken"):
         error = {"type": "RuntimeError", "message": why, "step": str(self.world.resources[guid].attempt.step)}
         self.turn(messages.HookFailed(guid, self.token(guid), error))

@@ -104,6 +104,7 @@ def test_the_words_are_the_contract_with_old_logs():
         "resource.failed",
         "resource.found",
         "resource.registered",
+        "resource.remarked",
         "resource.removed",
         "resource.unknown",
         "run.closed",

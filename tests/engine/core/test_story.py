@@ -4,7 +4,7 @@ import pytest
 
 from engine.core import messages, revise, story
 from engine.core.states import ResourceState as State
-from tests.engine.core.lab import DEPLOY, START, STOP, Lab, link
+from tests.engine.core.lab import DEPLOY, START, STOP, Lab, S, link
 
 
 @pytest.fixture
@@ -136,3 +136,74 @@ def test_a_planned_value_waits_too(lab):
         "it runs until it ends or is stopped",
         "before its level is 9, #1 start (READY) is to be STARTED",
     ]
+
+
+LOST = "has not answered since 12:00:00 UTC: no route"
+
+
+@pytest.fixture
+def running(lab):
+    """A host, an application on it, and one that depends on that, all of which run; they are #1, #2 and #3."""
+    lab.type("host", ("provision", "release"))
+    lab.type("app", ("start", "stop", "release"), [link("host", min=1, max=1)])
+    lab.type("probe", (), [link("app")])
+    host = lab.add(rtype="host", label="h1")
+    app = lab.add(rtype="app", to=[host])
+    lab.add(rtype="probe", to=[app])
+    lab.deploy()
+    lab.done(host)
+    lab.done(app)
+    return lab
+
+
+def test_what_a_resource_says_of_itself_is_told_of_it_and_of_what_runs_on_it(running):
+    running.remark(1, LOST)
+    runs = "it runs until it ends or is stopped"
+    assert why(running, 1) == [runs, f"it {LOST}"]
+    assert why(running, 2) == why(running, 3) == [runs, f"#1 host (h1) {LOST}"]
+    assert story.tell(running.world, 2) == f"#2 app is STARTED: {runs}; #1 host (h1) {LOST}"
+    running.remark(1, "")
+    assert why(running, 1) == why(running, 2) == [runs]
+
+
+def test_what_was_said_already_or_by_nobody_is_no_event(running):
+    seq = running.world.seq
+    running.remark(1, "")
+    running.remark(77, LOST)
+    assert running.world.seq == seq
+    running.wait(3)
+    running.remark(1, LOST)
+    since = running.resource(1).remarked_at
+    running.wait(3)
+    running.remark(1, LOST)
+    assert (running.world.seq, since, running.resource(1).remarked_at) == (seq + 1, running.now - 3 * S, since)
+
+
+def test_what_does_not_run_is_not_told_of_its_host(running):
+    running.remark(1, LOST)
+    running.ended(2)
+    running.release(2, 3)
+    running.done(2)
+    assert story.tell(running.world, 2) == "#2 app is RELEASED"
+    assert why(running, 1)[1:] == [f"it {LOST}"]
+
+
+def test_what_is_released_says_nothing_more(running):
+    running.remark(1, LOST)
+    running.release()
+    while working := [guid for guid in (1, 2, 3) if running.resource(guid).attempt]:
+        running.done(*working)
+    assert (running.state(1), running.resource(1).remark) == ("RELEASED", "")
+    seq = running.world.seq
+    running.remark(1, LOST)
+    assert running.world.seq == seq
+
+
+def test_of_a_long_row_only_the_nearest_are_asked(lab):
+    lab.type("hop", (), [link("hop", before="start")])
+    for number in range(150):
+        lab.add(rtype="hop", to=[number] if number else [])
+    lab.deploy()
+    lab.remark(1, LOST)
+    lab.remark(140, LOST)
+    assert story.remarks(lab.world, lab.resource(150)) == [f"#140 hop {LOST}"]

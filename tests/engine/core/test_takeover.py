@@ -109,6 +109,17 @@ def test_what_a_takeover_finds_is_due_to_the_takeover(lab):
     assert (causes["step.voided"], causes["resource.found"]) == (opened, opened)
 
 
+def test_what_a_manager_said_that_is_gone_is_taken_back(lab):
+    one, two = lab.add("start"), lab.add()
+    lab.deploy()
+    lab.done(one)
+    lab.remark(one, "has not answered since noon")
+    lab = taken_over(lab)
+    (said,) = (entry for entry in lab.entries if entry.event.kind == "resource.remarked" and not entry.event.remark)
+    assert (said.event.guid, said.cause) == (one, lab.world.opened)
+    assert (lab.resource(one).remark, lab.resource(two).remark) == ("", "")
+
+
 @pytest.fixture
 def silent(lab):
     """One that was running, and whose host has not answered the controller that took over."""

@@ -97,6 +97,9 @@ def test_a_port_shows_what_the_test_puts_there(tmp_path):
     lamp.ended(3, token="t")
     lamp.failed("it fell", 4)
     assert [port.told.get() for _ in range(2)] == [Told(3, 3, None, "t"), Told(3, 4, "it fell", None)]
+    lamp.remark("flickers")
+    lamp.remark("")
+    assert port.remarks == [(3, "flickers"), (3, "")]
 
 
 def test_a_bench_walks_through_the_states_and_forgets_nothing_but_managers(tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import eventlog
 import replay
 from engine import (
     CommandFailed,
@@ -419,6 +421,32 @@ def test_a_link_that_is_cut_while_a_command_runs(far, host, gate):
     host.mend()
     assert far.wait_finished(app, timeout=PATIENCE)
     assert far.trace(app, "stdout") == "hello\n"
+
+
+def test_a_host_that_is_lost_while_commands_run_says_so(impatient, far, host, gate):
+    config = Path(os.environ["NETREEL_SSH_CONFIG"])  # a machine with much to do must not lose it before it is cut off
+    config.write_text(
+        re.sub("Interval .*\nServerAliveCountMax .*\nConnectTimeout .*", "Interval 1.5", config.read_text())
+    )
+    apps = [add(far, f"read line <{gate}; echo $line"), add(far, "exec sleep 1000")]
+    far.deploy()
+    assert far.wait_started(apps, timeout=PATIENCE)
+    with eventlog.open(far.run_dir) as log:
+        remarks = (each for each in log.follow(PATIENCE) if each.kind == "resource.remarked")
+        host.cut()
+        said = next(remarks)
+        assert said.guid == 1
+        assert re.fullmatch(r"has not answered since [0-9:]{8} UTC: nothing was heard .* [0-9]+ s", said.data["remark"])
+        assert replay.state(far.run_dir, said.seq).resources[1].remark == said.data["remark"]
+        waits = [wait.text for app in apps for wait in replay.explain(far.run_dir, app, said.seq).waits]
+        assert [f"#1 linux::Node (h1) {said.data['remark']} (said " in text for text in waits] == [False, True] * 2
+        host.mend()
+        assert (found := next(remarks)).data["remark"] == ""
+        assert found.guid == 1
+    gate.write_text("hello\n")
+    assert far.wait_finished(apps[0], timeout=PATIENCE)
+    far.shutdown()
+    assert replay.check(far.run_dir) == []
 
 
 def test_a_host_that_is_switched_off_and_on_again(far, host):

@@ -12,8 +12,8 @@ def reach(host_pool):  # noqa: F811 - as above
     """`reach("h1", ...)` gives a transport to it."""
     opened = []
 
-    def reach(name, **more):
-        transport = connect(Address(name, **{"config": str(host_pool.ssh_config)} | more))
+    def reach(name, on_change=None, **more):
+        transport = connect(Address(name, **{"config": str(host_pool.ssh_config)} | more), on_change)
         opened.append(transport)
         return transport
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from engine.rm.transport import CommandFailed, TransportLost
-from tests.contracts.transport import PATIENCE, Stream
+from tests.contracts.transport import PATIENCE, Inbox, Stream
 from tests.platform.hosts import write_key
 
 pytestmark = pytest.mark.slow
@@ -234,6 +234,24 @@ def test_a_cut_in_the_middle_of_a_command_is_told_and_the_host_found_again(reach
         "host lost",
         "host answers again",
     ]
+
+
+@pytest.mark.slow
+def test_who_shares_a_host_is_told_each_that_it_is_lost_and_that_it_answers_again(reach, host, impatient):
+    told = [Inbox() for _ in range(4)]
+    one, _, gone = (reach("h1", lambda *news, it=it: it.put(news), config=impatient) for it in told[:3])
+    one.run("true")
+    gone.close()
+    host.cut()
+    (since, why), (also, _) = told[0].take(), told[1].take()
+    assert since == also == one.lost_since
+    assert "nothing was heard from the host for " in why
+    late = reach("h1", lambda *news: told[3].put(news), config=impatient)
+    assert told[3].take() == (since, why)
+    host.mend()
+    once_more(lambda: late.run("true"))
+    assert [it.take() for it in (told[0], told[1], told[3])] == [(None, "")] * 3
+    assert told[2].empty()
 
 
 @pytest.mark.slow
